@@ -1,0 +1,16 @@
+/* tmesh.h - all of libtmesh: background tasks across processes and machines,
+ * without a broker.
+ *
+ * Start at tmesh/producer.h to submit tasks, at tmesh/worker.h to run them.
+ */
+#ifndef TMESH_H
+#define TMESH_H
+
+#include <tmesh/error.h>
+#include <tmesh/producer.h>
+#include <tmesh/status.h>
+#include <tmesh/task.h>
+#include <tmesh/ventilator.h>
+#include <tmesh/worker.h>
+
+#endif

@@ -1,0 +1,152 @@
+/* tmesh/producer.h - submit tasks from inside a service.
+ *
+ * A producer has a thread of its own that does all talking.  Every function
+ * here may be called from any thread at any time, except tmesh_producer_destroy.
+ * Submitting copies the task and returns; it never waits for the network.
+ *
+ * What becomes of a submission is told exactly once:
+ *   rejected  nothing was kept; the reason says why;
+ *   unknown   no ventilator can say any more; it may or may not run;
+ *   accepted  a ventilator owns it (told if `report_accepted`), and then, for
+ *             tasks that want their result,
+ *   ended     done, failed, dead, cancelled or expired, with the result.
+ * Answers wait in the producer until tmesh_producer_poll hands them out, or
+ * tmesh_producer_wait for tasks submitted with TMESH_DELIVER_WAIT.
+ */
+#ifndef TMESH_PRODUCER_H
+#define TMESH_PRODUCER_H
+
+#include <tmesh/ventilator.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tmesh_producer tmesh_producer_t;
+
+/* Zero means the default everywhere. */
+typedef struct tmesh_producer_options {
+    const char
+        *connect; /* fronts, separated by commas; at most 64.  May be NULL when `embed` is set */
+    const tmesh_ventilator_options_t *embed; /* starts a ventilator inside this process as well, and
+                                  submits to it without a network; `bind` may be NULL or name a
+                                  front for workers elsewhere */
+    const char *label;                       /* shown to operators; default: host and process */
+    uint32_t outbox_max;                     /* tasks not accepted yet; default 100,000 */
+    uint64_t outbox_bytes_max;               /* default 256 MiB */
+    uint32_t awaited_max;       /* tasks accepted whose result is awaited; default 1,000,000 */
+    uint64_t answers_bytes_max; /* answers waiting to be polled; default 256 MiB.  Beyond it the
+                                  producer stops reading results: nothing is lost, all slows down */
+    uint32_t unknown_after_ms;  /* a task that no ventilator accepted for so long ends unknown;
+                                   default 0: never, it is sent again until one does */
+    tmesh_log_fn *log;
+    void *log_context;
+} tmesh_producer_options_t;
+
+/* Starts a producer.  Does not wait for a connection.  Returns NULL on failure:
+ * TMESH_E_INVALID, TMESH_E_ENDPOINT, TMESH_E_SYSTEM.  `options` is read during
+ * the call only. */
+TMESH_EXPORT tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options,
+                                                  tmesh_error_t *error);
+
+/* The front of the embedded ventilator, for workers elsewhere; NULL when there
+ * is none or it has no `bind`.  Borrowed until the producer is destroyed. */
+TMESH_EXPORT const char *tmesh_producer_endpoint(const tmesh_producer_t *producer);
+
+/* Waits until a session with at least one ventilator stands.
+ * TMESH_E_UNREACHABLE: none does after `timeout_ms`; TMESH_E_REFUSED: all that
+ * answered refused.  `error` names the endpoints and what they said. */
+TMESH_EXPORT enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer,
+                                                     uint32_t timeout_ms, tmesh_error_t *error);
+
+enum tmesh_deliver {
+    TMESH_DELIVER_NONE = 0, /* no result wanted: done once accepted */
+    TMESH_DELIVER_POLL,     /* by tmesh_producer_poll */
+    TMESH_DELIVER_WAIT      /* kept for tmesh_producer_wait with this id */
+};
+
+typedef struct tmesh_task {
+    const char *name;    /* required */
+    const char *queue;   /* NULL: "default" */
+    const void *payload; /* copied; may be NULL when payload_bytes is 0 */
+    size_t payload_bytes;
+    tmesh_id_t id;         /* all zero: a new one is made.  The same id again, while the task is
+                              known to its ventilator, is the same task */
+    uint32_t attempts_max; /* failed runs before it is given up; 0: the ventilator's default */
+    enum tmesh_deliver deliver;
+    bool report_accepted; /* tell acceptance too, as an answer of its own */
+    void *tag;            /* comes back with every answer; not looked at */
+} tmesh_task_t;
+
+/* Hands a task over.  *id (if not NULL) receives its id, also on error.
+ *   TMESH_E_INVALID    name or queue break the rule, or the id is in the outbox already
+ *   TMESH_E_TOO_BIG    the payload is over TMESH_PAYLOAD_BYTES_MAX
+ *   TMESH_E_FULL       the outbox was still full after `timeout_ms`; 0 never waits
+ *   TMESH_E_CLOSED     tmesh_producer_close was called
+ * On an error the task is not taken. */
+TMESH_EXPORT enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer,
+                                                  const tmesh_task_t *task, uint32_t timeout_ms,
+                                                  tmesh_id_t *id);
+
+enum tmesh_answer_kind { TMESH_ACCEPTED, TMESH_REJECTED, TMESH_UNKNOWN, TMESH_ENDED };
+
+typedef struct tmesh_answer {
+    enum tmesh_answer_kind kind;
+    tmesh_id_t id;
+    void *tag;
+    enum tmesh_state state; /* ENDED */
+    uint32_t attempt;       /* ENDED: the attempt that ended it, 1 for the first */
+    const void *result;     /* ENDED: what the handler returned; NULL when there is none */
+    size_t result_bytes;
+    const char *reason; /* REJECTED, UNKNOWN, and ENDED unless done; else NULL */
+} tmesh_answer_t;
+
+/* Called once for each answer; the answer is borrowed for the call.  May
+ * submit, must not destroy. */
+typedef void tmesh_answer_fn(const tmesh_answer_t *answer, void *context);
+
+/* Hands out the answers that are there, waiting up to `timeout_ms` for the
+ * first.  Returns how many it handed out, at most `answers_max` (0: all that
+ * are there). */
+TMESH_EXPORT size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms,
+                                        size_t answers_max, tmesh_answer_fn *handle, void *context);
+
+/* A descriptor that is readable while answers wait to be polled, for the host's
+ * own event loop.  Only to be watched: never read it or close it. */
+TMESH_EXPORT int tmesh_producer_fd(const tmesh_producer_t *producer);
+
+/* Waits for the one answer to a task submitted with TMESH_DELIVER_WAIT and
+ * hands it to `handle` in the calling thread.  TMESH_E_TIMEOUT: not yet, wait
+ * again; TMESH_E_NOT_FOUND: no such task waits here, or it was told already. */
+TMESH_EXPORT enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t *id,
+                                                uint32_t timeout_ms, tmesh_answer_fn *handle,
+                                                void *context);
+
+/* Waits until every submission was accepted or refused.  TMESH_E_TIMEOUT: some
+ * are still in the outbox. */
+TMESH_EXPORT enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uint32_t timeout_ms);
+
+typedef struct tmesh_producer_counts {
+    uint32_t ventilators; /* with a session now */
+    uint32_t outbox;      /* not accepted yet */
+    uint32_t awaited;     /* accepted, not ended yet */
+    uint64_t submitted, accepted, rejected, unknown, ended, resent;
+} tmesh_producer_counts_t;
+
+TMESH_EXPORT void tmesh_producer_counts(tmesh_producer_t *producer,
+                                        tmesh_producer_counts_t *counts);
+
+/* Takes no more submissions, flushes for at most `timeout_ms`, and stops the
+ * thread.  Answers that arrived can still be polled.  TMESH_E_TIMEOUT: some
+ * submissions were given up; each of them answers `unknown`.  An embedded
+ * ventilator is drained within the same time. */
+TMESH_EXPORT enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms);
+
+/* Closes at once if that was not done, frees everything, and sets *producer to
+ * NULL.  No other thread may be inside a call.  NULL is fine. */
+TMESH_EXPORT void tmesh_producer_destroy(tmesh_producer_t **producer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

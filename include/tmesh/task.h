@@ -1,0 +1,64 @@
+/* tmesh/task.h - tasks, their ids, and how they end. */
+#ifndef TMESH_TASK_H
+#define TMESH_TASK_H
+
+#include <tmesh/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    TMESH_NAME_BYTES_MAX = 64,             /* [a-z0-9._-]{1,64}, task and queue names alike */
+    TMESH_PAYLOAD_BYTES_MAX = 1024 * 1024, /* unless the ventilator says less */
+    TMESH_RESULT_BYTES_MAX = 1024 * 1024,
+    TMESH_TEXT_BYTES_MAX = 1024, /* reasons given by handlers; longer ones are cut */
+    TMESH_ID_TEXT_BYTES = 37,    /* canonical UUID text and its end mark */
+    TMESH_LOG_LINE_BYTES_MAX = 1024
+};
+
+/* A task's id: a UUIDv7 (RFC 9562, section 5.7), so ids sort by the time they
+ * were made. */
+typedef struct tmesh_id {
+    uint8_t octets[16];
+} tmesh_id_t;
+
+/* A new id.  Any thread.  Its random part comes from the system's generator. */
+TMESH_EXPORT tmesh_id_t tmesh_id_new(void);
+
+/* Writes "018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5d" and its end mark. */
+TMESH_EXPORT void tmesh_id_text(const tmesh_id_t *id, char text[TMESH_ID_TEXT_BYTES]);
+
+/* Reads the same form, upper or lower case; any UUID will do.
+ * TMESH_E_INVALID: `text` is not one. */
+TMESH_EXPORT enum tmesh_err tmesh_id_parse(const char *text, tmesh_id_t *id);
+
+/* Whether `name` may name a task or a queue. */
+TMESH_EXPORT bool tmesh_name_is_valid(const char *name);
+
+/* How a task ended. */
+enum tmesh_state {
+    TMESH_STATE_DONE = 4,
+    TMESH_STATE_FAILED = 5, /* given up: by policy, or because the handler said so */
+    TMESH_STATE_DEAD = 6,   /* it killed its handler, or lost its workers, too often */
+    TMESH_STATE_CANCELLED = 7,
+    TMESH_STATE_EXPIRED = 8
+};
+
+/* "done", "failed", "dead", "cancelled", "expired". */
+TMESH_EXPORT const char *tmesh_state_text(enum tmesh_state state);
+
+/* A log line for the host program: level, and one line of text without its end.
+ * Called from the handle's own thread; must not block and must not call back
+ * into the handle. */
+enum tmesh_level { TMESH_DEBUG, TMESH_INFO, TMESH_WARNING, TMESH_ERROR };
+typedef void tmesh_log_fn(enum tmesh_level level, const char *line, void *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,63 @@
+/* tmesh/ventilator.h - own tasks and give them to workers.
+ *
+ * A ventilator is a thread of its own with its own ZeroMQ context.  It touches
+ * no signal handler, no stdio and no global state of its host.
+ */
+#ifndef TMESH_VENTILATOR_H
+#define TMESH_VENTILATOR_H
+
+#include <tmesh/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tmesh_ventilator tmesh_ventilator_t;
+
+/* Zero means the default everywhere. */
+typedef struct tmesh_ventilator_options {
+    const char *bind;           /* front endpoint: tcp://HOST:PORT (PORT 0 or *: any free one) or
+                                   ipc://PATH.  Required, except when embedded */
+    const char *intake;         /* intake endpoint; default: a free port of the same host */
+    bool insecure;              /* permits an address that is not loopback: there is no
+                                   encryption and no authentication yet */
+    uint32_t tasks_max;         /* tasks held; default 10,000,000 */
+    uint64_t memory_bytes_max;  /* payloads and results held; default 2 GiB.  Address space is
+                                   reserved for both limits at once, memory is taken as needed */
+    uint32_t peers_max;         /* default 10,000, at most 65,535 */
+    uint32_t payload_bytes_max; /* default and most: TMESH_PAYLOAD_BYTES_MAX */
+    uint32_t heartbeat_ms;      /* default 1,000 (50 to 60,000); suspect after two missed */
+    uint32_t lost_ms;           /* default 4 heartbeats, at least 3; a silent peer is lost then */
+    uint32_t attempts_max;      /* default 5; a task may say otherwise */
+    uint32_t backoff_ms;        /* default 1,000: the first retry waits 0 to this, doubling */
+    uint32_t backoff_ms_max;    /* default 600,000 */
+    tmesh_log_fn *log;
+    void *log_context;
+} tmesh_ventilator_options_t;
+
+/* Starts a ventilator.  Returns NULL on failure: TMESH_E_INVALID,
+ * TMESH_E_ENDPOINT (malformed, in use, or not loopback without `insecure`),
+ * TMESH_E_SYSTEM.  `options` is read during the call only. */
+TMESH_EXPORT tmesh_ventilator_t *tmesh_ventilator_new(const tmesh_ventilator_options_t *options,
+                                                      tmesh_error_t *error);
+
+/* The address to give to producers and workers, with the real port.  Borrowed:
+ * valid until the ventilator is destroyed.  Any thread. */
+TMESH_EXPORT const char *tmesh_ventilator_endpoint(const tmesh_ventilator_t *ventilator);
+
+/* Takes no new tasks, waits at most `timeout_ms` for those it has to end, and
+ * for their results to be taken.  TMESH_OK: nothing is left.  TMESH_E_TIMEOUT:
+ * `*open` tasks (if not NULL) have not ended; destroying the ventilator now
+ * forgets them.  One thread at a time. */
+TMESH_EXPORT enum tmesh_err tmesh_ventilator_drain(tmesh_ventilator_t *ventilator,
+                                                   uint32_t timeout_ms, uint64_t *open);
+
+/* Says BYE, stops the thread, frees everything, and sets *ventilator to NULL.
+ * NULL is fine.  Tasks that have not ended are forgotten: there is no journal
+ * yet. */
+TMESH_EXPORT void tmesh_ventilator_destroy(tmesh_ventilator_t **ventilator);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

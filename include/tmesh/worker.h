@@ -1,0 +1,126 @@
+/* tmesh/worker.h - run tasks.
+ *
+ * A worker has one thread that talks to ventilators and keeps the heartbeats,
+ * and `slots` threads that run handlers.  Handlers never run on the first.
+ */
+#ifndef TMESH_WORKER_H
+#define TMESH_WORKER_H
+
+#include <tmesh/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tmesh_worker tmesh_worker_t;
+
+/* One run of one task, as its handler sees it.  Borrowed for the call of the
+ * handler; used only from the thread it runs on. */
+typedef struct tmesh_job tmesh_job_t;
+
+TMESH_EXPORT const char *tmesh_job_name(const tmesh_job_t *job);
+TMESH_EXPORT tmesh_id_t tmesh_job_id(const tmesh_job_t *job);
+/* 1 for the first attempt; a later attempt may run while an earlier one,
+ * believed lost, still does. */
+TMESH_EXPORT uint32_t tmesh_job_attempt(const tmesh_job_t *job);
+/* The lease's token.  (id, attempt, token) names this run and no other. */
+TMESH_EXPORT uint64_t tmesh_job_lease(const tmesh_job_t *job);
+/* Borrowed until the handler returns.  Never NULL, even when *bytes is 0. */
+TMESH_EXPORT const void *tmesh_job_payload(const tmesh_job_t *job, size_t *bytes);
+
+/* Appends to the job's result, which is copied.  TMESH_E_TOO_BIG: over
+ * TMESH_RESULT_BYTES_MAX in all; nothing was appended.  TMESH_E_SYSTEM: out of
+ * memory. */
+TMESH_EXPORT enum tmesh_err tmesh_job_result(tmesh_job_t *job, const void *data, size_t bytes);
+
+/* Says why the job fails, for its record; copied, cut at TMESH_TEXT_BYTES_MAX. */
+TMESH_EXPORT void tmesh_job_reason(tmesh_job_t *job, const char *text);
+
+/* After TMESH_RETRY: when, instead of by policy.  0 takes the wish back. */
+TMESH_EXPORT void tmesh_job_retry_after(tmesh_job_t *job, uint32_t delay_ms);
+
+/* What a handler returns.  Any other value counts as TMESH_RETRY. */
+enum tmesh_verdict {
+    TMESH_DONE = 0,
+    TMESH_RETRY = 75,    /* try again by policy (sysexits EX_TEMPFAIL) */
+    TMESH_PERMANENT = 65 /* do not try again (sysexits EX_DATAERR) */
+};
+
+/* Runs one task.  Called from several threads at once. */
+typedef int tmesh_handler_fn(tmesh_job_t *job, void *context);
+
+/* A module's one exported function, `tmesh_module`, registers its handlers.
+ * Returns 0, or anything else to refuse to load, after tmesh_registry_refuse. */
+typedef struct tmesh_registry tmesh_registry_t;
+typedef int tmesh_module_fn(tmesh_registry_t *registry);
+
+/* Registers `handler` under `name`.  `context` is passed to each call.
+ * TMESH_E_INVALID: the name breaks the rule or is taken; TMESH_E_FULL: 256
+ * names are registered. */
+TMESH_EXPORT enum tmesh_err tmesh_registry_add(tmesh_registry_t *registry, const char *name,
+                                               tmesh_handler_fn *handler, void *context);
+TMESH_EXPORT void tmesh_registry_refuse(tmesh_registry_t *registry, const char *reason);
+
+/* A program run for each task of `name`, without a shell: the payload on its
+ * standard input, the result from its standard output; the end of its standard
+ * error goes to the log, and to the record of a run that failed.  Exit 0 is
+ * done, 75 retry, 65 permanent failure; anything else is retried by policy, and
+ * a death by signal counts as a crash.  TMESH_TASK_ID, TMESH_TASK_NAME,
+ * TMESH_ATTEMPT and TMESH_LEASE are in its environment. */
+typedef struct tmesh_command {
+    const char *name;
+    const char *const *argv; /* ends with NULL; argv[0] is looked up in PATH */
+} tmesh_command_t;
+
+typedef struct tmesh_handler {
+    const char *name;
+    tmesh_handler_fn *handler;
+    void *context;
+} tmesh_handler_t;
+
+/* Zero means the default everywhere. */
+typedef struct tmesh_worker_options {
+    const char *connect;       /* fronts, separated by commas; at most 64.  Required */
+    const char *label;         /* shown to operators; default: host and process */
+    uint32_t slots;            /* handlers at once, at most 1,024; default: the processors online */
+    const char *const *queues; /* ends with NULL; default: "default" alone */
+    const tmesh_handler_t *handlers; /* handler_count of them */
+    size_t handler_count;
+    const tmesh_command_t *commands; /* command_count of them */
+    size_t command_count;
+    const char *const *modules; /* paths of shared objects; ends with NULL */
+    bool allow_exec; /* also serve "tmesh.exec": run whatever argv a task brings, as `tmesh
+                        map --connect` asks.  Whoever may submit can then run any program here */
+    tmesh_log_fn *log;
+    void *log_context;
+} tmesh_worker_options_t;
+
+/* Starts a worker.  Does not wait for a connection; reconnects for ever.
+ * Returns NULL on failure: TMESH_E_INVALID (also: nothing to serve),
+ * TMESH_E_ENDPOINT, TMESH_E_MODULE, TMESH_E_SYSTEM.  `options` is read during
+ * the call only. */
+TMESH_EXPORT tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options,
+                                              tmesh_error_t *error);
+
+typedef struct tmesh_worker_counts {
+    uint32_t ventilators; /* with a session now */
+    uint32_t held, running;
+    uint64_t started, done, failed, returned;
+} tmesh_worker_counts_t;
+
+TMESH_EXPORT void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_counts_t *counts);
+
+/* Takes no more tasks, gives back those not started, and waits at most
+ * `timeout_ms` for those that run and for their receipts.  TMESH_E_TIMEOUT:
+ * some still run; their leases are given up when the worker is destroyed. */
+TMESH_EXPORT enum tmesh_err tmesh_worker_drain(tmesh_worker_t *worker, uint32_t timeout_ms);
+
+/* Says BYE, stops, frees everything, and sets *worker to NULL.  Commands still
+ * running are killed; C handlers still running are waited for, since a thread
+ * cannot be stopped from outside.  NULL is fine. */
+TMESH_EXPORT void tmesh_worker_destroy(tmesh_worker_t **worker);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,110 @@
+/* index.c - the linear hash behind index.h.
+ *
+ * Owns: where an id's bucket is, and when the table splits or merges one.
+ * Links are slots plus one, so that zeroed memory is an empty table and nothing
+ * has to be filled in before the first insertion.
+ */
+#include "index.h"
+
+enum { BUCKETS_MIN = 16 };
+
+void index_init(struct index *index, struct arena *arena, uint32_t capacity, uint64_t salt)
+{
+    assert(capacity > 0);
+    assert(capacity < INDEX_NONE);
+    *index = (struct index){
+        .ids = arena_take(arena, capacity, sizeof *index->ids),
+        .next = arena_take(arena, capacity, sizeof *index->next),
+        .buckets = arena_take(arena, capacity < BUCKETS_MIN ? BUCKETS_MIN : capacity,
+                              sizeof *index->buckets),
+        .capacity = capacity,
+        .bucket_count = BUCKETS_MIN,
+        .mask = BUCKETS_MIN - 1,
+        .salt = salt,
+    };
+}
+
+/* Buckets from bucket_count on do not exist yet: their ids are still in the
+ * bucket they will be split from, which is named by one bit less. */
+static uint32_t bucket_of(const struct index *index, const struct id *id)
+{
+    uint32_t bucket = (uint32_t)id_hash(id, index->salt) & index->mask;
+    return bucket < index->bucket_count ? bucket : bucket & (index->mask >> 1);
+}
+
+uint32_t index_find(const struct index *index, const struct id *id)
+{
+    uint32_t link = index->buckets[bucket_of(index, id)];
+    while (link != 0 && !id_equal(&index->ids[link - 1], id)) link = index->next[link - 1];
+    return link == 0 ? INDEX_NONE : link - 1;
+}
+
+static void split_one(struct index *index)
+{
+    uint32_t added = index->bucket_count++;
+    if (added > index->mask) index->mask = 2 * index->mask + 1;
+    uint32_t *stay = &index->buckets[added & (index->mask >> 1)];
+    uint32_t *move = &index->buckets[added];
+    assert(*move == 0);
+
+    for (uint32_t link = *stay; link != 0; link = index->next[link - 1]) {
+        uint32_t **tail = bucket_of(index, &index->ids[link - 1]) == added ? &move : &stay;
+        **tail = link;
+        *tail = &index->next[link - 1];
+    }
+    *stay = 0;
+    *move = 0;
+}
+
+static void merge_one(struct index *index)
+{
+    uint32_t last = --index->bucket_count;
+    uint32_t *tail = &index->buckets[last & (index->mask >> 1)];
+    while (*tail != 0) tail = &index->next[*tail - 1];
+    *tail = index->buckets[last];
+    index->buckets[last] = 0;
+    if (last == (index->mask >> 1) + 1) index->mask >>= 1;
+}
+
+uint32_t index_insert(struct index *index, const struct id *id)
+{
+    if (index->count == index->capacity) return INDEX_NONE;
+    assert(index_find(index, id) == INDEX_NONE);
+
+    uint32_t slot = index->fresh;
+    if (index->free != 0) {
+        slot = index->free - 1;
+        index->free = index->next[slot];
+    } else {
+        index->fresh++;
+    }
+    index->count++;
+    if (index->count > index->bucket_count) split_one(index);
+
+    uint32_t *bucket = &index->buckets[bucket_of(index, id)];
+    index->ids[slot] = *id;
+    index->next[slot] = *bucket;
+    *bucket = slot + 1;
+    return slot;
+}
+
+void index_remove(struct index *index, uint32_t slot)
+{
+    assert(slot < index->fresh);
+    uint32_t *link = &index->buckets[bucket_of(index, &index->ids[slot])];
+    while (*link != slot + 1) {
+        assert(*link != 0); /* the slot is in use, so its bucket holds it */
+        link = &index->next[*link - 1];
+    }
+    *link = index->next[slot];
+    index->next[slot] = index->free;
+    index->free = slot + 1;
+    index->count--;
+
+    /* Only at half the load of a split, so that a count that swings about one
+     * value does not split and merge for ever.  A table that empties lags behind
+     * and catches up with later removals. */
+    if (index->bucket_count > BUCKETS_MIN && index->count < index->bucket_count / 2) {
+        merge_one(index);
+    }
+}

@@ -1,0 +1,45 @@
+/* index.h - finds a slot by its 128-bit id.
+ *
+ * Owns: the ids, the free slots, and the buckets.  Slots are small stable
+ * numbers; whoever uses the index keeps arrays of its own beside it.
+ * A linear hash (W. Litwin, VLDB 1980): each insertion splits at most one
+ * bucket and each removal merges at most one, so that no single operation ever
+ * pays for a table that grew, however many ids it holds.
+ */
+#ifndef CORE_INDEX_H
+#define CORE_INDEX_H
+
+#include "arena.h"
+#include "id.h"
+
+static const uint32_t INDEX_NONE = UINT32_MAX;
+
+struct index {
+    struct id *ids; /* by slot */
+    uint32_t *next; /* by slot: the rest of its bucket or of the free list, plus one; 0: no more */
+    uint32_t *buckets; /* first slot of each bucket plus one, 0 for none */
+    uint32_t capacity; /* slots there can ever be */
+    uint32_t count;    /* slots in use */
+    uint32_t fresh;    /* slots from here on were never used */
+    uint32_t free;     /* slot given back last plus one, 0 for none */
+    uint32_t bucket_count;
+    uint32_t mask; /* bits of a hash that name a bucket: the least 2^n - 1 that reaches them all */
+    uint64_t salt;
+};
+
+/* Lays the index out in `arena`.  `capacity` is the most ids it can hold.
+ * Touches none of the arena; what is used of it later grows with the ids held. */
+void index_init(struct index *index, struct arena *arena, uint32_t capacity, uint64_t salt);
+
+/* Returns the slot of `id`, or INDEX_NONE. */
+uint32_t index_find(const struct index *index, const struct id *id);
+
+/* Adds `id`, which must not be there yet.  Returns its new slot, or INDEX_NONE
+ * when the index is full; nothing changed then. */
+uint32_t index_insert(struct index *index, const struct id *id);
+
+/* Forgets the id in `slot`, which must be in use, and frees the slot.  The slot
+ * freed last is the first to be used again. */
+void index_remove(struct index *index, uint32_t slot);
+
+#endif

@@ -1,0 +1,271 @@
+/* store.c - the slabs and buddy runs behind store.h.
+ *
+ * Owns: the bookkeeping of spans and the free cells inside slabs.  Links between
+ * spans are span numbers plus one and cells are named likewise, so that zeroed
+ * memory needs no preparation.  Spans come out of the untouched part of the
+ * region one longest run at a time, and only when no freed run is long enough.
+ */
+#include "store.h"
+
+enum {
+    UNIT_BYTES = 16, /* places, cells and classes are whole units */
+    SPAN_UNITS = STORE_SPAN_BYTES / UNIT_BYTES,
+    SLAB_VALUE_BYTES_MAX = STORE_SPAN_BYTES / 2,
+    LINEAR_CLASSES = 8, /* one unit apart; beyond, four to each doubling */
+    ORDER_MAX = STORE_ORDERS - 1,
+    SPANS_PER_RUN_MAX = 1 << ORDER_MAX
+};
+
+_Static_assert(SPANS_PER_RUN_MAX *STORE_SPAN_BYTES == STORE_VALUE_BYTES_MAX, "largest value");
+
+/* A span is described by its run's first span; all others are SPAN_INNER. */
+enum span_kind { SPAN_INNER = 0, SPAN_FREE, SPAN_SLAB, SPAN_RUN };
+
+struct store_span {
+    uint32_t next, prev; /* neighbours among the free runs, or among the slabs with room */
+    uint16_t free_cell;  /* slab: cell given back last, in units plus one, 0 for none */
+    uint16_t fresh_unit; /* slab: units from here on were never used */
+    uint16_t used_cells; /* slab */
+    uint8_t kind;        /* enum span_kind */
+    uint8_t rank;        /* free run, run: log2 of its spans; slab: its class */
+};
+
+_Static_assert(sizeof(struct store_span) == 16, "four spans to a cache line");
+
+void store_init(struct store *store, struct arena *arena, uint64_t bytes_max)
+{
+    uint64_t bytes = bytes_max > STORE_BYTES_MAX ? STORE_BYTES_MAX : bytes_max;
+    uint64_t runs = (bytes + STORE_VALUE_BYTES_MAX - 1) / STORE_VALUE_BYTES_MAX;
+    uint32_t span_count = (uint32_t)(runs == 0 ? 1 : runs) * SPANS_PER_RUN_MAX;
+    *store = (struct store){
+        .spans = arena_take(arena, span_count, sizeof(struct store_span)),
+        .region = arena_take(arena, span_count, STORE_SPAN_BYTES),
+        .span_count = span_count,
+    };
+}
+
+/* ---- Lists of spans ---- */
+
+static void list_push(struct store *store, uint32_t *list, uint32_t span)
+{
+    store->spans[span].prev = 0;
+    store->spans[span].next = *list;
+    if (*list != 0) store->spans[*list - 1].prev = span + 1;
+    *list = span + 1;
+}
+
+static void list_unlink(struct store *store, uint32_t *list, uint32_t span)
+{
+    const struct store_span *gone = &store->spans[span];
+    if (gone->next != 0) store->spans[gone->next - 1].prev = gone->prev;
+    if (gone->prev != 0) {
+        store->spans[gone->prev - 1].next = gone->next;
+    } else {
+        assert(*list == span + 1);
+        *list = gone->next;
+    }
+}
+
+/* ---- Runs of spans ---- */
+
+static void run_offer(struct store *store, uint32_t span, uint32_t order)
+{
+    assert(store->spans[span].kind == SPAN_INNER);
+    store->spans[span].kind = SPAN_FREE;
+    store->spans[span].rank = (uint8_t)order;
+    list_push(store, &store->free_runs[order], span);
+}
+
+static void run_withdraw(struct store *store, uint32_t span, uint32_t order)
+{
+    list_unlink(store, &store->free_runs[order], span);
+    store->spans[span].kind = SPAN_INNER;
+}
+
+/* The least order, from `order` up, of which there is a free run; STORE_ORDERS for none. */
+static uint32_t order_available(const struct store *store, uint32_t order)
+{
+    while (order <= ORDER_MAX && store->free_runs[order] == 0) order++;
+    return order;
+}
+
+static bool run_fits(const struct store *store, uint32_t order)
+{
+    return store->fresh < store->span_count || order_available(store, order) <= ORDER_MAX;
+}
+
+/* Returns the first span of a run for which run_fits said yes.  The caller marks it. */
+static uint32_t run_take(struct store *store, uint32_t order)
+{
+    uint32_t found = order_available(store, order);
+    uint32_t span = store->fresh;
+    if (found <= ORDER_MAX) {
+        span = store->free_runs[found] - 1;
+        run_withdraw(store, span, found);
+    } else {
+        assert(store->fresh < store->span_count);
+        found = ORDER_MAX;
+        store->fresh += SPANS_PER_RUN_MAX;
+    }
+    while (found > order) {
+        found--;
+        run_offer(store, span + (1U << found), found);
+    }
+    assert(store->spans[span].kind == SPAN_INNER);
+    return span;
+}
+
+/* Runs begin at multiples of their length, so a run and its buddy differ in one bit. */
+static void run_give(struct store *store, uint32_t span, uint32_t order)
+{
+    assert((span & ((1U << order) - 1)) == 0);
+    store->spans[span].kind = SPAN_INNER;
+    while (order < ORDER_MAX) {
+        uint32_t buddy = span ^ (1U << order);
+        if (store->spans[buddy].kind != SPAN_FREE || store->spans[buddy].rank != order) break;
+        run_withdraw(store, buddy, order);
+        span &= buddy;
+        order++;
+    }
+    run_offer(store, span, order);
+}
+
+/* ---- Sizes ---- */
+
+static uint32_t log2_floor(uint32_t number)
+{
+    assert(number > 0);
+    return 31U - (uint32_t)__builtin_clz(number);
+}
+
+static uint32_t class_of(uint32_t size)
+{
+    uint32_t above = size == 0 ? 0 : (size - 1) / UNIT_BYTES; /* units, less one */
+    if (above < LINEAR_CLASSES) return above;
+    uint32_t doubling = log2_floor(above) - 3;
+    return LINEAR_CLASSES + doubling * 4 + (above >> (doubling + 1)) - 4;
+}
+
+static uint32_t class_units(uint32_t class)
+{
+    if (class < LINEAR_CLASSES) return class + 1;
+    uint32_t doubling = (class - LINEAR_CLASSES) / 4;
+    return (5 + (class - LINEAR_CLASSES) % 4) << (doubling + 1);
+}
+
+static uint32_t order_of(uint32_t size)
+{
+    assert(size > SLAB_VALUE_BYTES_MAX);
+    uint32_t above = (size - 1) / STORE_SPAN_BYTES; /* spans, less one */
+    return above == 0 ? 0 : log2_floor(above) + 1;
+}
+
+/* ---- Cells of slabs ---- */
+
+static uint8_t *unit_address(const struct store *store, uint32_t span, uint32_t unit)
+{
+    return store->region + ((size_t)span * SPAN_UNITS + unit) * UNIT_BYTES;
+}
+
+static bool slab_has_room(const struct store_span *slab)
+{
+    return slab->free_cell != 0 || slab->fresh_unit + class_units(slab->rank) <= SPAN_UNITS;
+}
+
+static uint32_t slab_make(struct store *store, uint32_t class)
+{
+    uint32_t span = run_take(store, 0);
+    store->spans[span] = (struct store_span){.kind = SPAN_SLAB, .rank = (uint8_t) class};
+    list_push(store, &store->partial[class], span);
+    return span;
+}
+
+/* Returns the place of a cell; there must be room. */
+static uint32_t cell_take(struct store *store, uint32_t class)
+{
+    uint32_t span =
+        store->partial[class] != 0 ? store->partial[class] - 1 : slab_make(store, class);
+    struct store_span *slab = &store->spans[span];
+    uint32_t unit = slab->fresh_unit;
+    if (slab->free_cell != 0) {
+        unit = slab->free_cell - 1U;
+        memcpy(&slab->free_cell, unit_address(store, span, unit), sizeof slab->free_cell);
+    } else {
+        slab->fresh_unit = (uint16_t)(unit + class_units(class));
+    }
+    slab->used_cells++;
+    if (!slab_has_room(slab)) list_unlink(store, &store->partial[class], span);
+    return span * SPAN_UNITS + unit + 1;
+}
+
+static void cell_give(struct store *store, uint32_t span, uint32_t unit)
+{
+    struct store_span *slab = &store->spans[span];
+    uint32_t class = slab->rank;
+    assert(slab->used_cells > 0);
+    assert(unit % class_units(class) == 0);
+    if (!slab_has_room(slab)) list_push(store, &store->partial[class], span);
+    memcpy(unit_address(store, span, unit), &slab->free_cell, sizeof slab->free_cell);
+    slab->free_cell = (uint16_t)(unit + 1);
+    slab->used_cells--;
+    if (slab->used_cells > 0) return;
+    list_unlink(store, &store->partial[class], span);
+    run_give(store, span, 0);
+}
+
+/* ---- Values ---- */
+
+bool store_fits(const struct store *store, uint32_t size)
+{
+    if (size > STORE_VALUE_BYTES_MAX) return false;
+    if (size > SLAB_VALUE_BYTES_MAX) return run_fits(store, order_of(size));
+    return store->partial[class_of(size)] != 0 || run_fits(store, 0);
+}
+
+struct stored store_put(struct store *store, struct bytes value)
+{
+    struct stored stored = {.place = 0, .size = 0};
+    if (value.data == NULL || !store_fits(store, value.size)) return stored;
+    stored.size = value.size;
+    if (value.size > SLAB_VALUE_BYTES_MAX) {
+        uint32_t order = order_of(value.size);
+        uint32_t span = run_take(store, order);
+        store->spans[span] = (struct store_span){.kind = SPAN_RUN, .rank = (uint8_t)order};
+        store->bytes_used += (uint64_t)STORE_SPAN_BYTES << order;
+        stored.place = span * SPAN_UNITS + 1;
+    } else {
+        uint32_t class = class_of(value.size);
+        stored.place = cell_take(store, class);
+        store->bytes_used += (uint64_t)class_units(class) * UNIT_BYTES;
+    }
+    memcpy(store->region + (size_t)(stored.place - 1) * UNIT_BYTES, value.data, value.size);
+    return stored;
+}
+
+struct bytes store_get(const struct store *store, struct stored stored)
+{
+    if (stored.place == 0) return (struct bytes){.data = NULL, .size = 0};
+    assert((stored.place - 1) / SPAN_UNITS < store->fresh);
+    return bytes_of(store->region + (size_t)(stored.place - 1) * UNIT_BYTES, stored.size);
+}
+
+void store_drop(struct store *store, struct stored *stored)
+{
+    if (stored->place == 0) return;
+    uint32_t span = (stored->place - 1) / SPAN_UNITS;
+    uint32_t unit = (stored->place - 1) % SPAN_UNITS;
+    assert(span < store->fresh);
+    uint8_t rank = store->spans[span].rank;
+    if (stored->size > SLAB_VALUE_BYTES_MAX) {
+        assert(store->spans[span].kind == SPAN_RUN && unit == 0);
+        assert(rank == order_of(stored->size));
+        store->bytes_used -= (uint64_t)STORE_SPAN_BYTES << rank;
+        run_give(store, span, rank);
+    } else {
+        assert(store->spans[span].kind == SPAN_SLAB);
+        assert(rank == class_of(stored->size));
+        store->bytes_used -= (uint64_t)class_units(rank) * UNIT_BYTES;
+        cell_give(store, span, unit);
+    }
+    *stored = (struct stored){.place = 0, .size = 0};
+}

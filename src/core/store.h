@@ -1,0 +1,61 @@
+/* store.h - keeps payloads and results: byte runs of any size up to a limit.
+ *
+ * Owns: one region of memory, cut into spans of 64 KiB.  Small values share a
+ * span with values of like size (a slab); values above half a span take a run
+ * of spans whose length is a power of two (buddies; D. Knuth, TAOCP 1, 2.5).
+ * Every operation is O(1) or O(log spans); nothing ever moves, so a view stays
+ * good until its value is dropped.
+ */
+#ifndef CORE_STORE_H
+#define CORE_STORE_H
+
+#include "arena.h"
+#include "bytes.h"
+
+/* Names one kept value.  0 names none, and reads as no bytes at all. */
+struct stored {
+    uint32_t place; /* offset in units of 16 bytes, plus one */
+    uint32_t size;
+};
+
+enum {
+    STORE_SPAN_BYTES = 64 * 1024,
+    STORE_VALUE_BYTES_MAX = 16 * 1024 * 1024,
+    STORE_CLASSES = 40, /* 16, 32 .. 128 bytes, then four to each doubling up to 32 KiB */
+    STORE_ORDERS = 9    /* runs of 1, 2, 4 .. 256 spans */
+};
+
+/* What a `place` can reach. */
+static const uint64_t STORE_BYTES_MAX = (UINT64_C(64) << 30) - STORE_VALUE_BYTES_MAX;
+
+struct store_span; /* bookkeeping of one span, in store.c's own layout */
+
+struct store {
+    uint8_t *region;
+    struct store_span *spans;
+    uint32_t span_count;
+    uint32_t fresh;                   /* spans from here on were never used */
+    uint32_t free_runs[STORE_ORDERS]; /* first free run of each order plus one, 0 for none */
+    uint32_t partial[STORE_CLASSES];  /* first slab of each class with room plus one, 0 for none */
+    uint64_t bytes_used;              /* what the values kept now occupy, rounding included */
+};
+
+/* Lays the store out in `arena` with room for about `bytes_max` (rounded up to
+ * a whole number of the longest runs, at least one, at most STORE_BYTES_MAX).
+ * Touches none of the arena; what is used of it later grows with the values kept. */
+void store_init(struct store *store, struct arena *arena, uint64_t bytes_max);
+
+/* Copies `value` in.  Returns {0, 0} when there is no room (nothing changed) and
+ * when `value` is absent.  An empty value that is present is kept as such. */
+struct stored store_put(struct store *store, struct bytes value);
+
+/* The bytes kept under `stored`; borrowed until it is dropped. */
+struct bytes store_get(const struct store *store, struct stored stored);
+
+/* Forgets a value and clears the caller's name for it.  {0, 0} is fine. */
+void store_drop(struct store *store, struct stored *stored);
+
+/* Whether a value of `size` bytes would fit now.  */
+bool store_fits(const struct store *store, uint32_t size);
+
+#endif

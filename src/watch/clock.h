@@ -1,0 +1,14 @@
+/* clock.h - the only place that reads the time. */
+#ifndef WATCH_CLOCK_H
+#define WATCH_CLOCK_H
+
+#include <stdint.h>
+
+/* Nanoseconds on the monotonic clock, which keeps running through suspension of
+ * the process but not of the machine.  The base is arbitrary, never 0. */
+uint64_t clock_now_ns(void);
+
+/* Milliseconds since 1970 (UTC), for ids and log lines only: it may jump. */
+uint64_t clock_wall_ms(void);
+
+#endif

@@ -1,0 +1,22 @@
+/* log.h - lines for the host's log function.
+ *
+ * Owns nothing and prints nothing: a library has no stderr.  Bytes that came
+ * from elsewhere are escaped, so that no peer can forge or split a line.
+ */
+#ifndef WATCH_LOG_H
+#define WATCH_LOG_H
+
+#include <tmesh/task.h>
+
+struct log {
+    tmesh_log_fn *write; /* NULL: nobody listens */
+    void *context;
+};
+
+/* Formats one line, escapes what is not printable ASCII as \xNN, cuts it at
+ * TMESH_LOG_LINE_BYTES_MAX and hands it over.  Any thread, as far as the host's
+ * function allows it. */
+__attribute__((format(printf, 3, 4))) void log_line(const struct log *log, enum tmesh_level level,
+                                                    const char *format, ...);
+
+#endif

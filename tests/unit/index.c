@@ -1,0 +1,282 @@
+/* index.c - the index against a naive table, at its borders, and in what it touches. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "../../src/core/index.h"
+#include "../../src/core/random.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { KNOWN = 600, CAPACITY = 400, STEPS = 30000, PAGE_BYTES = 4096 };
+
+/* A zeroed block for what `arena` measured; nothing of it is resident yet. */
+static void memory_map(struct arena *arena)
+{
+    arena->size = arena->used;
+    arena->used = 0;
+    arena->base = mmap(NULL, arena->size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_true(arena->base != MAP_FAILED);
+    madvise(arena->base, arena->size, MADV_NOHUGEPAGE);
+}
+
+static void memory_unmap(struct arena *arena)
+{
+    munmap(arena->base, arena->size);
+}
+
+static size_t pages_resident(const struct arena *arena)
+{
+    size_t pages = (arena->size + PAGE_BYTES - 1) / PAGE_BYTES, resident = 0;
+    unsigned char *flags = malloc(pages);
+    assert_non_null(flags);
+    assert_int_equal(mincore(arena->base, arena->size, flags), 0);
+    for (size_t i = 0; i < pages; i++) resident += flags[i] & 1;
+    free(flags);
+    return resident;
+}
+
+static void index_build(struct index *index, struct arena *arena, uint32_t capacity, uint64_t salt)
+{
+    *arena = (struct arena){0};
+    index_init(index, arena, capacity, salt);
+    memory_map(arena);
+    index_init(index, arena, capacity, salt);
+    assert_int_equal(arena->used, arena->size);
+}
+
+static struct id id_of(uint64_t number)
+{
+    struct id id = {{0}};
+    memcpy(id.octets, &number, sizeof number);
+    return id;
+}
+
+static uint32_t insert(struct index *index, uint64_t number)
+{
+    struct id id = id_of(number);
+    return index_insert(index, &id);
+}
+
+static uint32_t find(const struct index *index, uint64_t number)
+{
+    struct id id = id_of(number);
+    return index_find(index, &id);
+}
+
+/* Every slot in use stands in exactly one bucket, and buckets that do not exist are empty. */
+static void check_buckets(const struct index *index)
+{
+    uint32_t seen = 0;
+    for (uint32_t bucket = 0; bucket < index->bucket_count; bucket++) {
+        for (uint32_t link = index->buckets[bucket]; link != 0; link = index->next[link - 1]) {
+            assert_true(++seen <= index->count);
+            assert_int_equal(index_find(index, &index->ids[link - 1]), link - 1);
+        }
+    }
+    assert_int_equal(seen, index->count);
+    for (uint32_t bucket = index->bucket_count; bucket < index->capacity; bucket++) {
+        assert_int_equal(index->buckets[bucket], 0);
+    }
+}
+
+static void an_id_is_found_under_its_slot_until_it_is_removed(void **state)
+{
+    (void)state;
+    struct index index;
+    struct arena arena;
+    index_build(&index, &arena, 10, 1);
+    assert_int_equal(find(&index, 7), INDEX_NONE);
+    uint32_t slot = insert(&index, 7);
+    assert_int_not_equal(slot, INDEX_NONE);
+    assert_int_equal(find(&index, 7), slot);
+    assert_int_equal(find(&index, 8), INDEX_NONE);
+    index_remove(&index, slot);
+    assert_int_equal(find(&index, 7), INDEX_NONE);
+    assert_int_equal(index.count, 0);
+    memory_unmap(&arena);
+}
+
+static void ids_that_differ_in_one_octet_are_different(void **state)
+{
+    (void)state;
+    struct index index;
+    struct arena arena;
+    index_build(&index, &arena, 17, 1);
+    struct id id = {{0}};
+    uint32_t zero = index_insert(&index, &id);
+    uint32_t slots[16];
+    for (uint32_t i = 0; i < 16; i++) {
+        struct id other = id;
+        other.octets[i] = 1;
+        assert_int_equal(index_find(&index, &other), INDEX_NONE);
+        slots[i] = index_insert(&index, &other);
+        assert_int_equal(index_find(&index, &other), slots[i]);
+    }
+    assert_int_equal(index_find(&index, &id), zero);
+    memory_unmap(&arena);
+}
+
+static void a_full_index_refuses_and_is_unchanged(void **state)
+{
+    (void)state;
+    for (uint32_t capacity = 1; capacity <= 40; capacity++) {
+        struct index index;
+        struct arena arena;
+        index_build(&index, &arena, capacity, 1);
+        for (uint32_t i = 0; i < capacity; i++) assert_int_equal(insert(&index, i), i);
+
+        struct index before = index;
+        assert_int_equal(insert(&index, capacity), INDEX_NONE);
+        assert_memory_equal(&index, &before, sizeof index);
+        assert_int_equal(find(&index, capacity), INDEX_NONE);
+        check_buckets(&index);
+
+        index_remove(&index, find(&index, 0));
+        assert_int_equal(insert(&index, capacity), 0);
+        check_buckets(&index);
+        memory_unmap(&arena);
+    }
+}
+
+static void the_slot_freed_last_is_used_first(void **state)
+{
+    (void)state;
+    struct index index;
+    struct arena arena;
+    index_build(&index, &arena, 10, 1);
+    for (uint64_t i = 0; i < 5; i++) insert(&index, i);
+    index_remove(&index, 1);
+    index_remove(&index, 3);
+    assert_int_equal(insert(&index, 10), 3);
+    assert_int_equal(insert(&index, 11), 1);
+    assert_int_equal(insert(&index, 12), 5);
+    memory_unmap(&arena);
+}
+
+static void one_operation_splits_or_merges_one_bucket_at_most(void **state)
+{
+    (void)state;
+    struct index index;
+    struct arena arena;
+    index_build(&index, &arena, 5000, 1);
+    uint32_t least = index.bucket_count;
+    for (uint64_t i = 0; i < 5000; i++) {
+        uint32_t before = index.bucket_count;
+        insert(&index, i);
+        assert_in_range(index.bucket_count, before, before + 1);
+        assert_true(index.count <= index.bucket_count);
+    }
+    for (uint64_t i = 0; i < 5000; i++) {
+        uint32_t before = index.bucket_count;
+        index_remove(&index, find(&index, i));
+        assert_in_range(index.bucket_count, before - 1, before);
+    }
+    check_buckets(&index);
+
+    /* What is left over goes with the next few removals. */
+    for (uint64_t i = 0; i < 2500; i++) index_remove(&index, insert(&index, i));
+    assert_int_equal(index.bucket_count, least);
+    check_buckets(&index);
+    memory_unmap(&arena);
+}
+
+static void a_count_that_swings_a_little_neither_splits_nor_merges(void **state)
+{
+    (void)state;
+    struct index index;
+    struct arena arena;
+    index_build(&index, &arena, 1000, 1);
+    for (uint64_t i = 0; i < 1000; i++) insert(&index, i);
+    for (uint32_t round = 0; round < 10; round++) {
+        for (uint64_t i = 0; i < 400; i++) index_remove(&index, find(&index, i));
+        assert_int_equal(index.bucket_count, 1000);
+        for (uint64_t i = 0; i < 400; i++) insert(&index, i);
+        assert_int_equal(index.bucket_count, 1000);
+    }
+    memory_unmap(&arena);
+}
+
+/* Grows, then shrinks, then grows again: the phases decide how often to remove. */
+static void run_against_a_table(uint64_t seed)
+{
+    struct index index;
+    struct arena arena;
+    index_build(&index, &arena, CAPACITY, seed);
+    uint32_t slot_of[KNOWN];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < KNOWN; i++) slot_of[i] = INDEX_NONE;
+
+    uint64_t random = seed;
+    for (uint32_t step = 0; step < STEPS; step++) {
+        uint32_t number = (uint32_t)random_up_to(&random, KNOWN - 1);
+        uint32_t removals_percent = step / 3000 % 2 == 0 ? 20 : 80;
+        assert_int_equal(find(&index, number), slot_of[number]);
+        if (random_up_to(&random, 99) < removals_percent) {
+            if (slot_of[number] == INDEX_NONE) continue;
+            index_remove(&index, slot_of[number]);
+            slot_of[number] = INDEX_NONE;
+            count--;
+        } else if (slot_of[number] == INDEX_NONE) {
+            uint32_t slot = insert(&index, number);
+            assert_int_equal(slot == INDEX_NONE, count == CAPACITY);
+            if (slot == INDEX_NONE) continue;
+            for (uint32_t i = 0; i < KNOWN; i++) assert_int_not_equal(slot_of[i], slot);
+            slot_of[number] = slot;
+            count++;
+        }
+        assert_int_equal(index.count, count);
+        if (step % 100 == 0) check_buckets(&index);
+    }
+    memory_unmap(&arena);
+}
+
+static void random_operations_agree_with_a_table(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        print_message("seed %llu\n", (unsigned long long)seed);
+        run_against_a_table(seed);
+    }
+}
+
+static void memory_is_touched_only_as_ids_come(void **state)
+{
+    (void)state;
+    struct index index;
+    struct arena arena;
+    index_build(&index, &arena, 50000000, 1);
+    assert_int_equal(pages_resident(&arena), 0);
+    for (uint64_t i = 0; i < 10000; i++) insert(&index, i);
+    /* 24 bytes for each id, and a page more at either end of three tables. */
+    assert_true(pages_resident(&arena) <= 10000 * 24 / PAGE_BYTES + 6);
+
+    size_t resident = pages_resident(&arena);
+    for (uint64_t i = 0; i < 100000; i++) {
+        index_remove(&index, find(&index, i));
+        insert(&index, i + 10000);
+    }
+    assert_int_equal(pages_resident(&arena), resident);
+    memory_unmap(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_id_is_found_under_its_slot_until_it_is_removed),
+        cmocka_unit_test(ids_that_differ_in_one_octet_are_different),
+        cmocka_unit_test(a_full_index_refuses_and_is_unchanged),
+        cmocka_unit_test(the_slot_freed_last_is_used_first),
+        cmocka_unit_test(one_operation_splits_or_merges_one_bucket_at_most),
+        cmocka_unit_test(a_count_that_swings_a_little_neither_splits_nor_merges),
+        cmocka_unit_test(random_operations_agree_with_a_table),
+        cmocka_unit_test(memory_is_touched_only_as_ids_come),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
