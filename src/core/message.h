@@ -1,0 +1,287 @@
+/* message.h - what the nodes say to each other, decoded.
+ *
+ * These structs are both the events that machines receive and the actions that
+ * they ask for; src/wire turns them into bytes and back, and PROTOCOL.md says
+ * what each one means.  All views are borrowed: in a received message they
+ * point into its bytes, in a message to send they point into the sender's
+ * tables until its next step.
+ */
+#ifndef CORE_MESSAGE_H
+#define CORE_MESSAGE_H
+
+#include "bytes.h"
+#include "id.h"
+#include "reason.h"
+
+enum {
+    MESSAGE_VERSION_MAJOR = 1,
+    MESSAGE_VERSION_MINOR = 0,
+    MESSAGE_HEADER_BYTES = 16,
+    MESSAGE_ITEMS_MAX = 4096,                /* items in one message */
+    MESSAGE_PAYLOAD_BYTES_MAX = 1024 * 1024, /* one payload or one result, by default */
+    MESSAGE_BYTES_MAX = 2 * 1024 * 1024,     /* one whole message */
+    MESSAGE_BATCH_BYTES = 256 * 1024,        /* a sender closes a batch that reached this */
+    MESSAGE_NAME_BYTES_MAX = 64,             /* a task's or queue's name: [a-z0-9._-]{1,64} */
+    MESSAGE_TEXT_BYTES_MAX = 1024,           /* reasons, labels, versions */
+    MESSAGE_NAMES_MAX = 256,                 /* task names or queues of one worker */
+    MESSAGE_ENDPOINTS_MAX = 64,
+    MESSAGE_REJECTIONS_MAX = MESSAGE_ITEMS_MAX,
+    MESSAGE_ROWS_MAX = 256 /* rows of one ANSWER */
+};
+
+enum message_kind {
+    MESSAGE_OTHER = 0, /* a kind of a later minor version: counted, otherwise ignored */
+    MESSAGE_HELLO = 1,
+    MESSAGE_WELCOME = 2,
+    MESSAGE_REFUSE = 3,
+    MESSAGE_WHO = 4,
+    MESSAGE_HEARTBEAT = 5,
+    MESSAGE_BYE = 6,
+    MESSAGE_SUBMIT = 16,
+    MESSAGE_ACCEPT = 17,
+    MESSAGE_RESULT = 18,
+    MESSAGE_RECEIPT = 19,
+    MESSAGE_QUERY = 20,
+    MESSAGE_ANSWER = 21,
+    MESSAGE_CREDIT = 32,
+    MESSAGE_WORK = 33,
+    MESSAGE_COMPLETE = 34
+};
+
+enum role { ROLE_PRODUCER = 1, ROLE_WORKER = 2 };
+
+/* Which pair of sockets a message travels by: ROUTER and DEALER, or PUSH and PULL. */
+enum passage { PASSAGE_FRONT, PASSAGE_INTAKE };
+
+/* A lease as both sides know it. */
+struct lease {
+    struct id id;
+    uint32_t attempt; /* 1 for the first */
+    uint64_t token;
+};
+
+/* Producer or worker to ventilator: opens a session.  Session and sequence are 0. */
+struct message_hello {
+    enum role role;
+    uint32_t minor;
+    struct id node;
+    struct bytes software; /* "tmesh 0.1.0" */
+    struct bytes label;    /* for people: host and process */
+    /* Only a worker's: */
+    uint32_t slots;
+    const struct bytes *names; /* tasks it can run */
+    const struct bytes *queues;
+    uint32_t name_count, queue_count;
+    const struct lease *leases; /* held, or completed and not yet receipted */
+    uint32_t lease_count;
+};
+
+/* Ventilator's answer to HELLO.  Sequence is 0; the header carries the new session. */
+struct message_welcome {
+    uint32_t minor;
+    struct id node; /* new at every start of a ventilator that keeps no journal */
+    struct bytes software;
+    uint32_t heartbeat_ms, suspect_ms, lost_ms;
+    uint32_t payload_bytes_max, message_bytes_max;
+    const struct bytes *intakes; /* endpoints; a host of * means: the host you reached me at */
+    uint32_t intake_count;
+    const struct lease *drops; /* leases of the HELLO that are over: stop, and do not complete */
+    uint32_t drop_count;
+};
+
+/* Ventilator: no session for you. */
+struct message_refuse {
+    enum reason reason;
+    struct bytes text;
+};
+
+/* Ventilator to a peer whose session it does not know: say HELLO.  The header
+ * carries the session that was not known. */
+
+struct message_heartbeat {
+    uint64_t backlog; /* ventilator: ready tasks that this worker could run and has no credit for */
+    uint32_t held;    /* worker: leases it holds */
+    uint32_t running; /* worker: of these, in a handler now */
+};
+
+struct message_bye {
+    struct bytes text;
+};
+
+enum { SUBMISSION_WANTS_RESULT = 1 };
+
+struct submission {
+    struct id id;
+    struct bytes name;
+    struct bytes queue; /* absent: "default" */
+    struct bytes payload;
+    uint32_t flags;
+    uint32_t attempts_max; /* 0: the ventilator's default */
+};
+
+struct message_submit {
+    uint64_t batch; /* 1, 2, 3 .. in each session, on whatever lane */
+    const struct submission *items;
+    uint32_t count;
+};
+
+struct rejection {
+    uint32_t item; /* position in the batch */
+    enum reason reason;
+};
+
+/* Every item of the batch was accepted but these. */
+struct message_accept {
+    uint64_t batch;
+    const struct rejection *rejections;
+    uint32_t count;
+};
+
+enum task_state {
+    TASK_NONE = 0,
+    TASK_WAITING = 1, /* for a time: backoff */
+    TASK_READY = 2,
+    TASK_LEASED = 3,
+    TASK_DONE = 4,
+    TASK_FAILED = 5,
+    TASK_DEAD = 6,
+    TASK_CANCELLED = 7,
+    TASK_EXPIRED = 8
+};
+
+/* Terminal state of one task. */
+struct result {
+    struct id id;
+    enum task_state state;
+    uint32_t attempt;
+    enum reason reason;  /* REASON_NONE when state is TASK_DONE */
+    struct bytes result; /* absent when there is none */
+    struct bytes text;   /* what the handler said of its failure; may be absent */
+};
+
+struct message_result {
+    const struct result *items;
+    uint32_t count;
+};
+
+/* The receiver has dealt with every message of this session, on the front, up
+ * to this sequence: the sender may forget what it kept to send again. */
+struct message_receipt {
+    uint32_t through;
+};
+
+enum query { QUERY_TOTALS = 1, QUERY_WORKERS = 2, QUERY_LANES = 3, QUERY_DEAD = 4 };
+
+struct message_query {
+    enum query query;
+    uint32_t cursor; /* 0 at first, then what the last ANSWER said */
+};
+
+struct totals {
+    uint64_t submitted, duplicates, rejected;
+    uint64_t dispatched, requeued, retried, returned;
+    uint64_t done, failed, dead;
+    uint64_t stale; /* completions refused: their lease was over */
+    uint64_t protocol_errors, sessions_reset;
+    uint64_t waiting, ready, leased; /* now */
+    uint64_t workers, producers;     /* now, with an open session */
+    uint64_t dead_letters;           /* kept now */
+    uint64_t uptime_ms, store_bytes;
+};
+
+struct worker_row {
+    struct bytes label;
+    struct id node;
+    uint32_t slots, leased, running;
+    uint64_t completed;
+    uint32_t silent_ms; /* since it was last heard */
+};
+
+struct lane_row {
+    struct bytes queue, name;
+    uint64_t waiting, ready, leased;
+    uint32_t workers; /* connected workers that serve it */
+};
+
+struct dead_row {
+    struct id id;
+    struct bytes queue, name;
+    enum task_state state; /* TASK_FAILED or TASK_DEAD */
+    enum reason reason;
+    uint32_t attempt;
+    struct bytes text;
+};
+
+struct message_answer {
+    enum query query;
+    uint32_t cursor; /* where the next QUERY goes on; 0: that was all */
+    uint32_t count;
+    const struct totals *totals;      /* QUERY_TOTALS, count 1 */
+    const struct worker_row *workers; /* QUERY_WORKERS */
+    const struct lane_row *lanes;     /* QUERY_LANES */
+    const struct dead_row *dead;      /* QUERY_DEAD */
+};
+
+/* How much the worker will ever take in this session: running totals, so that a
+ * repeated CREDIT is harmless and a lost one is made good by the next. */
+struct message_credit {
+    uint64_t tasks;
+    uint64_t bytes; /* of payloads */
+};
+
+struct assignment {
+    struct lease lease;
+    struct bytes name;
+    struct bytes payload;
+};
+
+struct message_work {
+    uint64_t backlog; /* as in HEARTBEAT */
+    const struct assignment *items;
+    uint32_t count;
+};
+
+enum outcome {
+    OUTCOME_DONE = 0,
+    OUTCOME_FAILED = 1,    /* try again by policy */
+    OUTCOME_PERMANENT = 2, /* do not try again */
+    OUTCOME_CRASHED = 3,   /* the handler's process died */
+    OUTCOME_RETURNED = 4   /* given back, never started: no attempt was used */
+};
+
+struct completion {
+    struct lease lease;
+    enum outcome outcome;
+    uint32_t retry_after_ms; /* the handler's wish after OUTCOME_FAILED; 0: by policy */
+    struct bytes result;
+    struct bytes text;
+};
+
+struct message_complete {
+    const struct completion *items;
+    uint32_t count;
+};
+
+struct message {
+    enum message_kind kind;
+    uint32_t session;
+    uint32_t sequence;
+    union {
+        struct message_hello hello;
+        struct message_welcome welcome;
+        struct message_refuse refuse;
+        struct message_heartbeat heartbeat;
+        struct message_bye bye;
+        struct message_submit submit;
+        struct message_accept accept;
+        struct message_result result;
+        struct message_receipt receipt;
+        struct message_query query;
+        struct message_answer answer;
+        struct message_credit credit;
+        struct message_work work;
+        struct message_complete complete;
+    } u;
+};
+
+#endif

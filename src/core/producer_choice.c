@@ -1,0 +1,88 @@
+/* producer_choice.c - which ventilator gets the next batch, and when.
+ *
+ * Owns: the windows, the pauses, and the choice between ventilators.
+ * Not here: what a batch is (producer_batch.c).
+ *
+ * The less loaded of two picked at random: nearly as even as the least loaded
+ * of all, without every producer running to the same one at the same moment
+ * (M. Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001).
+ */
+#include "producer_state.h"
+
+#include "random.h"
+
+static bool has_room(const struct producer *producer, const struct producer_link *link)
+{
+    if (!link->open || link->draining) return false;
+    if (link->flying >= producer->options.batches_max) return false;
+    if (link->unanswered_bytes >= PRODUCER_UNANSWERED_BYTES_MAX) return false;
+    return !link->flights[link->number % PRODUCER_BATCHES_MAX].flying;
+}
+
+static bool is_ready(const struct producer *producer, const struct producer_link *link)
+{
+    return has_room(producer, link) && link->paused_until_ns <= producer->now_ns;
+}
+
+static uint64_t load_of(const struct producer *producer, uint32_t link)
+{
+    return producer->links[link].backlog + producer->links[link].unanswered;
+}
+
+/* Returns a link that may take a batch now, or link_count when none may. */
+static uint32_t choose(struct producer *producer)
+{
+    uint32_t ready[PRODUCER_LINKS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < producer->options.link_count; i++) {
+        if (is_ready(producer, &producer->links[i])) ready[count++] = i;
+    }
+    if (count == 0) return producer->options.link_count;
+    if (count == 1) return ready[0];
+    uint32_t first = (uint32_t)random_up_to(&producer->random, count - 1);
+    uint32_t second = (uint32_t)random_up_to(&producer->random, count - 2);
+    if (second >= first) second++;
+    assert(second < count);
+    bool keep = load_of(producer, ready[first]) <= load_of(producer, ready[second]);
+    return keep ? ready[first] : ready[second];
+}
+
+/* A batch without an answer goes to the same ventilator once more, which then
+ * recognises what it has; only after that it may land, twice, somewhere else. */
+static uint32_t choose_for(struct producer *producer, const struct producer_batch *batch)
+{
+    bool same = batch->timeouts == 1 && is_ready(producer, &producer->links[batch->link]);
+    return same ? batch->link : choose(producer);
+}
+
+static bool is_idle(const struct producer *producer)
+{
+    return circle_is_empty(&producer->batch_places, producer_waiting_head(producer)) &&
+           circle_is_empty(&producer->places, producer_outbox_head(producer));
+}
+
+void producer_choice_dispatch(struct producer *producer, struct producer_actions *out)
+{
+    uint32_t waiting = producer_waiting_head(producer);
+    while (!is_idle(producer)) {
+        if (out->submission_count + PRODUCER_BATCH_ITEMS_MAX > MESSAGE_ITEMS_MAX) return;
+        uint32_t batch = circle_next(&producer->batch_places, waiting);
+        uint32_t link =
+            batch == waiting ? choose(producer) : choose_for(producer, &producer->batches[batch]);
+        if (link == producer->options.link_count) return;
+        if (batch == waiting) batch = producer_batch_make(producer);
+        producer_batch_send(producer, batch, link, out);
+    }
+}
+
+uint64_t producer_choice_deadline(const struct producer *producer)
+{
+    uint64_t deadline_ns = INSTANT_NEVER;
+    if (is_idle(producer)) return deadline_ns;
+    for (uint32_t i = 0; i < producer->options.link_count; i++) {
+        const struct producer_link *link = &producer->links[i];
+        if (!has_room(producer, link)) continue;
+        if (link->paused_until_ns < deadline_ns) deadline_ns = link->paused_until_ns;
+    }
+    return deadline_ns;
+}

@@ -1,0 +1,150 @@
+/* producer_entry.c - the life of one task in the producer.
+ *
+ * Owns: how a task is kept, which circles it stands in, and its end for lack of
+ * an answer.
+ * Not here: batches (producer_batch.c) and what ventilators say (producer_answer.c).
+ */
+#include "producer_state.h"
+
+void producer_entry_submit(struct producer *producer, const struct producer_event *event,
+                           struct producer_actions *out)
+{
+    const struct submission *submission = event->submission;
+    assert(submission->name.size > 0 && submission->name.size <= MESSAGE_NAME_BYTES_MAX);
+    assert(submission->queue.size <= MESSAGE_NAME_BYTES_MAX);
+    assert(submission->payload.size <= MESSAGE_PAYLOAD_BYTES_MAX);
+
+    out->duplicate = index_find(&producer->index, &submission->id) != INDEX_NONE;
+    if (out->duplicate) return;
+    uint32_t size = submission->name.size + submission->queue.size + submission->payload.size;
+    out->full =
+        producer->index.count == producer->options.tasks_max || !store_fits(&producer->store, size);
+    if (out->full) return;
+
+    const struct bytes texts[] = {submission->name, submission->queue, submission->payload};
+    uint32_t end = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].size != 0) memcpy(producer->scratch + end, texts[i].data, texts[i].size);
+        end += texts[i].size;
+    }
+    uint32_t slot = index_insert(&producer->index, &submission->id);
+    producer->entries[slot] = (struct producer_entry){
+        .submitted_ns = event->now_ns,
+        .task = store_put(&producer->store, bytes_of(producer->scratch, size)),
+        .flags = submission->flags,
+        .attempts_max = submission->attempts_max,
+        .ticket = event->ticket,
+        .state = ENTRY_OUTBOX,
+        .name_bytes = (uint8_t)submission->name.size,
+        .queue_bytes = (uint8_t)submission->queue.size,
+    };
+    assert(producer->entries[slot].task.place != 0);
+    circle_append(&producer->places, producer_outbox_head(producer), slot);
+    circle_append(&producer->ages, producer_outbox_head(producer), slot);
+}
+
+struct submission producer_entry_submission(const struct producer *producer, uint32_t slot)
+{
+    const struct producer_entry *entry = &producer->entries[slot];
+    struct bytes task = store_get(&producer->store, entry->task);
+    uint32_t named = (uint32_t)entry->name_bytes + entry->queue_bytes;
+    assert(task.size >= named);
+    struct submission submission = {
+        .id = producer->index.ids[slot],
+        .name = bytes_of(task.data, entry->name_bytes),
+        .payload = bytes_of(task.data + named, task.size - named),
+        .flags = entry->flags,
+        .attempts_max = entry->attempts_max,
+    };
+    if (entry->queue_bytes != 0) {
+        submission.queue = bytes_of(task.data + entry->name_bytes, entry->queue_bytes);
+    }
+    return submission;
+}
+
+uint32_t producer_entry_bytes(const struct producer *producer, uint32_t slot)
+{
+    return producer->entries[slot].task.size + PRODUCER_ITEM_BYTES;
+}
+
+void producer_entry_detach(struct producer *producer, uint32_t slot)
+{
+    struct producer_entry *entry = &producer->entries[slot];
+    circle_remove(&producer->places, slot);
+    switch (entry->state) {
+    case ENTRY_OUTBOX: break;
+    case ENTRY_SENT: producer_batch_leave(producer, entry->where); break;
+    case ENTRY_AWAITED: producer->awaited--; break;
+    }
+    entry->state = ENTRY_OUTBOX;
+}
+
+void producer_entry_accept(struct producer *producer, uint32_t slot, uint32_t link,
+                           struct producer_actions *out)
+{
+    struct producer_entry *entry = &producer->entries[slot];
+    struct producer_action *action = producer_act(out, PRODUCER_ACCEPTED, link);
+    action->result = (struct result){.id = producer->index.ids[slot]};
+    action->ticket = entry->ticket;
+    producer->accepted++;
+    if ((entry->flags & SUBMISSION_WANTS_RESULT) == 0) {
+        producer_entry_forget(producer, slot);
+        return;
+    }
+    store_drop(&producer->store, &entry->task);
+    circle_remove(&producer->ages, slot);
+    circle_append(&producer->places, producer_awaited_head(producer, link), slot);
+    entry->state = ENTRY_AWAITED;
+    entry->where = link;
+    producer->awaited++;
+}
+
+void producer_entry_forget(struct producer *producer, uint32_t slot)
+{
+    assert(circle_next(&producer->places, slot) == slot);
+    store_drop(&producer->store, &producer->entries[slot].task);
+    circle_remove(&producer->ages, slot); /* harmless when it was accepted long ago */
+    index_remove(&producer->index, slot);
+}
+
+static void end_unknown(struct producer *producer, uint32_t slot, enum reason reason,
+                        struct producer_actions *out)
+{
+    const struct producer_entry *entry = &producer->entries[slot];
+    uint32_t link = entry->state == ENTRY_AWAITED ? entry->where : 0;
+    struct producer_action *action = producer_act(out, PRODUCER_UNKNOWN, link);
+    action->result = (struct result){.id = producer->index.ids[slot], .reason = reason};
+    action->ticket = entry->ticket;
+    producer->unknown++;
+    producer_entry_detach(producer, slot);
+    producer_entry_forget(producer, slot);
+}
+
+/* Age counts from the submission, through every sending and every BUSY. */
+static uint64_t oldest_expires(const struct producer *producer)
+{
+    uint32_t oldest = circle_next(&producer->ages, producer_outbox_head(producer));
+    if (oldest == producer_outbox_head(producer)) return INSTANT_NEVER;
+    if (producer->options.unknown_ns == 0) return INSTANT_NEVER;
+    return instant_after(producer->entries[oldest].submitted_ns, producer->options.unknown_ns);
+}
+
+void producer_entry_expire(struct producer *producer, struct producer_actions *out)
+{
+    uint32_t orphans = producer_orphans_head(producer);
+    for (uint32_t n = 0; n < PRODUCER_ENDS_PER_TURN; n++) {
+        if (circle_is_empty(&producer->places, orphans)) break;
+        end_unknown(producer, circle_next(&producer->places, orphans), REASON_OWNER_GONE, out);
+    }
+    for (uint32_t n = 0; n < PRODUCER_ENDS_PER_TURN; n++) {
+        if (oldest_expires(producer) > producer->now_ns) break;
+        uint32_t oldest = circle_next(&producer->ages, producer_outbox_head(producer));
+        end_unknown(producer, oldest, REASON_NONE, out);
+    }
+}
+
+uint64_t producer_entry_deadline(const struct producer *producer)
+{
+    if (!circle_is_empty(&producer->places, producer_orphans_head(producer))) return 0;
+    return oldest_expires(producer);
+}

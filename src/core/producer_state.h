@@ -1,0 +1,255 @@
+/* producer_state.h - what a producer remembers, and how its files share the work.
+ *
+ * Private to producer*.c.  An entry is a task that was submitted:
+ *
+ *   OUTBOX --put into a batch--> SENT --ACCEPT--> AWAITED --RESULT--> gone
+ *      ^                          |      (gone at once when no result is wanted)
+ *      +---- BUSY, DRAINING ------+
+ *
+ * REJECTED, UNKNOWN and RESULT end an entry from wherever they find it.  A
+ * batch, once made, stays together until its ACCEPT, whatever becomes of
+ * sessions: WAITING batches stand before the outbox and go out again whole.
+ */
+#ifndef CORE_PRODUCER_STATE_H
+#define CORE_PRODUCER_STATE_H
+
+#include "circle.h"
+#include "index.h"
+#include "producer.h"
+#include "store.h"
+#include "turn.h"
+#include "uplink.h"
+
+enum {
+    PRODUCER_BATCH_ITEMS_MAX = MESSAGE_ITEMS_MAX / 4,
+    PRODUCER_BATCHES_MAX = 256,   /* numbers a link remembers; the bound of batches_max */
+    PRODUCER_ITEM_BYTES = 64,     /* what a task adds to a message besides its texts */
+    PRODUCER_ENDS_PER_TURN = 1024 /* tasks that one TURN tells to be UNKNOWN */
+};
+
+/* A link takes another batch as long as less than this is unanswered on it. */
+static const uint64_t PRODUCER_UNANSWERED_BYTES_MAX = 8 * 1024 * 1024;
+
+enum entry_state { ENTRY_OUTBOX, ENTRY_SENT, ENTRY_AWAITED };
+
+struct producer_entry {
+    struct circle_link place; /* in the outbox, in its batch, or among its owner's awaited */
+    struct circle_link age;   /* among all that are not accepted, in order of submission */
+    uint64_t submitted_ns;
+    struct stored task; /* name, queue and payload in one run; dropped when accepted */
+    uint32_t where;     /* SENT: its batch; AWAITED: the link that accepted it */
+    uint32_t flags, attempts_max;
+    uint32_t ticket;    /* the shell's number for it */
+    enum entry_state state;
+    uint16_t item; /* SENT: its position in the batch */
+    uint8_t name_bytes, queue_bytes;
+};
+
+enum batch_state { BATCH_FREE, BATCH_WAITING, BATCH_FLYING };
+
+struct producer_batch {
+    struct circle_link place; /* among the free ones, or among the waiting ones */
+    enum batch_state state;
+    uint32_t generation; /* of its content: a number given to an older one means nothing */
+    uint32_t link;       /* where it was sent last */
+    uint64_t number;     /* and as what */
+    uint32_t items;      /* positions given out when it was sent */
+    uint32_t entries;    /* still in it; fewer than items when a result came first */
+    uint32_t bytes;      /* estimated size of the message */
+    uint32_t timeouts;   /* how often it flew for resend_ns in vain */
+    uint32_t flown;      /* how often it was sent */
+};
+
+/* A batch number of a session.  Outlives the flight, so that an ACCEPT that
+ * comes after the batch was called back is honoured if the batch is the same. */
+struct producer_flight {
+    uint64_t number; /* 0: never used in this session */
+    uint64_t sent_ns;
+    uint32_t batch, generation;
+    bool flying; /* the latest flight of its batch, and not over */
+};
+
+struct producer_link {
+    struct uplink uplink;
+    bool open; /* a session stands */
+    bool intake_up;
+    bool draining; /* it said so; until its next session */
+    bool receipt_due;
+    uint32_t receipt_through;
+    uint64_t paused_until_ns; /* it said BUSY */
+    uint32_t busy_streak;
+    uint64_t backlog;    /* from its latest HEARTBEAT */
+    struct id owner;     /* of the awaited entries: ventilator of the last session */
+    uint64_t number;     /* of the next batch */
+    uint64_t oldest;     /* no batch before this number is flying */
+    uint32_t flying;     /* batches */
+    uint64_t unanswered; /* tasks in them */
+    uint64_t unanswered_bytes;
+    struct producer_flight flights[PRODUCER_BATCHES_MAX]; /* by number */
+};
+
+struct producer {
+    struct producer_options options;
+    uint64_t now_ns; /* of the step that runs, or ran last */
+    uint64_t random;
+    struct turn turn;
+    uint64_t planned_ns; /* when the TURN after the latest one was due */
+    bool stopped;
+    bool crowded;        /* the application is behind: results are not receipted */
+
+    struct index index;
+    struct store store;
+    struct producer_entry *entries; /* by slot of index, then the heads of circles */
+    struct circles places, ages;    /* through entries */
+    struct producer_batch *batches;
+    struct circles batch_places; /* through batches */
+    struct producer_link *links;
+    uint8_t *scratch; /* one task, assembled for the store */
+
+    uint32_t awaited;
+    uint64_t accepted, rejected, ended, unknown, resent;
+    /* By position in the batch that an ACCEPT is about: its rejection plus one,
+     * 0 for none.  All 0 between steps. */
+    uint32_t verdicts[PRODUCER_BATCH_ITEMS_MAX];
+};
+
+/* ---- Heads of circles: rows behind those of slots and of batches ---- */
+
+static inline uint32_t producer_outbox_head(const struct producer *producer)
+{
+    return producer->options.tasks_max; /* of places; of ages the same row */
+}
+
+/* Awaited entries whose ventilator restarted without them. */
+static inline uint32_t producer_orphans_head(const struct producer *producer)
+{
+    return producer->options.tasks_max + 1;
+}
+
+static inline uint32_t producer_awaited_head(const struct producer *producer, uint32_t link)
+{
+    return producer->options.tasks_max + 2 + link;
+}
+
+static inline uint32_t producer_batch_head(const struct producer *producer, uint32_t batch)
+{
+    return producer_awaited_head(producer, producer->options.link_count) + batch;
+}
+
+/* Enough: a batch is made only while none is waiting, and then all others fly. */
+static inline uint32_t producer_batch_count(const struct producer_options *options)
+{
+    return options->link_count * options->batches_max;
+}
+
+static inline uint32_t producer_waiting_head(const struct producer *producer)
+{
+    return producer_batch_count(&producer->options);
+}
+
+static inline uint32_t producer_free_head(const struct producer *producer)
+{
+    return producer_batch_count(&producer->options) + 1;
+}
+
+/* ---- Actions ---- */
+
+/* A step has at most 2 * MESSAGE_ITEMS_MAX actions about tasks and batches, and
+ * at most four for each link besides: RESULT and ACCEPT have at most two and one
+ * for each item; a TURN has 2 * PRODUCER_ENDS_PER_TURN ends, at most
+ * MESSAGE_ITEMS_MAX batches, because each holds an item, and for each link SHUT
+ * and LOST or OPEN or HEARTBEAT, and RECEIPT. */
+static inline struct producer_action *producer_act(struct producer_actions *out,
+                                                   enum producer_action_kind kind, uint32_t link)
+{
+    assert(out->count < PRODUCER_ACTIONS_MAX);
+    struct producer_action *action = &out->actions[out->count++];
+    action->kind = kind;
+    action->link = link;
+    return action;
+}
+
+/* ---- producer_entry.c: the life of one task ---- */
+
+void producer_entry_submit(struct producer *producer, const struct producer_event *event,
+                           struct producer_actions *out);
+
+/* The task in `slot` as it goes into a message; borrowed from the store. */
+struct submission producer_entry_submission(const struct producer *producer, uint32_t slot);
+
+/* What it adds to the size of a message, about. */
+uint32_t producer_entry_bytes(const struct producer *producer, uint32_t slot);
+
+/* Takes the task out of outbox, batch or awaited.  Its batch is over when it was the last. */
+void producer_entry_detach(struct producer *producer, uint32_t slot);
+
+/* The detached task belongs to the ventilator of `link` now. */
+void producer_entry_accept(struct producer *producer, uint32_t slot, uint32_t link,
+                           struct producer_actions *out);
+
+/* Forgets the detached task. */
+void producer_entry_forget(struct producer *producer, uint32_t slot);
+
+/* Ends, as UNKNOWN, tasks that nobody can answer for, a bounded number. */
+void producer_entry_expire(struct producer *producer, struct producer_actions *out);
+
+/* When the next of these is due. */
+uint64_t producer_entry_deadline(const struct producer *producer);
+
+/* ---- producer_batch.c: the life of one batch ---- */
+
+/* Makes a batch of the first tasks of the outbox, which is not empty. */
+uint32_t producer_batch_make(struct producer *producer);
+
+/* Sends `batch` to `link`. */
+void producer_batch_send(struct producer *producer, uint32_t batch, uint32_t link,
+                         struct producer_actions *out);
+
+/* An entry left `batch`.  Without entries it is over: it lands and is free. */
+void producer_batch_leave(struct producer *producer, uint32_t batch);
+
+/* The batch that ventilator `link` knows by `number`, or INDEX_NONE when that is
+ * over or was never sent.  It may have been called back, and may even fly again. */
+uint32_t producer_batch_find(const struct producer *producer, uint32_t link, uint64_t number);
+
+/* Calls back all that fly on `link`: they wait, first of all, in their order. */
+void producer_batch_recall(struct producer *producer, uint32_t link);
+
+/* Calls back what flew for too long. */
+void producer_batch_timeout(struct producer *producer);
+
+/* When the next of these is due. */
+uint64_t producer_batch_deadline(const struct producer *producer);
+
+/* ---- producer_choice.c: which ventilator gets the next batch ---- */
+
+/* Sends what may go out now, a bounded number of tasks. */
+void producer_choice_dispatch(struct producer *producer, struct producer_actions *out);
+
+/* When something may go out. */
+uint64_t producer_choice_deadline(const struct producer *producer);
+
+/* ---- producer_answer.c: what ventilators say of tasks ---- */
+
+void producer_answer_accept(struct producer *producer, const struct producer_event *event,
+                            struct producer_actions *out);
+
+void producer_answer_result(struct producer *producer, const struct producer_event *event,
+                            struct producer_actions *out);
+
+/* ---- producer_session.c: sessions and what goes with them ---- */
+
+/* CONNECTED, CLOSED, INTAKE_UP, INTAKE_DOWN, MESSAGE, QUERY. */
+void producer_session_event(struct producer *producer, const struct producer_event *event,
+                            struct producer_actions *out);
+
+/* Looks at the time of every session, and sends the receipts that are due. */
+void producer_session_turn(struct producer *producer, struct producer_actions *out);
+
+/* When the next of these is due. */
+uint64_t producer_session_deadline(const struct producer *producer);
+
+/* Says BYE where a session stands. */
+void producer_session_stop(struct producer *producer, struct producer_actions *out);
+
+#endif

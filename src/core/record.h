@@ -1,0 +1,41 @@
+/* record.h - one line of a task's or a peer's life.
+ *
+ * Every transition makes one record.  Log lines, counters, events and, later,
+ * the journal and `tmesh trace` are views of these.
+ */
+#ifndef CORE_RECORD_H
+#define CORE_RECORD_H
+
+#include "message.h"
+
+enum record_kind {
+    RECORD_ACCEPTED,  /* -> READY */
+    RECORD_DUPLICATE, /* a known id was submitted again */
+    RECORD_REJECTED,  /* reason */
+    RECORD_LEASED,    /* READY -> LEASED, peer = worker */
+    RECORD_RETURNED,  /* LEASED -> READY, never started */
+    RECORD_REQUEUED,  /* LEASED -> READY, its worker was lost */
+    RECORD_RETRIED,   /* LEASED -> WAITING, its run failed */
+    RECORD_RIPE,      /* WAITING -> READY */
+    RECORD_ENDED,     /* -> DONE, FAILED or DEAD (state, reason) */
+    RECORD_STALE,     /* a completion was refused: its lease is over */
+    RECORD_PEER_OPENED,
+    RECORD_PEER_RESUMED, /* a new session of a node that was known */
+    RECORD_PEER_RESET,   /* a gap: asked to say HELLO again */
+    RECORD_PEER_CLOSED,  /* its connection closed */
+    RECORD_PEER_SUSPECT, /* silent: no new work */
+    RECORD_PEER_LOST,
+    RECORD_PEER_LEFT /* BYE */
+};
+
+struct record {
+    enum record_kind kind;
+    enum task_state state; /* after the transition */
+    enum reason reason;
+    uint32_t attempt;
+    struct id id;      /* the task; zero for a peer's record */
+    struct id peer;    /* the node concerned; zero for none */
+    uint64_t delay_ns; /* RECORD_RETRIED: until it is ready again */
+};
+
+#endif

@@ -1,0 +1,110 @@
+/* task.h - the tasks a ventilator holds, and the lists they stand in.
+ *
+ * Owns: one record for each task, from ACCEPT until its id is forgotten, and
+ * the order of the lists.  A task stands in at most one list at a time; the
+ * owner of the list knows which.  Slots are those of the index of ids.
+ */
+#ifndef CORE_TASK_H
+#define CORE_TASK_H
+
+#include "index.h"
+#include "message.h"
+#include "store.h"
+
+static const uint32_t TASK_NOWHERE = UINT32_MAX;
+
+/* Where a leased task stands with its worker. */
+enum task_sent {
+    TASK_UNSENT = 0, /* in `fresh`: goes out this turn */
+    TASK_SENT = 1,   /* in `leases` */
+    TASK_ORPHAN = 2  /* in `orphans`: about to be taken back */
+};
+
+/* Why the record of a task that ended is still here. */
+enum task_kept {
+    TASK_KEPT_RESULT = 1, /* its producer has not receipted the result */
+    TASK_KEPT_DEAD = 2,   /* it is a dead letter */
+    TASK_KEPT_ENDED = 4,  /* its id is remembered, to recognise a repeat */
+    TASK_KEPT_SENT = 8    /* with TASK_KEPT_RESULT: a RESULT carried it already */
+};
+
+struct task {
+    uint32_t next, previous;
+    uint32_t holder; /* LEASED: the worker's peer slot */
+    uint32_t owner;  /* peer reference of the producer that wants the result, 0 for none */
+    uint64_t token;  /* of the latest lease, 0 when that was given back unused */
+    uint64_t order;  /* place in line while READY; when it ended, in ns, once it did */
+    struct stored payload, result, text;
+    uint32_t attempt; /* leases given, those returned unused not counted */
+    uint32_t sent;    /* LEASED: enum task_sent; ended: sequence of the RESULT that carried it */
+    uint16_t failures, crashes, losses, attempts_max;
+    uint16_t lane;
+    uint8_t state, reason, kept;
+};
+
+struct task_list {
+    uint32_t first, last, count;
+};
+
+/* The empty list; all zero would name slot 0. */
+static inline struct task_list task_list_empty(void)
+{
+    return (struct task_list){TASK_NOWHERE, TASK_NOWHERE, 0};
+}
+
+static inline void task_append(struct task *tasks, struct task_list *list, uint32_t slot)
+{
+    tasks[slot].next = TASK_NOWHERE;
+    tasks[slot].previous = list->last;
+    if (list->last == TASK_NOWHERE)
+        list->first = slot;
+    else
+        tasks[list->last].next = slot;
+    list->last = slot;
+    list->count++;
+}
+
+static inline void task_prepend(struct task *tasks, struct task_list *list, uint32_t slot)
+{
+    tasks[slot].previous = TASK_NOWHERE;
+    tasks[slot].next = list->first;
+    if (list->first == TASK_NOWHERE)
+        list->last = slot;
+    else
+        tasks[list->first].previous = slot;
+    list->first = slot;
+    list->count++;
+}
+
+static inline void task_unlink(struct task *tasks, struct task_list *list, uint32_t slot)
+{
+    struct task *task = &tasks[slot];
+    assert(list->count > 0);
+    if (task->previous == TASK_NOWHERE)
+        list->first = task->next;
+    else
+        tasks[task->previous].next = task->next;
+    if (task->next == TASK_NOWHERE)
+        list->last = task->previous;
+    else
+        tasks[task->next].previous = task->previous;
+    task->next = task->previous = TASK_NOWHERE;
+    list->count--;
+}
+
+/* Puts all of `head` before all of `list`, and leaves `head` empty. */
+static inline void task_splice(struct task *tasks, struct task_list *list, struct task_list *head)
+{
+    if (head->count == 0) return;
+    if (list->count == 0) {
+        *list = *head;
+    } else {
+        tasks[head->last].next = list->first;
+        tasks[list->first].previous = head->last;
+        list->first = head->first;
+        list->count += head->count;
+    }
+    *head = task_list_empty();
+}
+
+#endif

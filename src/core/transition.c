@@ -1,0 +1,279 @@
+/* transition.c - the life of a task: every change of state, in one place.
+ *
+ *               +------------- retry, lost worker --------------+
+ *               v                                               |
+ *  WAITING -> READY -> LEASED -> DONE                           |
+ *     ^                  |----------------------------------- --+
+ *     +--- backoff ------+----> FAILED, DEAD (dead letters)
+ *
+ * Each function is one arrow: it checks where the task comes from, moves it
+ * between the structures that belong to states, and makes one record.  Who may
+ * ask for which arrow, and when, is decided elsewhere.
+ */
+#include "random.h"
+#include "ventilator_state.h"
+
+static struct task *task_at(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    assert(task->state != TASK_NONE);
+    return task;
+}
+
+static void note(struct ventilator *ventilator, uint32_t slot, enum record_kind kind,
+                 const struct record *more)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    struct record record = more != NULL ? *more : (struct record){0};
+    record.kind = kind;
+    record.state = (enum task_state)task->state;
+    record.reason = (enum reason)task->reason;
+    record.attempt = task->attempt;
+    record.id = ventilator->ids.ids[slot];
+    ventilator_record(ventilator, &record);
+}
+
+static struct record from_holder(const struct ventilator *ventilator, const struct task *task)
+{
+    return (struct record){.peer = ventilator->peers.nodes.ids[task->holder]};
+}
+
+/* READY, behind all others. */
+static void line_up(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    struct lane *lane = &ventilator->lanes.lanes[task->lane];
+    task->state = TASK_READY;
+    task->order = ++ventilator->orders;
+    task_append(ventilator->tasks, &lane->ready, slot);
+    if (lane->ready.count == 1) {
+        lanes_ready_changed(&ventilator->lanes, task->lane, ventilator->tasks);
+    }
+}
+
+/* READY, before all others: it waited once already. */
+static void step_ahead(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    task->state = TASK_READY;
+    task_prepend(ventilator->tasks, &ventilator->lanes.lanes[task->lane].ready, slot);
+    lanes_ready_changed(&ventilator->lanes, task->lane, ventilator->tasks);
+}
+
+static void leave_worker(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    struct peer *worker = &ventilator->peers.peers[task->holder];
+    struct task_list *list = task->sent == TASK_SENT     ? &worker->leases
+                             : task->sent == TASK_ORPHAN ? &worker->orphans
+                                                         : &worker->fresh;
+    task_unlink(ventilator->tasks, list, slot);
+    ventilator->lanes.lanes[task->lane].leased--;
+    ventilator->totals.leased--;
+    task->holder = PEER_NONE;
+}
+
+static void leave_line(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    struct lane *lane = &ventilator->lanes.lanes[task->lane];
+    bool was_first = lane->ready.first == slot;
+    task_unlink(ventilator->tasks, &lane->ready, slot);
+    if (was_first) lanes_ready_changed(&ventilator->lanes, task->lane, ventilator->tasks);
+    ventilator->totals.ready--;
+}
+
+static void leave_waiting(struct ventilator *ventilator, uint32_t slot)
+{
+    heap_remove(&ventilator->alarms, slot);
+    ventilator->lanes.lanes[ventilator->tasks[slot].lane].waiting--;
+    ventilator->totals.waiting--;
+}
+
+void task_accept(struct ventilator *ventilator, uint32_t slot)
+{
+    line_up(ventilator, slot);
+    ventilator->totals.ready++;
+    ventilator->totals.submitted++;
+    note(ventilator, slot, RECORD_ACCEPTED, NULL);
+}
+
+void task_lease(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
+{
+    struct task *task = task_at(ventilator, slot);
+    assert(task->state == TASK_READY);
+    leave_line(ventilator, slot);
+    task->state = TASK_LEASED;
+    task->attempt++;
+    do task->token = random_next(&ventilator->random);
+    while (task->token == 0);
+    task->holder = worker;
+    task->sent = TASK_UNSENT;
+    task_append(ventilator->tasks, &ventilator->peers.peers[worker].fresh, slot);
+    ventilator->lanes.lanes[task->lane].leased++;
+    ventilator->totals.leased++;
+    ventilator->totals.dispatched++;
+    struct record record = from_holder(ventilator, task);
+    note(ventilator, slot, RECORD_LEASED, &record);
+}
+
+void task_return(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = task_at(ventilator, slot);
+    assert(task->state == TASK_LEASED && task->attempt > 0);
+    struct record record = from_holder(ventilator, task);
+    leave_worker(ventilator, slot);
+    task->attempt--;
+    task->token = 0;
+    step_ahead(ventilator, slot);
+    ventilator->totals.ready++;
+    ventilator->totals.returned++;
+    note(ventilator, slot, RECORD_RETURNED, &record);
+}
+
+void task_resume(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
+{
+    struct task *task = task_at(ventilator, slot);
+    assert(task->state == TASK_READY && task->token != 0);
+    leave_line(ventilator, slot);
+    task->state = TASK_LEASED;
+    task->holder = worker;
+    task->sent = TASK_SENT;
+    task_append(ventilator->tasks, &ventilator->peers.peers[worker].leases, slot);
+    ventilator->lanes.lanes[task->lane].leased++;
+    ventilator->totals.leased++;
+    struct record record = from_holder(ventilator, task);
+    note(ventilator, slot, RECORD_LEASED, &record);
+}
+
+void task_requeue(struct ventilator *ventilator, uint32_t slot, enum loss loss)
+{
+    struct task *task = task_at(ventilator, slot);
+    assert(task->state == TASK_LEASED);
+    if (loss == LOSS_COUNTED && ++task->losses >= ventilator->options.losses_max) {
+        task_end(ventilator, slot, TASK_DEAD, REASON_LOSSES);
+        return;
+    }
+    struct record record = from_holder(ventilator, task);
+    leave_worker(ventilator, slot);
+    step_ahead(ventilator, slot); /* its token stays: a late completion saves a run */
+    ventilator->totals.ready++;
+    ventilator->totals.requeued++;
+    note(ventilator, slot, RECORD_REQUEUED, &record);
+}
+
+void task_retry(struct ventilator *ventilator, uint32_t slot, uint64_t delay_ns)
+{
+    struct task *task = task_at(ventilator, slot);
+    assert(task->state == TASK_LEASED);
+    struct record record = from_holder(ventilator, task);
+    record.delay_ns = delay_ns;
+    leave_worker(ventilator, slot);
+    task->state = TASK_WAITING;
+    task->token = 0;
+    heap_set(&ventilator->alarms, slot, instant_after(ventilator->now_ns, delay_ns));
+    ventilator->lanes.lanes[task->lane].waiting++;
+    ventilator->totals.waiting++;
+    ventilator->totals.retried++;
+    note(ventilator, slot, RECORD_RETRIED, &record);
+}
+
+void task_ripen(struct ventilator *ventilator, uint32_t slot)
+{
+    assert(task_at(ventilator, slot)->state == TASK_WAITING);
+    leave_waiting(ventilator, slot);
+    line_up(ventilator, slot);
+    ventilator->totals.ready++;
+    note(ventilator, slot, RECORD_RIPE, NULL);
+}
+
+static void bury_letter(struct ventilator *ventilator, uint32_t slot)
+{
+    if (slot_ring_is_full(&ventilator->dead)) {
+        task_let_go(ventilator, slot_ring_pop(&ventilator->dead), TASK_KEPT_DEAD);
+    }
+    slot_ring_push(&ventilator->dead, slot);
+    ventilator->tasks[slot].kept |= TASK_KEPT_DEAD;
+}
+
+void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state state,
+              enum reason reason)
+{
+    struct task *task = task_at(ventilator, slot);
+    assert(state == TASK_DONE || state == TASK_FAILED || state == TASK_DEAD);
+    assert((state == TASK_DONE) == (reason == REASON_NONE));
+    struct record record = {0};
+    if (task->state == TASK_LEASED) {
+        record = from_holder(ventilator, task);
+        leave_worker(ventilator, slot);
+    } else if (task->state == TASK_READY) {
+        leave_line(ventilator, slot);
+    } else {
+        assert(task->state == TASK_WAITING);
+        leave_waiting(ventilator, slot);
+    }
+    task->state = (uint8_t)state;
+    task->reason = (uint8_t)reason;
+    task->order = ventilator->now_ns;
+    task->token = 0;
+    if (state == TASK_DONE) ventilator->totals.done++;
+    if (state == TASK_FAILED) ventilator->totals.failed++;
+    if (state == TASK_DEAD) ventilator->totals.dead++;
+    note(ventilator, slot, RECORD_ENDED, &record);
+    if (state == TASK_DONE)
+        store_drop(&ventilator->store, &task->payload);
+    else
+        bury_letter(ventilator, slot);
+    ventilator_owe_result(ventilator, slot);
+    task_let_go(ventilator, slot, 0);
+}
+
+/* Frees the slot: from here on the id is a stranger's. */
+static void forget(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    store_drop(&ventilator->store, &task->payload);
+    store_drop(&ventilator->store, &task->result);
+    store_drop(&ventilator->store, &task->text);
+    memset(task, 0, sizeof *task);
+    index_remove(&ventilator->ids, slot);
+}
+
+void task_discard(struct ventilator *ventilator, uint32_t slot)
+{
+    assert(ventilator->tasks[slot].state == TASK_NONE);
+    forget(ventilator, slot);
+}
+
+/* Forgets the oldest ended id; its record stays if something else keeps it. */
+static void forget_oldest(struct ventilator *ventilator)
+{
+    uint32_t slot = slot_ring_pop(&ventilator->ended);
+    ventilator->tasks[slot].kept &= (uint8_t)~TASK_KEPT_ENDED;
+    if (ventilator->tasks[slot].kept == 0) forget(ventilator, slot);
+}
+
+void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept)
+{
+    struct task *task = task_at(ventilator, slot);
+    task->kept &= (uint8_t)~kept;
+    if ((task->kept & (TASK_KEPT_RESULT | TASK_KEPT_DEAD)) != 0) return;
+    store_drop(&ventilator->store, &task->payload);
+    store_drop(&ventilator->store, &task->result);
+    store_drop(&ventilator->store, &task->text);
+    if ((task->kept & TASK_KEPT_ENDED) != 0) return;
+    if (slot_ring_is_full(&ventilator->ended)) forget_oldest(ventilator);
+    slot_ring_push(&ventilator->ended, slot);
+    task->kept |= TASK_KEPT_ENDED;
+}
+
+void task_forget_ended(struct ventilator *ventilator)
+{
+    enum { FORGET_EACH_TURN = 512 };
+    for (uint32_t left = FORGET_EACH_TURN; left > 0 && ventilator->ended.count > 0; left--) {
+        const struct task *oldest = &ventilator->tasks[slot_ring_at(&ventilator->ended, 0)];
+        uint64_t until_ns = instant_after(oldest->order, ventilator->options.ended_ns_max);
+        if (until_ns > ventilator->now_ns) return;
+        forget_oldest(ventilator);
+    }
+}

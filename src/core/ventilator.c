@@ -1,0 +1,292 @@
+/* ventilator.c - the ventilator's step: which event goes to which decision.
+ *
+ * A turn of the loop is any number of MESSAGE and CLOSED steps, then TURN steps
+ * until one says there is no more.  Messages only change what is known; TURN
+ * looks at the clock, gives out work, and speaks to every peer that is owed
+ * something, once.
+ */
+#include "ventilator_state.h"
+
+struct ventilator_options ventilator_defaults(void)
+{
+    return (struct ventilator_options){
+        .tasks_max = 10000000,
+        .store_bytes_max = UINT64_C(2) * 1024 * 1024 * 1024,
+        .peers_max = 10000,
+        .ended_max = 1024 * 1024,
+        .ended_ns_max = 600 * SECOND,
+        .dead_letters_max = 10000,
+        .payload_bytes_max = MESSAGE_PAYLOAD_BYTES_MAX,
+        .heartbeat_ns = SECOND,
+        .suspect_ns = 2 * SECOND,
+        .lost_ns = 4 * SECOND,
+        .closed_ns = SECOND / 2,
+        .attempts_max = 5,
+        .crashes_max = 3,
+        .losses_max = 20,
+        .backoff_ns = SECOND,
+        .backoff_ns_max = 600 * SECOND,
+        .absent_ns_max = 600 * SECOND,
+    };
+}
+
+static struct ventilator *lay_out(struct arena *arena, const struct ventilator_options *options)
+{
+    struct ventilator scratch = {0};
+    struct ventilator *ventilator = arena_take(arena, 1, sizeof *ventilator);
+    struct ventilator *laid = ventilator != NULL ? ventilator : &scratch;
+    uint32_t ids_max = options->tasks_max + options->ended_max + options->dead_letters_max;
+    index_init(&laid->ids, arena, ids_max, options->seed);
+    laid->tasks = arena_take(arena, ids_max, sizeof *laid->tasks);
+    heap_init(&laid->alarms, arena, ids_max);
+    lanes_init(&laid->lanes, arena);
+    peers_init(&laid->peers, arena, options->peers_max, options->seed);
+    slot_ring_init(&laid->ended, arena, options->ended_max);
+    slot_ring_init(&laid->dead, arena, options->dead_letters_max);
+    store_init(&laid->store, arena, options->store_bytes_max);
+    return ventilator;
+}
+
+size_t ventilator_memory_bytes(const struct ventilator_options *options)
+{
+    struct arena arena = {0};
+    lay_out(&arena, options);
+    return arena.used;
+}
+
+struct ventilator *ventilator_init(void *memory, const struct ventilator_options *options,
+                                   uint64_t now_ns)
+{
+    assert(memory != NULL && ((uintptr_t)memory & 63) == 0);
+    assert(options->suspect_ns < options->lost_ns && options->heartbeat_ns < options->suspect_ns);
+    assert(options->attempts_max > 0 && options->crashes_max > 0 && options->losses_max > 0);
+    struct arena arena = {.base = memory, .size = ventilator_memory_bytes(options)};
+    struct ventilator *ventilator = lay_out(&arena, options);
+    ventilator->options = *options;
+    ventilator->random = options->seed;
+    ventilator->started_ns = now_ns;
+    ventilator->turn.last_ns = now_ns;
+    return ventilator;
+}
+
+bool ventilator_can_send(const struct ventilator *ventilator)
+{
+    return ventilator->out->send_count < VENTILATOR_SENDS_MAX;
+}
+
+struct message *ventilator_send_to(struct ventilator *ventilator, uint32_t link,
+                                   enum message_kind kind)
+{
+    assert(ventilator_can_send(ventilator));
+    struct ventilator_send *send = &ventilator->out->sends[ventilator->out->send_count++];
+    send->link = link;
+    send->message = (struct message){.kind = kind};
+    return &send->message;
+}
+
+struct message *ventilator_send(struct ventilator *ventilator, uint32_t slot,
+                                enum message_kind kind)
+{
+    struct peer *peer = &ventilator->peers.peers[slot];
+    assert(peer->session != 0);
+    struct message *message = ventilator_send_to(ventilator, peer->link, kind);
+    message->session = peer->session;
+    message->sequence = peer->next_out++;
+    peer->said_ns = ventilator->now_ns;
+    return message;
+}
+
+void ventilator_record(struct ventilator *ventilator, const struct record *record)
+{
+    assert(ventilator->out->record_count < VENTILATOR_RECORDS_MAX);
+    ventilator->out->records[ventilator->out->record_count++] = *record;
+}
+
+static bool role_may(const struct peer *peer, const struct ventilator_event *event)
+{
+    bool front = event->passage == PASSAGE_FRONT;
+    switch (event->message->kind) {
+    case MESSAGE_SUBMIT: return peer->role == ROLE_PRODUCER;
+    case MESSAGE_RECEIPT:
+    case MESSAGE_QUERY: return front && peer->role == ROLE_PRODUCER;
+    case MESSAGE_CREDIT:
+    case MESSAGE_COMPLETE: return front && peer->role == ROLE_WORKER;
+    case MESSAGE_HEARTBEAT:
+    case MESSAGE_BYE:
+    case MESSAGE_OTHER: return front;
+    case MESSAGE_HELLO:
+    case MESSAGE_WELCOME:
+    case MESSAGE_REFUSE:
+    case MESSAGE_WHO:
+    case MESSAGE_ACCEPT:
+    case MESSAGE_RESULT:
+    case MESSAGE_ANSWER:
+    case MESSAGE_WORK: return false;
+    }
+    return false;
+}
+
+static void take(struct ventilator *ventilator, uint32_t peer, const struct message *message)
+{
+    switch (message->kind) {
+    case MESSAGE_SUBMIT: ventilator_submit(ventilator, peer, &message->u.submit); break;
+    case MESSAGE_RECEIPT: ventilator_receipt(ventilator, peer, message->u.receipt.through); break;
+    case MESSAGE_QUERY: ventilator_query(ventilator, peer, &message->u.query); break;
+    case MESSAGE_CREDIT: ventilator_credit(ventilator, peer, &message->u.credit); break;
+    case MESSAGE_COMPLETE: ventilator_complete(ventilator, peer, &message->u.complete); break;
+    case MESSAGE_BYE: ventilator_bye(ventilator, peer); break;
+    case MESSAGE_HEARTBEAT:
+        ventilator->peers.peers[peer].running = message->u.heartbeat.running;
+        break;
+    case MESSAGE_OTHER:
+    case MESSAGE_HELLO:
+    case MESSAGE_WELCOME:
+    case MESSAGE_REFUSE:
+    case MESSAGE_WHO:
+    case MESSAGE_ACCEPT:
+    case MESSAGE_RESULT:
+    case MESSAGE_ANSWER:
+    case MESSAGE_WORK: break;
+    }
+}
+
+static void on_message(struct ventilator *ventilator, const struct ventilator_event *event)
+{
+    const struct message *message = event->message;
+    if (message->kind == MESSAGE_HELLO) {
+        ventilator_hello(ventilator, event);
+        return;
+    }
+    uint32_t peer = peers_of_message(&ventilator->peers, message, event->passage, event->link);
+    if (peer == PEER_NONE) {
+        if (event->passage == PASSAGE_FRONT) {
+            ventilator_who(ventilator, event->link, message->session);
+        }
+        return;
+    }
+    if (!ventilator_in_sequence(ventilator, peer, event)) return;
+    if (!role_may(&ventilator->peers.peers[peer], event)) {
+        ventilator->totals.protocol_errors++;
+        return;
+    }
+    take(ventilator, peer, message);
+}
+
+/* Strangers' noise is counted and not answered, so that nobody can make us shout
+ * at others; only an honest peer of another version is told why it is not served. */
+static void on_garbage(struct ventilator *ventilator, const struct ventilator_event *event)
+{
+    ventilator->totals.protocol_errors++;
+    if (event->reason != REASON_VERSION || event->passage != PASSAGE_FRONT) return;
+    struct message *message = ventilator_send_to(ventilator, event->link, MESSAGE_REFUSE);
+    message->u.refuse = (struct message_refuse){
+        .reason = REASON_VERSION,
+        .text = bytes_text("this ventilator speaks protocol 1; use a tmesh of the same major")};
+}
+
+static void on_closed(struct ventilator *ventilator, uint32_t link)
+{
+    uint32_t peer = peers_of_link(&ventilator->peers, link);
+    if (peer != PEER_NONE) ventilator_close_session(ventilator, peer, RECORD_PEER_CLOSED);
+}
+
+/* Everything this peer is owed.  False when something is left. */
+static bool serve(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *peer = &ventilator->peers.peers[slot];
+    if (peer->state == PEER_GONE || peer->orphans.count > 0) {
+        if (!ventilator_take_back(ventilator, slot)) return false;
+    }
+    if (peer->state != PEER_OPEN) return true;
+    if (peer->receipt_due) {
+        if (!ventilator_can_send(ventilator)) return false;
+        ventilator_send(ventilator, slot, MESSAGE_RECEIPT)->u.receipt.through =
+            peer->receipt_through;
+        peer->receipt_due = false;
+    }
+    return ventilator_send_work(ventilator, slot) && ventilator_send_results(ventilator, slot);
+}
+
+static void on_turn(struct ventilator *ventilator)
+{
+    struct ventilator_actions *out = ventilator->out;
+    turn_note(&ventilator->turn, ventilator->options.heartbeat_ns * 3 / 2, ventilator->now_ns);
+    task_forget_ended(ventilator);
+    out->more = !ventilator_check_clock(ventilator);
+    if (ventilator_dispatch(ventilator)) out->more = true;
+    for (;;) {
+        uint32_t peer = peers_take_touched(&ventilator->peers);
+        if (peer == PEER_NONE) return;
+        if (serve(ventilator, peer)) continue;
+        peers_touch(&ventilator->peers, peer);
+        out->more = true;
+        return;
+    }
+}
+
+static void on_stop(struct ventilator *ventilator)
+{
+    for (uint32_t slot = 0; slot < ventilator->peers.nodes.fresh; slot++) {
+        if (ventilator->peers.peers[slot].session == 0) continue;
+        if (!ventilator_can_send(ventilator)) {
+            ventilator->out->more = true;
+            return;
+        }
+        ventilator_send(ventilator, slot, MESSAGE_BYE)->u.bye.text = bytes_text("stopping");
+        ventilator_close_session(ventilator, slot, RECORD_PEER_CLOSED);
+    }
+}
+
+/* Steps are bounded, and so is what they ask for: every change of state makes a
+ * record, and all that one TURN may make must fit. */
+enum { TAKE_BACKS_EACH_STEP = 2048 };
+_Static_assert(VENTILATOR_ITEMS_MAX + TAKE_BACKS_EACH_STEP + 1024 + 512 <= VENTILATOR_RECORDS_MAX,
+               "the records of one TURN fit");
+
+void ventilator_step(struct ventilator *ventilator, const struct ventilator_event *event,
+                     struct ventilator_actions *out)
+{
+    assert(event->now_ns >= ventilator->now_ns);
+    ventilator->now_ns = event->now_ns;
+    ventilator->out = out;
+    out->send_count = out->record_count = 0;
+    out->assignment_count = out->result_count = out->rejection_count = 0;
+    out->lease_count = out->row_count = 0;
+    out->more = false;
+    ventilator->take_backs = TAKE_BACKS_EACH_STEP;
+    switch (event->kind) {
+    case VENTILATOR_MESSAGE: on_message(ventilator, event); break;
+    case VENTILATOR_GARBAGE: on_garbage(ventilator, event); break;
+    case VENTILATOR_CLOSED: on_closed(ventilator, event->link); break;
+    case VENTILATOR_TURN: on_turn(ventilator); break;
+    case VENTILATOR_DRAIN: ventilator->draining = true; break;
+    case VENTILATOR_STOP: on_stop(ventilator); break;
+    }
+    ventilator->out = NULL;
+}
+
+uint64_t ventilator_deadline(const struct ventilator *ventilator)
+{
+    const struct heap_entry *alarm = heap_first(&ventilator->alarms);
+    const struct heap_entry *peer = heap_first(&ventilator->peers.deadlines);
+    uint64_t due_ns = INSTANT_NEVER;
+    if (alarm != NULL) due_ns = alarm->key;
+    if (peer != NULL && peer->key < due_ns) due_ns = peer->key;
+    return due_ns;
+}
+
+uint64_t ventilator_open_count(const struct ventilator *ventilator)
+{
+    const struct totals *totals = &ventilator->totals;
+    return totals->waiting + totals->ready + totals->leased + ventilator->owed;
+}
+
+void ventilator_totals(const struct ventilator *ventilator, uint64_t now_ns, struct totals *totals)
+{
+    *totals = ventilator->totals;
+    totals->workers = ventilator->peers.workers;
+    totals->producers = ventilator->peers.producers;
+    totals->dead_letters = ventilator->dead.count;
+    totals->uptime_ms = (now_ns - ventilator->started_ns) / MILLISECOND;
+    totals->store_bytes = ventilator->store.bytes_used;
+}

@@ -1,0 +1,115 @@
+/* ventilator.h - the ventilator's decisions: which tasks it owns, which worker
+ * runs each of them, until when, and what becomes of it.
+ *
+ * Owns: tasks from ACCEPT to their end, leases, credit, retries, sessions.
+ * Not here: sockets, clocks, bytes, files.  One event goes in, actions come
+ * out; the same state and the same event always give the same actions.
+ */
+#ifndef CORE_VENTILATOR_H
+#define CORE_VENTILATOR_H
+
+#include "arena.h"
+#include "instant.h"
+#include "message.h"
+#include "record.h"
+
+struct ventilator_options {
+    struct id node;
+    uint64_t seed;
+    struct bytes software; /* borrowed for the ventilator's whole life, as are the intakes */
+    const struct bytes *intakes;
+    uint32_t intake_count;
+    uint32_t tasks_max;        /* tasks held, whatever their state */
+    uint64_t store_bytes_max;  /* payloads, results and texts held */
+    uint32_t peers_max;        /* at most 65535 */
+    uint32_t ended_max;        /* ids of ended tasks remembered to recognise a repeat */
+    uint64_t ended_ns_max;     /* and for how long */
+    uint32_t dead_letters_max; /* kept; beyond it the oldest is dropped */
+    uint32_t payload_bytes_max;
+    uint64_t heartbeat_ns, suspect_ns, lost_ns, closed_ns;
+    uint32_t attempts_max, crashes_max, losses_max;
+    uint64_t backoff_ns, backoff_ns_max;
+    uint64_t absent_ns_max; /* results wait this long for a producer that went away */
+};
+
+/* The documented defaults; node, seed, software and intakes are the caller's. */
+struct ventilator_options ventilator_defaults(void);
+
+enum ventilator_event_kind {
+    VENTILATOR_MESSAGE, /* one decoded message came in */
+    VENTILATOR_GARBAGE, /* bytes came in that are no message; `reason` says what is wrong */
+    VENTILATOR_CLOSED,  /* the connection behind `link` is gone */
+    VENTILATOR_TURN,    /* everything that had arrived was stepped: act on it, look at the time */
+    VENTILATOR_DRAIN,   /* take no new tasks from now on */
+    VENTILATOR_STOP     /* say BYE to everybody */
+};
+
+struct ventilator_event {
+    enum ventilator_event_kind kind;
+    uint64_t now_ns;
+    uint32_t link; /* MESSAGE, CLOSED: names a connection of the front; unused on the intake */
+    enum passage passage;          /* MESSAGE */
+    const struct message *message; /* MESSAGE; borrowed for the step */
+    enum reason reason;            /* GARBAGE */
+};
+
+enum {
+    VENTILATOR_SENDS_MAX = 256,
+    VENTILATOR_ITEMS_MAX = MESSAGE_ITEMS_MAX,
+    VENTILATOR_RECORDS_MAX = 2 * MESSAGE_ITEMS_MAX + 64
+};
+
+struct ventilator_send {
+    uint32_t link;
+    struct message message;
+};
+
+/* What a step asks for.  Borrowed views inside live until the next step.
+ * Large: allocate one and reuse it. */
+struct ventilator_actions {
+    uint32_t send_count, record_count;
+    bool more; /* a TURN could not say all it had to: perform this, then step TURN again */
+    struct ventilator_send sends[VENTILATOR_SENDS_MAX];
+    struct record records[VENTILATOR_RECORDS_MAX];
+    /* Room that the sends point into: */
+    uint32_t assignment_count, result_count, rejection_count, lease_count, row_count;
+    struct assignment assignments[VENTILATOR_ITEMS_MAX];
+    struct result results[VENTILATOR_ITEMS_MAX];
+    struct rejection rejections[MESSAGE_REJECTIONS_MAX];
+    struct lease drops[VENTILATOR_ITEMS_MAX];
+    union {
+        struct totals totals;
+        struct worker_row workers[MESSAGE_ROWS_MAX];
+        struct lane_row lanes[MESSAGE_ROWS_MAX];
+        struct dead_row dead[MESSAGE_ROWS_MAX];
+    } rows;
+};
+
+struct ventilator;
+
+/* How much memory a ventilator with these options needs. */
+size_t ventilator_memory_bytes(const struct ventilator_options *options);
+
+/* Builds a ventilator at the start of `memory`: ventilator_memory_bytes long,
+ * zeroed, aligned to 64 bytes, the caller's to free when the ventilator is no
+ * longer used. */
+struct ventilator *ventilator_init(void *memory, const struct ventilator_options *options,
+                                   uint64_t now_ns);
+
+/* One step.  `out` is emptied first.  Never fails: what cannot be done is
+ * answered to the peer that asked for it. */
+void ventilator_step(struct ventilator *ventilator, const struct ventilator_event *event,
+                     struct ventilator_actions *out);
+
+/* When VENTILATOR_TURN is due next even if nothing arrives; INSTANT_NEVER when
+ * nothing is. */
+uint64_t ventilator_deadline(const struct ventilator *ventilator);
+
+/* How many tasks have not ended, and results have not been receipted: what a
+ * drain waits for. */
+uint64_t ventilator_open_count(const struct ventilator *ventilator);
+
+/* Counters and gauges as of now. */
+void ventilator_totals(const struct ventilator *ventilator, uint64_t now_ns, struct totals *totals);
+
+#endif

@@ -1,0 +1,103 @@
+/* ventilator_complete.c - COMPLETE: a run ended; does it count, and what follows. */
+#include "retry.h"
+#include "ventilator_state.h"
+
+bool ventilator_lease_counts(const struct task *task, const struct lease *lease)
+{
+    /* A token is never 0, and one that was given back or replaced is gone: so a
+     * task that waits in line again after its worker was lost still takes that
+     * worker's late completion, and nothing else does. */
+    return task->state < TASK_DONE && lease->token != 0 && task->token == lease->token &&
+           task->attempt == lease->attempt;
+}
+
+static void keep_text(struct ventilator *ventilator, struct task *task, struct bytes text)
+{
+    store_drop(&ventilator->store, &task->text);
+    task->text = store_put(&ventilator->store, text);
+}
+
+static void keep_result(struct ventilator *ventilator, uint32_t slot, struct bytes result)
+{
+    struct task *task = &ventilator->tasks[slot];
+    bool wanted = peers_resolve(&ventilator->peers, task->owner) != PEER_NONE;
+    store_drop(&ventilator->store, &task->text);
+    if (wanted && result.data != NULL) {
+        store_drop(&ventilator->store, &task->payload); /* makes room first */
+        task->result = store_put(&ventilator->store, result);
+        if (task->result.place == 0) {
+            keep_text(ventilator, task,
+                      bytes_text("the ventilator had no memory left for the result"));
+            task_end(ventilator, slot, TASK_FAILED, REASON_BUSY);
+            return;
+        }
+    }
+    task_end(ventilator, slot, TASK_DONE, REASON_NONE);
+}
+
+static void fail(struct ventilator *ventilator, uint32_t slot, const struct completion *completion)
+{
+    struct task *task = &ventilator->tasks[slot];
+    const struct ventilator_options *options = &ventilator->options;
+    keep_text(ventilator, task, completion->text);
+    if (completion->outcome == OUTCOME_PERMANENT) {
+        task_end(ventilator, slot, TASK_FAILED, REASON_PERMANENT);
+        return;
+    }
+    task->failures++;
+    if (completion->outcome == OUTCOME_CRASHED && ++task->crashes >= options->crashes_max) {
+        task_end(ventilator, slot, TASK_DEAD, REASON_CRASHES);
+        return;
+    }
+    if (task->failures >= task->attempts_max) {
+        task_end(ventilator, slot, TASK_FAILED, REASON_ATTEMPTS);
+        return;
+    }
+    uint64_t delay_ns = completion->retry_after_ms * MILLISECOND;
+    if (delay_ns == 0) {
+        delay_ns = retry_delay(&ventilator->random, task->failures, options->backoff_ns,
+                               options->backoff_ns_max);
+    }
+    task_retry(ventilator, slot, delay_ns);
+}
+
+static void complete_one(struct ventilator *ventilator, uint32_t peer,
+                         const struct completion *completion)
+{
+    uint32_t slot = index_find(&ventilator->ids, &completion->lease.id);
+    if (slot == INDEX_NONE ||
+        !ventilator_lease_counts(&ventilator->tasks[slot], &completion->lease)) {
+        ventilator->totals.stale++;
+        ventilator_record(ventilator, &(struct record){.kind = RECORD_STALE,
+                                                       .attempt = completion->lease.attempt,
+                                                       .id = completion->lease.id,
+                                                       .peer = ventilator->peers.nodes.ids[peer]});
+        return;
+    }
+    if (completion->outcome == OUTCOME_DONE) {
+        ventilator->peers.peers[peer].completed++;
+        keep_result(ventilator, slot, completion->result);
+        return;
+    }
+    bool held = ventilator->tasks[slot].state == TASK_LEASED;
+    if (completion->outcome == OUTCOME_RETURNED) {
+        if (held) task_return(ventilator, slot);
+        return;
+    }
+    /* A failure that comes after the loss was counted already: the task is in
+     * line for its next attempt. */
+    if (held) fail(ventilator, slot, completion);
+}
+
+void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
+                         const struct message_complete *complete)
+{
+    assert(complete->count <= MESSAGE_ITEMS_MAX);
+    for (uint32_t item = 0; item < complete->count; item++) {
+        complete_one(ventilator, peer, &complete->items[item]);
+    }
+    struct peer *worker = &ventilator->peers.peers[peer];
+    worker->receipt_due = true;
+    worker->receipt_through = worker->next_in - 1;
+    peers_touch(&ventilator->peers, peer);
+}

@@ -1,0 +1,130 @@
+/* ventilator_dispatch.c - CREDIT and WORK: which ready task goes to which worker.
+ *
+ * Workers of one profile that have credit stand in a ring; lanes with ready
+ * tasks stand in order of their first task.  Each lease takes the next of both,
+ * so no lane, worker or task is ever walked.
+ */
+#include "ventilator_state.h"
+
+static bool has_credit(const struct peer *worker)
+{
+    return worker->state == PEER_OPEN && worker->given_tasks < worker->credit_tasks &&
+           worker->given_bytes < worker->credit_bytes;
+}
+
+static void ring_add(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *peers = ventilator->peers.peers;
+    struct peer *worker = &peers[slot];
+    struct profile *profile = &ventilator->lanes.profiles[worker->profile];
+    if (profile->available == TASK_NOWHERE) {
+        worker->ring_next = worker->ring_previous = slot;
+        profile->available = slot;
+    } else {
+        struct peer *first = &peers[profile->available];
+        worker->ring_next = profile->available;
+        worker->ring_previous = first->ring_previous;
+        peers[first->ring_previous].ring_next = slot;
+        first->ring_previous = slot;
+    }
+    worker->ringed = true;
+    lanes_available(&ventilator->lanes, worker->profile, ventilator->tasks);
+}
+
+static void ring_remove(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *peers = ventilator->peers.peers;
+    struct peer *worker = &peers[slot];
+    struct profile *profile = &ventilator->lanes.profiles[worker->profile];
+    if (worker->ring_next == slot) {
+        profile->available = TASK_NOWHERE;
+        lanes_exhausted(&ventilator->lanes, worker->profile);
+    } else {
+        peers[worker->ring_previous].ring_next = worker->ring_next;
+        peers[worker->ring_next].ring_previous = worker->ring_previous;
+        if (profile->available == slot) profile->available = worker->ring_next;
+    }
+    worker->ringed = false;
+}
+
+void ventilator_ring_update(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct peer *worker = &ventilator->peers.peers[slot];
+    if (worker->role != ROLE_WORKER || has_credit(worker) == worker->ringed) return;
+    if (worker->ringed)
+        ring_remove(ventilator, slot);
+    else
+        ring_add(ventilator, slot);
+}
+
+void ventilator_credit(struct ventilator *ventilator, uint32_t slot,
+                       const struct message_credit *credit)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    /* Totals only grow; a smaller one is an old message or a mistake. */
+    if (credit->tasks > worker->credit_tasks) worker->credit_tasks = credit->tasks;
+    if (credit->bytes > worker->credit_bytes) worker->credit_bytes = credit->bytes;
+    ventilator_ring_update(ventilator, slot);
+}
+
+bool ventilator_dispatch(struct ventilator *ventilator)
+{
+    uint32_t lane, profile;
+    for (uint32_t given = 0; given < VENTILATOR_ITEMS_MAX; given++) {
+        if (!lanes_pick(&ventilator->lanes, &lane, &profile)) return false;
+        uint32_t slot = ventilator->lanes.profiles[profile].available;
+        struct peer *worker = &ventilator->peers.peers[slot];
+        assert(worker->ringed && has_credit(worker));
+        uint32_t task = ventilator->lanes.lanes[lane].ready.first;
+        worker->given_tasks++;
+        worker->given_bytes += ventilator->tasks[task].payload.size;
+        task_lease(ventilator, task, slot);
+        peers_touch(&ventilator->peers, slot);
+        ventilator->lanes.profiles[profile].available = worker->ring_next;
+        if (!has_credit(worker)) ring_remove(ventilator, slot);
+    }
+    return true;
+}
+
+static struct assignment assignment_of(const struct ventilator *ventilator, uint32_t slot)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    const struct lane *lane = &ventilator->lanes.lanes[task->lane];
+    struct assignment assignment = {
+        .lease = {.id = ventilator->ids.ids[slot], .attempt = task->attempt, .token = task->token},
+        .name = bytes_of(lane->name, lane->name_bytes),
+        .payload = store_get(&ventilator->store, task->payload),
+    };
+    return assignment;
+}
+
+/* One WORK with what was leased to this worker and not sent yet.  False when
+ * something had to stay behind for the next step. */
+bool ventilator_send_work(struct ventilator *ventilator, uint32_t slot)
+{
+    struct ventilator_actions *out = ventilator->out;
+    struct peer *worker = &ventilator->peers.peers[slot];
+    while (worker->fresh.count > 0) {
+        if (!ventilator_can_send(ventilator)) return false;
+        struct assignment *items = &out->assignments[out->assignment_count];
+        uint32_t count = 0, bytes = 0;
+        while (worker->fresh.count > 0 && bytes < MESSAGE_BATCH_BYTES &&
+               out->assignment_count < VENTILATOR_ITEMS_MAX) {
+            uint32_t task = worker->fresh.first;
+            task_unlink(ventilator->tasks, &worker->fresh, task);
+            task_append(ventilator->tasks, &worker->leases, task);
+            ventilator->tasks[task].sent = TASK_SENT;
+            items[count] = assignment_of(ventilator, task);
+            bytes += items[count].payload.size + 2 * MESSAGE_NAME_BYTES_MAX;
+            count++;
+            out->assignment_count++;
+        }
+        if (count == 0) return false;
+        struct message *work = ventilator_send(ventilator, slot, MESSAGE_WORK);
+        work->u.work =
+            (struct message_work){.backlog = lanes_backlog(&ventilator->lanes, worker->profile),
+                                  .items = items,
+                                  .count = count};
+    }
+    return true;
+}

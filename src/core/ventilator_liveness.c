@@ -1,0 +1,164 @@
+/* ventilator_liveness.c - silence, heartbeats, and what becomes of the tasks of a lost worker.
+ *
+ * A node that says nothing for suspect_ns gets no new work; after lost_ns it is
+ * lost.  One whose connection closed is lost after closed_ns, unless it is back
+ * with its leases.  Silence counts only since our own last late turn.  The
+ * tasks of a lost worker are requeued in ventilator_take_back.
+ */
+#include "ventilator_state.h"
+
+enum { RIPEN_EACH_STEP = 1024, PEERS_EACH_STEP = 512 };
+
+void ventilator_watch(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct ventilator_options *options = &ventilator->options;
+    const struct peer *peer = &ventilator->peers.peers[slot];
+    uint64_t due_ns = peer->gone_ns;
+    if (peer->state == PEER_OPEN || peer->state == PEER_SUSPECT) {
+        uint64_t heard_ns = peer->heard_ns > ventilator->turn.resumed_ns
+                                ? peer->heard_ns
+                                : ventilator->turn.resumed_ns;
+        uint64_t patience_ns = peer->state == PEER_OPEN ? options->suspect_ns : options->lost_ns;
+        uint64_t beat_ns = peer->said_ns + options->heartbeat_ns;
+        due_ns = heard_ns + patience_ns < beat_ns ? heard_ns + patience_ns : beat_ns;
+    }
+    heap_set(&ventilator->peers.deadlines, slot, due_ns);
+}
+
+void ventilator_orphan(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    task_splice(ventilator->tasks, &worker->fresh, &worker->leases);
+    for (uint32_t at = worker->fresh.first; at != TASK_NOWHERE; at = ventilator->tasks[at].next) {
+        ventilator->tasks[at].sent = TASK_ORPHAN;
+    }
+    task_splice(ventilator->tasks, &worker->orphans, &worker->fresh);
+}
+
+static void record_peer(struct ventilator *ventilator, uint32_t slot, enum record_kind kind)
+{
+    ventilator_record(ventilator,
+                      &(struct record){.kind = kind, .peer = ventilator->peers.nodes.ids[slot]});
+}
+
+void ventilator_bury(struct ventilator *ventilator, uint32_t slot, enum record_kind why)
+{
+    struct peer *peer = &ventilator->peers.peers[slot];
+    assert(peer->state != PEER_GONE && peer->state != PEER_FREE);
+    peers_shut(&ventilator->peers, slot);
+    peer->state = PEER_GONE;
+    peer->lost = why == RECORD_PEER_LOST;
+    heap_remove(&ventilator->peers.deadlines, slot);
+    if (peer->role == ROLE_WORKER) {
+        ventilator_ring_update(ventilator, slot);
+        ventilator_orphan(ventilator, slot);
+        lanes_count_worker(&ventilator->lanes, peer->profile, -1);
+    }
+    record_peer(ventilator, slot, why);
+    peers_touch(&ventilator->peers, slot);
+}
+
+static void requeue_orphans(struct ventilator *ventilator, struct peer *worker)
+{
+    for (; ventilator->take_backs > 0 && worker->orphans.count > 0; ventilator->take_backs--) {
+        /* The last one first: each goes to the head of the line, so that in the
+         * end they stand there in their old order. */
+        uint32_t task = worker->orphans.last;
+        if (worker->state != PEER_GONE)
+            task_return(ventilator, task);
+        else
+            task_requeue(ventilator, task, worker->lost ? LOSS_COUNTED : LOSS_EXCUSED);
+    }
+}
+
+static void drop_results(struct ventilator *ventilator, struct peer *producer)
+{
+    for (; ventilator->take_backs > 0; ventilator->take_backs--) {
+        struct task_list *list =
+            producer->results.count > 0 ? &producer->results : &producer->unreceipted;
+        if (list->count == 0) return;
+        uint32_t task = list->first;
+        task_unlink(ventilator->tasks, list, task);
+        ventilator->owed--;
+        ventilator->tasks[task].owner = 0;
+        ventilator->tasks[task].kept &= (uint8_t)~TASK_KEPT_SENT;
+        task_let_go(ventilator, task, TASK_KEPT_RESULT);
+    }
+}
+
+bool ventilator_take_back(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *peer = &ventilator->peers.peers[slot];
+    requeue_orphans(ventilator, peer);
+    if (peer->state != PEER_GONE) return peer->orphans.count == 0;
+    drop_results(ventilator, peer);
+    if (peer->orphans.count + peer->results.count + peer->unreceipted.count > 0) return false;
+    store_drop(&ventilator->store, &peer->label);
+    peers_remove(&ventilator->peers, slot);
+    return true;
+}
+
+/* Neither session nor grace is left. */
+static void give_up(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *peer = &ventilator->peers.peers[slot];
+    if (peer->role == ROLE_PRODUCER && peer->owned > 0 && peer->state != PEER_ABSENT) {
+        peers_shut(&ventilator->peers, slot);
+        peer->state = PEER_ABSENT;
+        peer->gone_ns = instant_after(ventilator->now_ns, ventilator->options.absent_ns_max);
+        record_peer(ventilator, slot, RECORD_PEER_LOST);
+        ventilator_watch(ventilator, slot);
+        return;
+    }
+    ventilator_bury(ventilator, slot, RECORD_PEER_LOST);
+}
+
+static void send_heartbeat(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct peer *peer = &ventilator->peers.peers[slot];
+    struct message *beat = ventilator_send(ventilator, slot, MESSAGE_HEARTBEAT);
+    uint64_t backlog = peer->role == ROLE_WORKER ? lanes_backlog(&ventilator->lanes, peer->profile)
+                                                 : ventilator->totals.ready;
+    beat->u.heartbeat = (struct message_heartbeat){.backlog = backlog};
+}
+
+static void check_peer(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct ventilator_options *options = &ventilator->options;
+    struct peer *peer = &ventilator->peers.peers[slot];
+    if (peer->state == PEER_CLOSED || peer->state == PEER_ABSENT) {
+        give_up(ventilator, slot);
+        return;
+    }
+    uint64_t silence_ns = turn_silence(&ventilator->turn, peer->heard_ns, ventilator->now_ns);
+    if (silence_ns >= options->lost_ns) {
+        give_up(ventilator, slot);
+        return;
+    }
+    if (silence_ns >= options->suspect_ns && peer->state == PEER_OPEN) {
+        peer->state = PEER_SUSPECT;
+        ventilator_ring_update(ventilator, slot);
+        record_peer(ventilator, slot, RECORD_PEER_SUSPECT);
+    }
+    if (ventilator->now_ns - peer->said_ns >= options->heartbeat_ns) {
+        send_heartbeat(ventilator, slot);
+    }
+    ventilator_watch(ventilator, slot);
+}
+
+bool ventilator_check_clock(struct ventilator *ventilator)
+{
+    const struct heap_entry *due;
+    for (uint32_t left = RIPEN_EACH_STEP;; left--) {
+        due = heap_first(&ventilator->alarms);
+        if (due == NULL || due->key > ventilator->now_ns) break;
+        if (left == 0) return false;
+        task_ripen(ventilator, due->owner);
+    }
+    for (uint32_t left = PEERS_EACH_STEP;; left--) {
+        due = heap_first(&ventilator->peers.deadlines);
+        if (due == NULL || due->key > ventilator->now_ns) return true;
+        if (left == 0 || !ventilator_can_send(ventilator)) return false;
+        check_peer(ventilator, due->owner);
+    }
+}

@@ -1,0 +1,98 @@
+/* ventilator_result.c - RESULT and its RECEIPT: how a producer learns the end.
+ *
+ * A result is kept until its producer receipted it.  When a session is lost,
+ * those sent in it go back before those not sent yet, and all are sent again.
+ */
+#include "ventilator_state.h"
+
+enum {
+    WINDOW_BYTES = 8 * 1024 * 1024, /* sent to one producer and not receipted */
+    WINDOW_RESULTS = 65536,
+    RESULT_OVERHEAD_BYTES = 64
+};
+
+void ventilator_owe_result(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
+    if (owner == PEER_NONE) return;
+    struct peer *producer = &ventilator->peers.peers[owner];
+    ventilator->owed++;
+    task->kept |= TASK_KEPT_RESULT;
+    task->kept &= (uint8_t)~TASK_KEPT_SENT;
+    task_append(ventilator->tasks, &producer->results, slot);
+    peers_touch(&ventilator->peers, owner);
+}
+
+static uint32_t result_bytes(const struct task *task)
+{
+    return task->result.size + task->text.size + RESULT_OVERHEAD_BYTES;
+}
+
+static struct result result_of(const struct ventilator *ventilator, uint32_t slot)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    return (struct result){
+        .id = ventilator->ids.ids[slot],
+        .state = (enum task_state)task->state,
+        .attempt = task->attempt,
+        .reason = (enum reason)task->reason,
+        .result = store_get(&ventilator->store, task->result),
+        .text = store_get(&ventilator->store, task->text),
+    };
+}
+
+static bool window_is_full(const struct peer *producer)
+{
+    return producer->unreceipted_bytes >= WINDOW_BYTES ||
+           producer->unreceipted.count >= WINDOW_RESULTS;
+}
+
+bool ventilator_send_results(struct ventilator *ventilator, uint32_t slot)
+{
+    struct ventilator_actions *out = ventilator->out;
+    struct peer *producer = &ventilator->peers.peers[slot];
+    while (producer->state == PEER_OPEN && producer->results.count > 0 &&
+           !window_is_full(producer)) {
+        if (!ventilator_can_send(ventilator) || out->result_count == VENTILATOR_ITEMS_MAX) {
+            return false;
+        }
+        struct result *items = &out->results[out->result_count];
+        uint32_t count = 0, bytes = 0, sequence = producer->next_out;
+        while (producer->results.count > 0 && bytes < MESSAGE_BATCH_BYTES &&
+               out->result_count < VENTILATOR_ITEMS_MAX && !window_is_full(producer)) {
+            uint32_t at = producer->results.first;
+            struct task *task = &ventilator->tasks[at];
+            task_unlink(ventilator->tasks, &producer->results, at);
+            task_append(ventilator->tasks, &producer->unreceipted, at);
+            task->kept |= TASK_KEPT_SENT;
+            task->sent = sequence;
+            items[count++] = result_of(ventilator, at);
+            out->result_count++;
+            bytes += result_bytes(task);
+            producer->unreceipted_bytes += result_bytes(task);
+        }
+        struct message *message = ventilator_send(ventilator, slot, MESSAGE_RESULT);
+        assert(message->sequence == sequence);
+        message->u.result = (struct message_result){.items = items, .count = count};
+    }
+    return true;
+}
+
+void ventilator_receipt(struct ventilator *ventilator, uint32_t slot, uint32_t through)
+{
+    struct peer *producer = &ventilator->peers.peers[slot];
+    while (producer->unreceipted.count > 0) {
+        uint32_t at = producer->unreceipted.first;
+        struct task *task = &ventilator->tasks[at];
+        if ((int32_t)(through - task->sent) < 0) break;
+        task_unlink(ventilator->tasks, &producer->unreceipted, at);
+        producer->unreceipted_bytes -= result_bytes(task);
+        producer->owned--;
+        ventilator->owed--;
+        task->owner = 0;
+        task->kept &= (uint8_t)~TASK_KEPT_SENT;
+        task_let_go(ventilator, at, TASK_KEPT_RESULT);
+    }
+    if (producer->results.count > 0) peers_touch(&ventilator->peers, slot);
+}

@@ -1,0 +1,123 @@
+/* ventilator_state.h - what a ventilator knows; for the ventilator_*.c files only.
+ *
+ * One file for each kind of event, and this between them:
+ *   ventilator.c           the switch, the turn, the start
+ *   ventilator_session.c   HELLO, BYE, sequence gaps, closed connections
+ *   ventilator_liveness.c  silence, heartbeats, lost peers and what they held
+ *   ventilator_submit.c    SUBMIT
+ *   ventilator_dispatch.c  CREDIT, leases, WORK
+ *   ventilator_complete.c  COMPLETE
+ *   ventilator_result.c    RESULT and its RECEIPT
+ *   ventilator_query.c     QUERY
+ *   transition.c           the life of a task: every change of state, in one place
+ */
+#ifndef CORE_VENTILATOR_STATE_H
+#define CORE_VENTILATOR_STATE_H
+
+#include "heap.h"
+#include "index.h"
+#include "lanes.h"
+#include "peers.h"
+#include "slot_ring.h"
+#include "store.h"
+#include "task.h"
+#include "turn.h"
+#include "ventilator.h"
+
+struct ventilator {
+    struct ventilator_options options;
+    struct turn turn;
+    uint64_t started_ns;
+    uint64_t random;
+    uint64_t orders; /* the latest place in line */
+    bool draining;
+    struct index ids; /* slots are task slots */
+    struct task *tasks;
+    struct store store;
+    struct heap alarms; /* by task slot: when WAITING ends */
+    struct lanes lanes;
+    struct peers peers;
+    struct slot_ring ended; /* ids remembered after the end */
+    struct slot_ring dead;  /* dead letters */
+    struct totals totals;
+    uint64_t owed; /* results not receipted */
+
+    /* Only while a step runs: */
+    uint64_t now_ns;
+    struct ventilator_actions *out;
+    uint32_t take_backs; /* tasks that may still be taken back in this step */
+};
+
+/* ventilator.c */
+/* A new message to a peer that has a session, counted and timed.  The caller
+ * has checked ventilator_can_send. */
+struct message *ventilator_send(struct ventilator *ventilator, uint32_t peer,
+                                enum message_kind kind);
+/* A message outside any session, to a link. */
+struct message *ventilator_send_to(struct ventilator *ventilator, uint32_t link,
+                                   enum message_kind kind);
+bool ventilator_can_send(const struct ventilator *ventilator);
+void ventilator_record(struct ventilator *ventilator, const struct record *record);
+
+/* transition.c: each makes its record. */
+void task_accept(struct ventilator *ventilator, uint32_t slot);
+void task_lease(struct ventilator *ventilator, uint32_t slot, uint32_t worker);
+void task_return(struct ventilator *ventilator, uint32_t slot); /* unused: first in line again */
+enum loss { LOSS_COUNTED, LOSS_EXCUSED };
+/* Its worker was lost, or left with it (excused). */
+void task_requeue(struct ventilator *ventilator, uint32_t slot, enum loss loss);
+/* A lost worker is back and still holds the lease of a task in line. */
+void task_resume(struct ventilator *ventilator, uint32_t slot, uint32_t worker);
+void task_ripen(struct ventilator *ventilator, uint32_t slot);
+/* A run failed: tries again after `delay_ns`. */
+void task_retry(struct ventilator *ventilator, uint32_t slot, uint64_t delay_ns);
+void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state state,
+              enum reason reason);
+/* One reason less to keep the record; forgets the values, or all, after the last. */
+void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept);
+/* Forgets ended ids that are over the limits; a few at a time. */
+void task_forget_ended(struct ventilator *ventilator);
+/* Frees the slot of a task that never was accepted. */
+void task_discard(struct ventilator *ventilator, uint32_t slot);
+
+/* ventilator_session.c */
+void ventilator_hello(struct ventilator *ventilator, const struct ventilator_event *event);
+void ventilator_bye(struct ventilator *ventilator, uint32_t peer);
+/* The session is over, the node may come back: its leases wait for a moment. */
+void ventilator_close_session(struct ventilator *ventilator, uint32_t peer, enum record_kind why);
+/* Whether the sequence is the next one; otherwise the session was reset. */
+bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t peer,
+                            const struct ventilator_event *event);
+void ventilator_who(struct ventilator *ventilator, uint32_t link, uint32_t session);
+
+/* ventilator_liveness.c */
+void ventilator_watch(struct ventilator *ventilator, uint32_t peer);
+/* Acts on what is due.  False when something is left for the next step. */
+bool ventilator_check_clock(struct ventilator *ventilator);
+/* The node is gone: what it held is taken back, a part in each turn. */
+void ventilator_bury(struct ventilator *ventilator, uint32_t peer, enum record_kind why);
+/* Goes on with that.  False when something is left for the next step. */
+bool ventilator_take_back(struct ventilator *ventilator, uint32_t peer);
+/* Makes all leases of a worker orphans. */
+void ventilator_orphan(struct ventilator *ventilator, uint32_t peer);
+
+/* Whether a completion or a claim names the latest lease of this task. */
+bool ventilator_lease_counts(const struct task *task, const struct lease *lease);
+
+/* the rest, one entry for each event */
+void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
+                       const struct message_submit *submit);
+void ventilator_credit(struct ventilator *ventilator, uint32_t peer,
+                       const struct message_credit *credit);
+bool ventilator_dispatch(struct ventilator *ventilator);
+bool ventilator_send_work(struct ventilator *ventilator, uint32_t peer);
+void ventilator_ring_update(struct ventilator *ventilator, uint32_t peer);
+void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
+                         const struct message_complete *complete);
+void ventilator_owe_result(struct ventilator *ventilator, uint32_t slot);
+bool ventilator_send_results(struct ventilator *ventilator, uint32_t peer);
+void ventilator_receipt(struct ventilator *ventilator, uint32_t peer, uint32_t through);
+void ventilator_query(struct ventilator *ventilator, uint32_t peer,
+                      const struct message_query *query);
+
+#endif

@@ -1,0 +1,120 @@
+/* ventilator_submit.c - SUBMIT: which tasks are taken in, and the answer to each batch. */
+#include "name.h"
+#include "ventilator_state.h"
+
+/* Beyond this share of the store no new task is taken, so that results of those
+ * already here still find room. */
+static bool store_is_crowded(const struct ventilator *ventilator)
+{
+    uint64_t limit = ventilator->options.store_bytes_max / 10 * 9;
+    return ventilator->store.bytes_used >= limit;
+}
+
+static enum reason judge(const struct ventilator *ventilator, const struct submission *item)
+{
+    if (!name_is_valid(item->name)) return REASON_BAD_NAME;
+    if (item->queue.data != NULL && !name_is_valid(item->queue)) return REASON_BAD_NAME;
+    if (item->payload.size > ventilator->options.payload_bytes_max) return REASON_TOO_BIG;
+    if (id_is_zero(&item->id)) return REASON_MALFORMED;
+    return REASON_NONE;
+}
+
+static void set_owner(struct ventilator *ventilator, uint32_t slot, uint32_t peer)
+{
+    ventilator->tasks[slot].owner = peers_reference(&ventilator->peers, peer);
+    ventilator->peers.peers[peer].owned++;
+}
+
+/* A known id: the same task.  Whoever asks last and wants the result gets it. */
+static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t peer,
+                         const struct submission *item)
+{
+    struct task *task = &ventilator->tasks[slot];
+    ventilator->totals.duplicates++;
+    ventilator_record(ventilator, &(struct record){.kind = RECORD_DUPLICATE,
+                                                   .state = (enum task_state)task->state,
+                                                   .attempt = task->attempt,
+                                                   .id = item->id});
+    if ((item->flags & SUBMISSION_WANTS_RESULT) == 0) return;
+    uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
+    bool ended = task->state >= TASK_DONE;
+    if (owner == peer && (!ended || (task->kept & TASK_KEPT_RESULT) != 0)) return;
+    if (ended && (task->kept & TASK_KEPT_RESULT) != 0) {
+        struct peer *before = &ventilator->peers.peers[owner];
+        struct task_list *list =
+            (task->kept & TASK_KEPT_SENT) == 0 ? &before->results : &before->unreceipted;
+        task_unlink(ventilator->tasks, list, slot);
+        ventilator->owed--;
+        task->kept &= (uint8_t) ~(TASK_KEPT_RESULT | TASK_KEPT_SENT);
+    }
+    if (owner != PEER_NONE) ventilator->peers.peers[owner].owned--;
+    set_owner(ventilator, slot, peer);
+    if (!ended) return;
+    /* A dead letter still has its reason and text; of others only the state is left. */
+    if (task->state == TASK_DONE && (task->kept & TASK_KEPT_ENDED) != 0 &&
+        task->result.place == 0) {
+        task->reason = REASON_FORGOTTEN;
+    }
+    ventilator_owe_result(ventilator, slot);
+}
+
+static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
+                           const struct submission *item)
+{
+    if (ventilator->draining) return REASON_DRAINING;
+    uint64_t held = ventilator->ids.count - ventilator->ended.count;
+    if (held >= ventilator->options.tasks_max || store_is_crowded(ventilator) ||
+        !store_fits(&ventilator->store, item->payload.size)) {
+        return REASON_BUSY;
+    }
+    struct bytes queue = item->queue.data != NULL ? item->queue : bytes_text("default");
+    uint32_t lane = lanes_lane(&ventilator->lanes, queue, item->name);
+    if (lane == TASK_NOWHERE) return REASON_BUSY;
+    uint32_t slot = index_insert(&ventilator->ids, &item->id);
+    if (slot == INDEX_NONE) return REASON_BUSY;
+    struct task *task = &ventilator->tasks[slot];
+    *task = (struct task){.lane = (uint16_t)lane, .holder = PEER_NONE};
+    task->attempts_max = (uint16_t)(item->attempts_max == 0 ? ventilator->options.attempts_max
+                                    : item->attempts_max > UINT16_MAX ? UINT16_MAX
+                                                                      : item->attempts_max);
+    task->payload = store_put(&ventilator->store, item->payload);
+    if (item->payload.data != NULL && task->payload.place == 0) {
+        task_discard(ventilator, slot);
+        return REASON_BUSY;
+    }
+    if ((item->flags & SUBMISSION_WANTS_RESULT) != 0) set_owner(ventilator, slot, peer);
+    task_accept(ventilator, slot);
+    return REASON_NONE;
+}
+
+static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
+                              const struct submission *item)
+{
+    enum reason reason = judge(ventilator, item);
+    if (reason != REASON_NONE) return reason;
+    uint32_t slot = index_find(&ventilator->ids, &item->id);
+    if (slot == INDEX_NONE) return take_in(ventilator, peer, item);
+    submit_again(ventilator, slot, peer, item);
+    return REASON_NONE;
+}
+
+void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
+                       const struct message_submit *submit)
+{
+    assert(submit->count <= MESSAGE_ITEMS_MAX);
+    struct rejection *rejections = ventilator->out->rejections;
+    uint32_t count = 0;
+    for (uint32_t item = 0; item < submit->count; item++) {
+        enum reason reason = submit_one(ventilator, peer, &submit->items[item]);
+        if (reason == REASON_NONE) continue;
+        rejections[count++] = (struct rejection){.item = item, .reason = reason};
+        ventilator->totals.rejected++;
+        ventilator_record(ventilator, &(struct record){.kind = RECORD_REJECTED,
+                                                       .reason = reason,
+                                                       .id = submit->items[item].id});
+    }
+    ventilator->out->rejection_count = count;
+    struct message *answer = ventilator_send(ventilator, peer, MESSAGE_ACCEPT);
+    answer->u.accept =
+        (struct message_accept){.batch = submit->batch, .rejections = rejections, .count = count};
+}

@@ -1,0 +1,114 @@
+/* worker.h - the worker's decisions: how much it takes from whom, what it hands
+ * to its pool, and what it still owes to each ventilator.
+ *
+ * Owns: leases from WORK to the ventilator's receipt, the payloads and results
+ * that belong to them, credit, and one uplink for each ventilator.
+ * Not here: sockets, threads, handlers, clocks.
+ */
+#ifndef CORE_WORKER_H
+#define CORE_WORKER_H
+
+#include "arena.h"
+#include "instant.h"
+#include "message.h"
+
+enum { WORKER_LINKS_MAX = 64 };
+
+struct worker_options {
+    struct id node;
+    uint64_t seed;
+    struct bytes software, label; /* borrowed for the worker's whole life, as are the names */
+    const struct bytes *names;
+    const struct bytes *queues;
+    uint32_t name_count, queue_count;
+    uint32_t slots;           /* handlers that run at once */
+    uint32_t link_count;      /* ventilators, named 0 .. link_count-1 by the shell */
+    uint32_t jobs_max;        /* leases held at once, those not receipted included */
+    uint64_t store_bytes_max; /* payloads and results held */
+    uint64_t ahead_ns;        /* take no more than the slots can start within this time */
+};
+
+/* The documented defaults; identity, names, slots and links are the caller's. */
+struct worker_options worker_defaults(void);
+
+enum worker_event_kind {
+    WORKER_CONNECTED, /* the socket of `link` has a connection */
+    WORKER_CLOSED,    /* it lost it */
+    WORKER_MESSAGE,
+    WORKER_STARTED,  /* the pool began `job` */
+    WORKER_FINISHED, /* the pool is done with `job`: outcome, result, text, run_ns */
+    WORKER_TURN,
+    WORKER_DRAIN, /* take no more; what the pool did not start yet comes back as
+                     FINISHED with OUTCOME_RETURNED */
+    WORKER_STOP   /* say BYE everywhere */
+};
+
+struct worker_event {
+    enum worker_event_kind kind;
+    uint64_t now_ns;
+    uint32_t link;
+    const struct message *message;
+    /* STARTED, FINISHED: */
+    uint32_t job;
+    enum outcome outcome;
+    uint32_t retry_after_ms;
+    struct bytes result, text;
+    uint64_t run_ns; /* how long the handler ran */
+};
+
+enum worker_action_kind {
+    WORKER_OPEN,    /* open a socket to `link` and connect it */
+    WORKER_SHUT,    /* close the socket of `link` */
+    WORKER_SEND,    /* send `message` to `link` */
+    WORKER_RUN,     /* hand `job` to the pool */
+    WORKER_REFUSED, /* `link` refused us: tell the operator `refuse` */
+    WORKER_OPENED,  /* a session with `link` stands; for logs */
+    WORKER_LOST     /* it is over; for logs */
+};
+
+struct worker_action {
+    enum worker_action_kind kind;
+    uint32_t link;
+    /* RUN: the views stay good until FINISHED for this job was stepped. */
+    uint32_t job;
+    struct assignment assignment;
+    struct message message; /* SEND, REFUSED */
+};
+
+enum { WORKER_ACTIONS_MAX = 2 * MESSAGE_ITEMS_MAX + 4 * WORKER_LINKS_MAX };
+
+/* Perform in order.  Large: allocate one and reuse it. */
+struct worker_actions {
+    uint32_t count;
+    bool more; /* a TURN could not say all it had to: perform this, then step TURN again */
+    struct worker_action actions[WORKER_ACTIONS_MAX];
+    uint32_t completion_count, lease_count;
+    struct completion completions[MESSAGE_ITEMS_MAX];
+    struct lease leases[MESSAGE_ITEMS_MAX];
+};
+
+struct worker_counts {
+    uint32_t links_open;
+    uint32_t held; /* leases not yet finished */
+    uint32_t running;
+    uint32_t owed; /* finished, not yet receipted */
+    uint64_t started, done, failed, returned;
+};
+
+struct worker;
+
+size_t worker_memory_bytes(const struct worker_options *options);
+
+/* Builds a worker at the start of `memory` (zeroed, 64-byte aligned, the
+ * caller's to free afterwards). */
+struct worker *worker_init(void *memory, const struct worker_options *options, uint64_t now_ns);
+
+void worker_step(struct worker *worker, const struct worker_event *event,
+                 struct worker_actions *out);
+
+/* When WORKER_TURN is due next even if nothing happens. */
+uint64_t worker_deadline(const struct worker *worker);
+
+void worker_counts(const struct worker *worker, struct worker_counts *counts);
+
+#endif

@@ -1,0 +1,305 @@
+/* worker_credit.c - how much to take from whom.
+ *
+ * Owns: the measure of how long tasks run, and every rise of credit.
+ * Not here: what came against it (worker_work.c counts that).
+ *
+ * The pool should hold `capacity` jobs: one for each slot, and as many ahead as
+ * the slots can start within ahead_ns, so that tiny tasks cover the round trip
+ * and long ones wait where another worker can still have them.  Credit that was
+ * given cannot be taken back, so it goes where it will be used:
+ *
+ *   1. Ventilators that said they have a backlog share the capacity evenly, and
+ *      what one does not want goes to the others.
+ *   2. While a slot is free, every open ventilator keeps credit for one task, so
+ *      that it need not ask; and what tiny tasks take ahead is spread over all.
+ *      A ventilator that is alone may have the whole capacity.
+ *   3. A ventilator of which nothing is held keeps credit for one task even when
+ *      all slots are taken, so that each one gets on.
+ *
+ * Hence jobs held never exceed the capacity plus the credit that ventilators
+ * kept without using it: one task each, what there is to take ahead when that
+ * is more, and what was given for a backlog that others worked off.  Jobs held,
+ * jobs owed and all credit together never exceed jobs_max; the last places in
+ * the table are kept for ventilators that have none, connected or not.
+ */
+#include "worker_state.h"
+
+#include <assert.h>
+
+static const uint64_t MEAN_WEIGHT = 16;
+
+/* A ventilator that left credit unused for this long has no backlog now,
+ * whatever it said last: another worker was faster. */
+static const uint64_t ANSWER_NS = 50 * MILLISECOND;
+
+void worker_credit_reset(struct worker_link *link)
+{
+    link->granted_tasks = link->granted_bytes = 0;
+    link->received_tasks = link->received_bytes = 0;
+    link->backlog = 0;
+    link->eager = false;
+}
+
+void worker_credit_measure(struct worker *worker, uint64_t run_ns)
+{
+    uint64_t mean_ns = worker->mean_run_ns;
+    if (mean_ns == 0)
+        mean_ns = run_ns;
+    else if (run_ns > mean_ns)
+        mean_ns += (run_ns - mean_ns) / MEAN_WEIGHT;
+    else
+        mean_ns -= (mean_ns - run_ns) / MEAN_WEIGHT;
+    worker->mean_run_ns = mean_ns > 0 ? mean_ns : 1;
+}
+
+/* Credit that was given and not used. */
+static uint64_t tasks_left(const struct worker_link *link)
+{
+    bool left = link->granted_tasks > link->received_tasks;
+    return left ? link->granted_tasks - link->received_tasks : 0;
+}
+
+static uint64_t bytes_left(const struct worker_link *link)
+{
+    bool left = link->granted_bytes > link->received_bytes;
+    return left ? link->granted_bytes - link->received_bytes : 0;
+}
+
+/* The backlog leaves out what we gave credit for, also when that was still on
+ * its way while the ventilator spoke. */
+void worker_credit_told(struct worker *worker, uint32_t link, uint64_t backlog)
+{
+    struct worker_link *peer = &worker->links[link];
+    uint64_t left = tasks_left(peer);
+    peer->backlog = backlog > left ? backlog - left : 0;
+    peer->eager = backlog > 0;
+    peer->asked_ns = worker->now_ns;
+}
+
+/* One turn's view of all links, and what it decided. */
+struct plan {
+    uint32_t open;   /* links with a session */
+    uint64_t ahead;  /* jobs to hold beyond the slots */
+    uint64_t free;   /* capacity that nobody holds or is about to use */
+    uint64_t room;   /* jobs there is room for in the table */
+    uint64_t kept;   /* of these: one for each link that has nothing in it */
+    uint64_t bytes;  /* payload credit to keep with each link */
+    bool slots_free; /* a slot waits for work */
+    uint64_t level[WORKER_LINKS_MAX];
+    uint64_t grant[WORKER_LINKS_MAX];
+};
+
+static bool is_open(const struct worker *worker, uint32_t link)
+{
+    return worker->links[link].uplink.state == UPLINK_OPEN;
+}
+
+static uint64_t ahead_of(const struct worker *worker)
+{
+    uint64_t mean_ns = worker->mean_run_ns, ahead_ns = worker->options.ahead_ns;
+    if (mean_ns == 0 || mean_ns > ahead_ns) return 0;
+    uint64_t each = ahead_ns / mean_ns; /* for one slot; bounded before it is multiplied */
+    uint64_t limit = WORKER_CAPACITY_MAX - worker->options.slots;
+    return each > limit || each * worker->options.slots > limit ? limit
+                                                                : each * worker->options.slots;
+}
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void forget_unanswered(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        struct worker_link *link = &worker->links[i];
+        if (!link->eager || tasks_left(link) == 0) continue;
+        if (worker->now_ns < instant_after(link->asked_ns, ANSWER_NS)) continue;
+        link->eager = false;
+        link->backlog = 0;
+    }
+}
+
+/* The link has no place in the table, and none is promised to it. */
+static bool is_destitute(const struct worker_link *link)
+{
+    return link->held.count == 0 && link->owed.count == 0 && tasks_left(link) == 0;
+}
+
+static void survey(const struct worker *worker, struct plan *plan)
+{
+    uint64_t coming = 0, left = 0;
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        const struct worker_link *link = &worker->links[i];
+        if (is_destitute(link)) plan->kept++;
+        if (!is_open(worker, i)) continue;
+        plan->open++;
+        left += tasks_left(link);
+        if (link->eager) coming += tasks_left(link);
+    }
+    uint64_t busy = worker->held + coming, taken = worker->held + (uint64_t)worker->owed + left;
+    uint64_t unused = minus(worker->options.store_bytes_max, worker->store.bytes_used);
+    plan->ahead = ahead_of(worker);
+    plan->free = minus(worker->options.slots + plan->ahead, busy);
+    plan->slots_free = busy < worker->options.slots;
+    plan->room = minus(worker->options.jobs_max, taken);
+    /* The other half is for results. */
+    plan->bytes = plan->open > 0 ? unused / 2 / plan->open : 0;
+}
+
+/* What a link would hold if nobody else wanted anything. */
+static uint64_t wanted(const struct worker *worker, uint32_t link)
+{
+    const struct worker_link *peer = &worker->links[link];
+    uint64_t wanted = peer->held.count;
+    if (peer->eager) wanted += tasks_left(peer) + smaller(peer->backlog, WORKER_CAPACITY_MAX);
+    return wanted;
+}
+
+/* Max-min fairness: whoever wants less than an even share gets it, and the rest
+ * is shared evenly by the rest. */
+static void share(const struct worker *worker, struct plan *plan)
+{
+    uint64_t capacity = worker->options.slots + plan->ahead;
+    uint32_t sharing = plan->open;
+    bool settled[WORKER_LINKS_MAX] = {false};
+
+    for (bool changed = true; changed && sharing > 0;) {
+        changed = false;
+        for (uint32_t i = 0; i < worker->options.link_count && sharing > 0; i++) {
+            if (settled[i] || !is_open(worker, i)) continue;
+            uint64_t wish = wanted(worker, i);
+            if (wish > capacity / sharing) continue;
+            plan->level[i] = wish;
+            capacity -= wish;
+            sharing--;
+            settled[i] = changed = true;
+        }
+    }
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        if (settled[i] || !is_open(worker, i)) continue;
+        plan->level[i] = (capacity + sharing - 1) / sharing; /* the first get what is odd */
+        capacity -= plan->level[i];
+        sharing--;
+    }
+}
+
+static void grant(struct plan *plan, uint32_t link, uint64_t tasks)
+{
+    uint64_t granted = smaller(tasks, minus(plan->room, plan->kept));
+    plan->grant[link] += granted;
+    plan->room -= granted;
+}
+
+/* Rule 1. */
+static void grant_backlogs(const struct worker *worker, struct plan *plan)
+{
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        const struct worker_link *link = &worker->links[i];
+        if (!is_open(worker, i) || !link->eager) continue;
+        uint64_t lacking = minus(plan->level[i], link->held.count + tasks_left(link));
+        grant(plan, i, smaller(lacking, plan->free));
+        plan->free -= plan->grant[i];
+    }
+}
+
+/* The end of rule 2. */
+static void grant_ahead(const struct worker *worker, struct plan *plan)
+{
+    if (plan->open == 0) return;
+    uint64_t keep = plan->open == 1 ? WORKER_CAPACITY_MAX : plan->ahead / plan->open;
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        const struct worker_link *link = &worker->links[i];
+        if (!is_open(worker, i)) continue;
+        uint64_t left = tasks_left(link), before = plan->grant[i];
+        uint64_t idle = link->eager ? 0 : left;
+        grant(plan, i, smaller(minus(keep, left + before), minus(plan->free, idle)));
+        plan->free -= plan->grant[i] - before;
+    }
+}
+
+/* Rule 3, and the beginning of rule 2. */
+static void grant_ones(const struct worker *worker, struct plan *plan, uint64_t free)
+{
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        const struct worker_link *link = &worker->links[i];
+        if (!is_open(worker, i) || tasks_left(link) + plan->grant[i] > 0) continue;
+        if (is_destitute(link)) plan->kept--;
+        if (free > 0 || link->held.count == 0) grant(plan, i, 1);
+    }
+}
+
+static void decide(const struct worker *worker, struct plan *plan)
+{
+    share(worker, plan);
+    grant_backlogs(worker, plan);
+    uint64_t free = plan->free;
+    grant_ahead(worker, plan);
+    grant_ones(worker, plan, free);
+}
+
+/* Less than one large payload is not worth saying, unless nothing else would
+ * ever free more. */
+static uint64_t bytes_wanted(const struct worker *worker, const struct plan *plan, uint32_t link)
+{
+    const struct worker_link *peer = &worker->links[link];
+    uint32_t payload_max = peer->uplink.payload_bytes_max;
+    if (plan->bytes >= payload_max) return plan->bytes;
+    bool fits = store_fits(&worker->store, payload_max);
+    return peer->held.count == 0 && fits ? payload_max : 0;
+}
+
+/* Credit is said when half of it is used, not for every task; but at once when
+ * a ventilator with a backlog leaves a slot waiting. */
+static void send_credit(struct worker *worker, const struct plan *plan, uint32_t link,
+                        struct worker_actions *out)
+{
+    struct worker_link *peer = &worker->links[link];
+    uint64_t tasks = plan->grant[link], left = tasks_left(peer);
+    uint64_t bytes_had = bytes_left(peer);
+    uint64_t bytes = minus(bytes_wanted(worker, plan, link), bytes_had);
+    bool tasks_due = tasks >= left || (peer->eager && plan->slots_free);
+    bool bytes_due = bytes > bytes_had;
+    if (left + tasks == 0) return; /* bytes without tasks are of no use */
+    if (!(tasks > 0 && tasks_due) && !bytes_due) return;
+
+    peer->granted_tasks = peer->received_tasks + left + tasks;
+    peer->granted_bytes = peer->received_bytes + bytes_had + bytes;
+    peer->backlog = minus(peer->backlog, tasks);
+    peer->asked_ns = worker->now_ns;
+    struct message *message = worker_send(worker, out, link, MESSAGE_CREDIT);
+    message->u.credit = (struct message_credit){
+        .tasks = peer->granted_tasks,
+        .bytes = peer->granted_bytes,
+    };
+}
+
+void worker_credit_grant(struct worker *worker, struct worker_actions *out)
+{
+    if (worker->draining) return;
+    struct plan plan = {.open = 0};
+    forget_unanswered(worker);
+    survey(worker, &plan);
+    decide(worker, &plan);
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        if (is_open(worker, i)) send_credit(worker, &plan, i, out);
+    }
+}
+
+uint64_t worker_credit_deadline(const struct worker *worker)
+{
+    uint64_t due_ns = INSTANT_NEVER;
+    if (worker->draining) return due_ns;
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        const struct worker_link *link = &worker->links[i];
+        if (!link->eager || tasks_left(link) == 0) continue;
+        uint64_t answer_ns = instant_after(link->asked_ns, ANSWER_NS);
+        if (answer_ns < due_ns) due_ns = answer_ns;
+    }
+    return due_ns;
+}

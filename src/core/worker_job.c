@@ -1,0 +1,168 @@
+/* worker_job.c - the table of jobs: where each is, and in which list.
+ *
+ * Owns: slots, the lists of each link, the bytes of each job, and the counts
+ * that follow from these.  Not here: when a job changes its state, and why.
+ */
+#include "worker_state.h"
+
+#include <assert.h>
+
+/* The same task can be here twice, under two leases: what names a job is the
+ * whole lease.  Two leases that fall on one key are told apart by comparing. */
+static struct id lease_key(const struct lease *lease)
+{
+    uint64_t low, high;
+    memcpy(&low, lease->id.octets, 8);
+    memcpy(&high, lease->id.octets + 8, 8);
+    low ^= lease->token;
+    high ^= lease->token * 0x9e3779b97f4a7c15U + lease->attempt;
+
+    struct id key;
+    memcpy(key.octets, &low, 8);
+    memcpy(key.octets + 8, &high, 8);
+    return key;
+}
+
+static bool lease_equal(const struct lease *a, const struct lease *b)
+{
+    return a->token == b->token && a->attempt == b->attempt && id_equal(&a->id, &b->id);
+}
+
+static void list_append(struct worker *worker, struct worker_list *list, uint32_t job)
+{
+    struct worker_job *jobs = worker->jobs;
+    jobs[job].next = JOB_NONE;
+    jobs[job].previous = list->last;
+    if (list->count == 0) {
+        list->first = job;
+        jobs[job].previous = JOB_NONE;
+    } else {
+        jobs[list->last].next = job;
+    }
+    list->last = job;
+    list->count++;
+}
+
+static void list_remove(struct worker *worker, struct worker_list *list, uint32_t job)
+{
+    struct worker_job *jobs = worker->jobs;
+    uint32_t next = jobs[job].next, previous = jobs[job].previous;
+    assert(list->count > 0);
+    if (previous == JOB_NONE)
+        list->first = next;
+    else
+        jobs[previous].next = next;
+    if (next == JOB_NONE)
+        list->last = previous;
+    else
+        jobs[next].previous = previous;
+    list->count--;
+}
+
+uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
+{
+    struct id key = lease_key(lease);
+    uint32_t job = index_find(&worker->index, &key);
+    if (job == INDEX_NONE || !lease_equal(&worker->jobs[job].lease, lease)) return JOB_NONE;
+    return job;
+}
+
+/* Copies `value` into the store; false when there is no room for it. */
+static bool keep(struct worker *worker, struct bytes value, struct stored *stored)
+{
+    *stored = store_put(&worker->store, value);
+    return value.data == NULL || stored->place != 0;
+}
+
+uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given)
+{
+    struct id key = lease_key(&given->lease);
+    if (index_find(&worker->index, &key) != INDEX_NONE) return JOB_NONE;
+
+    struct stored name, payload = {0, 0};
+    bool kept = keep(worker, given->name, &name) && keep(worker, given->payload, &payload);
+    uint32_t slot = kept ? index_insert(&worker->index, &key) : INDEX_NONE;
+    if (slot == INDEX_NONE) {
+        store_drop(&worker->store, &name);
+        store_drop(&worker->store, &payload);
+        return JOB_NONE;
+    }
+
+    assert(worker->jobs[slot].state == JOB_FREE);
+    worker->jobs[slot] = (struct worker_job){
+        .lease = given->lease,
+        .state = JOB_HELD,
+        .link = link,
+        .name = name,
+        .payload = payload,
+    };
+    list_append(worker, &worker->links[link].held, slot);
+    worker->held++;
+    return slot;
+}
+
+/* The pool has given the job back: it runs no more, and its payload is of no
+ * further use. */
+static void leave_pool(struct worker *worker, struct worker_job *job)
+{
+    struct worker_link *link = &worker->links[job->link];
+    if (job->running) {
+        worker->running--;
+        if (job->state == JOB_HELD) link->running--;
+    }
+    job->running = false;
+    worker->held--;
+    store_drop(&worker->store, &job->name);
+    store_drop(&worker->store, &job->payload);
+}
+
+void worker_job_finish(struct worker *worker, uint32_t job)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    struct worker_link *link = &worker->links[entry->link];
+    assert(entry->state == JOB_HELD);
+    leave_pool(worker, entry);
+    list_remove(worker, &link->held, job);
+    list_append(worker, &link->owed, job);
+    if (link->unsent == JOB_NONE) link->unsent = job;
+    entry->state = JOB_OWED;
+    worker->owed++;
+}
+
+void worker_job_drop(struct worker *worker, uint32_t job)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    struct worker_link *link = &worker->links[entry->link];
+    assert(entry->state == JOB_HELD);
+    list_remove(worker, &link->held, job);
+    if (entry->running) link->running--;
+    entry->state = JOB_DROPPED;
+}
+
+void worker_job_revive(struct worker *worker, uint32_t job)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    struct worker_link *link = &worker->links[entry->link];
+    assert(entry->state == JOB_DROPPED);
+    list_append(worker, &link->held, job);
+    if (entry->running) link->running++;
+    entry->state = JOB_HELD;
+}
+
+void worker_job_release(struct worker *worker, uint32_t job)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    struct worker_link *link = &worker->links[entry->link];
+    assert(entry->state == JOB_OWED || entry->state == JOB_DROPPED);
+    if (entry->state == JOB_DROPPED) {
+        leave_pool(worker, entry);
+    } else {
+        if (link->unsent == job) link->unsent = entry->next;
+        list_remove(worker, &link->owed, job);
+        worker->owed--;
+    }
+    store_drop(&worker->store, &entry->result);
+    store_drop(&worker->store, &entry->text);
+    entry->state = JOB_FREE;
+    index_remove(&worker->index, job);
+}

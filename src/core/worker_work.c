@@ -1,0 +1,199 @@
+/* worker_work.c - leases, from WORK to the ventilator's receipt.
+ *
+ * Owns: what is run, what is given back, and what is told to whom in COMPLETE.
+ * Not here: how much may come (worker_credit.c), and running it (the pool).
+ */
+#include "worker_state.h"
+
+#include <assert.h>
+
+static void run(const struct worker *worker, uint32_t job, struct worker_actions *out)
+{
+    const struct worker_job *entry = &worker->jobs[job];
+    struct worker_action *action = worker_act(out, WORKER_RUN, entry->link);
+    action->job = job;
+    action->assignment = (struct assignment){
+        .lease = entry->lease,
+        .name = store_get(&worker->store, entry->name),
+        .payload = store_get(&worker->store, entry->payload),
+    };
+}
+
+/* Not kept in the table: when the session is lost on the way, the next HELLO
+ * does not list the lease, which gives it back as well. */
+static void give_back(struct worker *worker, const struct lease *lease, struct worker_actions *out)
+{
+    out->completions[out->completion_count++] =
+        (struct completion){.lease = *lease, .outcome = OUTCOME_RETURNED};
+    worker->returned++;
+}
+
+static void receive_one(struct worker *worker, uint32_t link, const struct assignment *given,
+                        struct worker_actions *out)
+{
+    uint32_t known = worker_job_find(worker, &given->lease);
+    if (known != JOB_NONE && worker->jobs[known].link == link) {
+        if (worker->jobs[known].state == JOB_DROPPED) worker_job_revive(worker, known);
+        return;
+    }
+    uint32_t job = worker->draining ? JOB_NONE : worker_job_take(worker, link, given);
+    if (job == JOB_NONE)
+        give_back(worker, &given->lease, out);
+    else
+        run(worker, job, out);
+}
+
+void worker_work_receive(struct worker *worker, uint32_t link, const struct message_work *work,
+                         struct worker_actions *out)
+{
+    struct worker_link *peer = &worker->links[link];
+    const struct completion *first = out->completions + out->completion_count;
+    uint32_t before = out->completion_count;
+
+    for (uint32_t i = 0; i < work->count && i < MESSAGE_ITEMS_MAX; i++) {
+        peer->received_tasks++;
+        peer->received_bytes += work->items[i].payload.size;
+        receive_one(worker, link, &work->items[i], out);
+    }
+    if (out->completion_count > before) {
+        struct message *message = worker_send(worker, out, link, MESSAGE_COMPLETE);
+        message->u.complete = (struct message_complete){
+            .items = first,
+            .count = out->completion_count - before,
+        };
+    }
+    worker_credit_told(worker, link, work->backlog);
+}
+
+void worker_work_started(struct worker *worker, uint32_t job)
+{
+    assert(job < worker->options.jobs_max);
+    struct worker_job *entry = &worker->jobs[job];
+    assert(entry->state == JOB_HELD || entry->state == JOB_DROPPED);
+    assert(!entry->running);
+    entry->running = true;
+    worker->running++;
+    worker->started++;
+    if (entry->state == JOB_HELD) worker->links[entry->link].running++;
+}
+
+static void count_outcome(struct worker *worker, enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_DONE: worker->done++; return;
+    case OUTCOME_FAILED:
+    case OUTCOME_PERMANENT:
+    case OUTCOME_CRASHED: worker->failed++; return;
+    case OUTCOME_RETURNED: worker->returned++; return;
+    }
+}
+
+/* A run whose result cannot be kept has failed; what else it said is forgotten. */
+static void excuse(struct worker *worker, struct worker_job *job, enum worker_excuse why)
+{
+    store_drop(&worker->store, &job->result);
+    store_drop(&worker->store, &job->text);
+    job->excuse = why;
+    job->outcome = why == EXCUSE_TOO_BIG ? OUTCOME_PERMANENT : OUTCOME_FAILED;
+}
+
+static void keep_result(struct worker *worker, struct worker_job *job,
+                        const struct worker_event *event)
+{
+    uint32_t result_bytes_max = worker->links[job->link].uplink.payload_bytes_max;
+    struct bytes text = event->text;
+    if (text.size > MESSAGE_TEXT_BYTES_MAX) text.size = MESSAGE_TEXT_BYTES_MAX;
+
+    if (event->result.size > result_bytes_max) {
+        excuse(worker, job, EXCUSE_TOO_BIG);
+        return;
+    }
+    job->result = store_put(&worker->store, event->result);
+    job->text = store_put(&worker->store, text);
+    bool result_kept = event->result.data == NULL || job->result.place != 0;
+    bool text_kept = text.data == NULL || job->text.place != 0;
+    if (!result_kept || !text_kept) excuse(worker, job, EXCUSE_NO_ROOM);
+}
+
+void worker_work_finished(struct worker *worker, const struct worker_event *event)
+{
+    assert(event->job < worker->options.jobs_max);
+    struct worker_job *job = &worker->jobs[event->job];
+    assert(job->state == JOB_HELD || job->state == JOB_DROPPED);
+
+    if (event->outcome != OUTCOME_RETURNED) worker_credit_measure(worker, event->run_ns);
+    if (job->state == JOB_DROPPED) {
+        count_outcome(worker, event->outcome);
+        worker_job_release(worker, event->job);
+        return;
+    }
+    /* First, so that the payload makes room for the result. */
+    worker_job_finish(worker, event->job);
+    job->outcome = event->outcome;
+    job->retry_after_ms = event->retry_after_ms;
+    keep_result(worker, job, event);
+    count_outcome(worker, job->outcome);
+}
+
+static struct bytes completion_text(const struct worker *worker, const struct worker_job *job)
+{
+    switch (job->excuse) {
+    case EXCUSE_NONE: break;
+    case EXCUSE_NO_ROOM: return bytes_text("worker out of memory for results");
+    case EXCUSE_TOO_BIG: return bytes_text("result larger than the ventilator takes");
+    }
+    return store_get(&worker->store, job->text);
+}
+
+static struct completion completion_of(const struct worker *worker, const struct worker_job *job)
+{
+    return (struct completion){
+        .lease = job->lease,
+        .outcome = job->outcome,
+        .retry_after_ms = job->retry_after_ms,
+        .result = store_get(&worker->store, job->result),
+        .text = completion_text(worker, job),
+    };
+}
+
+/* One COMPLETE: at least one item, and no more once it is large. */
+static void complete_once(struct worker *worker, uint32_t link, struct worker_actions *out)
+{
+    struct worker_link *peer = &worker->links[link];
+    struct message *message = worker_send(worker, out, link, MESSAGE_COMPLETE);
+    struct message_complete *complete = &message->u.complete;
+    *complete = (struct message_complete){.items = out->completions + out->completion_count};
+
+    for (uint64_t bytes = 0; peer->unsent != JOB_NONE;) {
+        if (out->completion_count == MESSAGE_ITEMS_MAX) return;
+        struct worker_job *job = &worker->jobs[peer->unsent];
+        struct completion completion = completion_of(worker, job);
+        bytes += completion.result.size + completion.text.size;
+        if (complete->count > 0 && bytes > MESSAGE_BATCH_BYTES) return;
+
+        out->completions[out->completion_count++] = completion;
+        complete->count++;
+        job->sequence = message->sequence;
+        peer->unsent = job->next;
+    }
+}
+
+void worker_work_complete(struct worker *worker, uint32_t link, struct worker_actions *out)
+{
+    const struct worker_link *peer = &worker->links[link];
+    if (peer->uplink.state != UPLINK_OPEN) return;
+    while (peer->unsent != JOB_NONE && out->completion_count < MESSAGE_ITEMS_MAX) {
+        complete_once(worker, link, out);
+    }
+    if (peer->unsent != JOB_NONE) out->more = true;
+}
+
+void worker_work_receipt(struct worker *worker, uint32_t link, uint32_t through)
+{
+    struct worker_list *owed = &worker->links[link].owed;
+    while (owed->count > 0 && owed->first != worker->links[link].unsent) {
+        uint32_t behind = through - worker->jobs[owed->first].sequence;
+        if (behind > UINT32_MAX / 2) return; /* sent after what the receipt covers */
+        worker_job_release(worker, owed->first);
+    }
+}

@@ -1,0 +1,274 @@
+/* dials.c - the sockets of a producer or a worker. */
+#include "dials.h"
+
+#include "../core/instant.h"
+#include "endpoint.h"
+#include "monitor.h"
+#include "socket.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DIALS_MAX = 64,
+    STRETCH = 64,  /* messages in a row from one link, while others wait */
+    DROPS_MAX = 64 /* messages dropped in one call */
+};
+
+/* One socket and what is known of its connection. */
+struct line {
+    void *socket; /* NULL: not open */
+    struct monitor monitor;
+    /* False after there was nothing, until dials_wait says otherwise. */
+    bool ready, monitor_ready;
+    bool joined; /* inproc: connected as soon as it is open, which no monitor reports */
+    bool up;     /* its connection was told of, and not yet its end */
+    bool ending; /* the connection is gone; what it brought is still being read */
+};
+
+struct dial {
+    char *endpoint;
+    struct line front, intake;
+};
+
+struct dials {
+    void *context;
+    uint32_t message_bytes_max;
+    uint32_t count;
+    uint32_t turn; /* the link to ask next, */
+    uint32_t stretch_left;
+    zmq_msg_t message;
+    zmq_pollitem_t *items;
+    struct dial *dial;
+};
+
+enum { ITEMS_PER_DIAL = 3 };
+
+struct dials *dials_new(void *context, const char *const *endpoints, uint32_t count,
+                        uint32_t message_bytes_max)
+{
+    assert(count > 0 && count <= DIALS_MAX);
+    struct dials *dials = calloc(1, sizeof *dials);
+    if (dials == NULL) return NULL;
+    dials->context = context;
+    dials->message_bytes_max = message_bytes_max;
+    dials->stretch_left = STRETCH;
+    zmq_msg_init(&dials->message);
+    dials->items = calloc(1 + (size_t)count * ITEMS_PER_DIAL, sizeof *dials->items);
+    dials->dial = calloc(count, sizeof *dials->dial);
+    bool complete = dials->items != NULL && dials->dial != NULL;
+    while (complete && dials->count < count) {
+        char *endpoint = strdup(endpoints[dials->count]);
+        complete = endpoint != NULL;
+        if (complete) dials->dial[dials->count++].endpoint = endpoint;
+    }
+    if (!complete) dials_destroy(&dials);
+    return dials;
+}
+
+void dials_destroy(struct dials **dials)
+{
+    struct dials *self = *dials;
+    if (self == NULL) return;
+    for (uint32_t link = 0; link < self->count; link++) {
+        dials_shut(self, link, 0);
+        free(self->dial[link].endpoint);
+    }
+    zmq_msg_close(&self->message);
+    free(self->items);
+    free(self->dial);
+    free(self);
+    *dials = NULL;
+}
+
+static struct dial *dial_of(struct dials *dials, uint32_t link)
+{
+    assert(link < dials->count);
+    return &dials->dial[link];
+}
+
+/* Opening and closing. */
+
+static void line_close(struct line *line, int linger_ms)
+{
+    monitor_close(&line->monitor);
+    socket_close(&line->socket, linger_ms);
+    *line = (struct line){0};
+}
+
+static bool line_open(struct line *line, const struct dials *dials, int type, const char *endpoint)
+{
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    *line = (struct line){.socket = socket_new(dials->context, type, dials->message_bytes_max)};
+    if (line->socket == NULL) return false;
+    line->joined = strncmp(endpoint, "inproc:", 7) == 0;
+    if ((line->joined || monitor_open(&line->monitor, dials->context, line->socket, events) == 0) &&
+        socket_connect(line->socket, endpoint) == 0) {
+        return true;
+    }
+    line_close(line, 0);
+    return false;
+}
+
+bool dials_open(struct dials *dials, uint32_t link)
+{
+    struct dial *dial = dial_of(dials, link);
+    dials_shut(dials, link, 0);
+    return line_open(&dial->front, dials, ZMQ_DEALER, dial->endpoint);
+}
+
+bool dials_open_intake(struct dials *dials, uint32_t link, const struct bytes *intakes,
+                       uint32_t count)
+{
+    struct dial *dial = dial_of(dials, link);
+    char endpoint[ENDPOINT_BYTES];
+    line_close(&dial->intake, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *intake = (const char *)intakes[i].data;
+        if (!endpoint_resolve(dial->endpoint, intake, intakes[i].size, endpoint)) continue;
+        return line_open(&dial->intake, dials, ZMQ_PUSH, endpoint);
+    }
+    return false;
+}
+
+void dials_shut(struct dials *dials, uint32_t link, int linger_ms)
+{
+    struct dial *dial = dial_of(dials, link);
+    line_close(&dial->front, linger_ms);
+    line_close(&dial->intake, linger_ms);
+}
+
+/* Receiving. */
+
+static bool line_has_something(const struct line *line)
+{
+    return line->ready || line->monitor_ready || line->joined || line->ending;
+}
+
+void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
+{
+    bool *flags[1 + DIALS_MAX * ITEMS_PER_DIAL];
+    zmq_pollitem_t *items = dials->items;
+    bool ready = false;
+    uint32_t count = 0;
+    items[count++] = (zmq_pollitem_t){.fd = waker->fd, .events = ZMQ_POLLIN};
+    for (uint32_t link = 0; link < dials->count; link++) {
+        struct dial *dial = &dials->dial[link];
+        void *sockets[] = {dial->front.socket, dial->front.monitor.socket,
+                           dial->intake.monitor.socket};
+        bool *ready_flags[] = {&dial->front.ready, &dial->front.monitor_ready,
+                               &dial->intake.monitor_ready};
+        ready = ready || line_has_something(&dial->front) || line_has_something(&dial->intake);
+        for (uint32_t i = 0; i < ITEMS_PER_DIAL; i++) {
+            if (sockets[i] == NULL) continue;
+            flags[count] = ready_flags[i];
+            items[count++] = (zmq_pollitem_t){.socket = sockets[i], .events = ZMQ_POLLIN};
+        }
+    }
+    socket_wait(items, count, ready ? 0 : timeout_ns);
+    for (uint32_t i = 1; i < count; i++) {
+        if (items[i].revents != 0) *flags[i] = true;
+    }
+}
+
+/* Reads what happened to the connection, up to the first thing to tell. */
+static bool line_came_up(struct line *line)
+{
+    struct monitor_event event;
+    if (line->joined) {
+        line->joined = false;
+        line->up = true;
+        return true;
+    }
+    while (line->monitor_ready && !line->ending) {
+        if (!monitor_next(&line->monitor, &event)) {
+            line->monitor_ready = false;
+        } else if (event.event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && !line->up) {
+            line->up = true;
+            return true;
+        } else if (event.event == ZMQ_EVENT_DISCONNECTED && line->up) {
+            line->ending = true;
+            line->ready = true; /* only asking again shows that nothing is left */
+        }
+    }
+    return false;
+}
+
+static void tell(struct arrival *arrival, enum arrival_kind kind, uint32_t link)
+{
+    *arrival = (struct arrival){.kind = kind, .link = link};
+}
+
+static bool next_of_intake(struct dials *dials, uint32_t link, struct arrival *arrival)
+{
+    struct line *line = &dials->dial[link].intake;
+    if (line_came_up(line)) {
+        tell(arrival, ARRIVAL_INTAKE_UP, link);
+        return true;
+    }
+    if (!line->ending) return false;
+    line->ending = line->ready = line->up = false;
+    tell(arrival, ARRIVAL_INTAKE_DOWN, link);
+    return true;
+}
+
+static bool next_of_front(struct dials *dials, uint32_t link, struct arrival *arrival)
+{
+    struct line *line = &dials->dial[link].front;
+    if (line_came_up(line)) {
+        tell(arrival, ARRIVAL_CONNECTED, link);
+        return true;
+    }
+    for (uint32_t drops = 0; line->ready && drops < DROPS_MAX;) {
+        if (!socket_receive(line->socket, &dials->message)) {
+            line->ready = false;
+        } else if (!socket_ends_with(line->socket, &dials->message)) {
+            drops++; /* several frames: not our protocol */
+        } else {
+            tell(arrival, ARRIVAL_MESSAGE, link);
+            arrival->passage = PASSAGE_FRONT;
+            arrival->bytes = bytes_of(zmq_msg_data(&dials->message), zmq_msg_size(&dials->message));
+            return true;
+        }
+    }
+    if (line->ready || !line->ending) return false;
+    line_close(line, 0);
+    tell(arrival, ARRIVAL_CLOSED, link);
+    return true;
+}
+
+static void turn_to_next(struct dials *dials)
+{
+    dials->turn = (dials->turn + 1) % dials->count;
+    dials->stretch_left = STRETCH;
+}
+
+void dials_next(struct dials *dials, struct arrival *arrival)
+{
+    if (dials->stretch_left == 0) turn_to_next(dials);
+    for (uint32_t asked = 0; asked < dials->count; asked++) {
+        dials->stretch_left--;
+        uint32_t link = dials->turn;
+        if (next_of_intake(dials, link, arrival)) return;
+        if (next_of_front(dials, link, arrival)) return;
+        turn_to_next(dials);
+    }
+    tell(arrival, ARRIVAL_NONE, 0);
+}
+
+/* Sending. */
+
+bool dials_send(struct dials *dials, uint32_t link, enum passage passage, struct bytes bytes)
+{
+    struct dial *dial = dial_of(dials, link);
+    struct line *line = passage == PASSAGE_FRONT ? &dial->front : &dial->intake;
+    /* libzmq would keep it for a later connection, which is another session. */
+    if (!line->up || line->ending) return false;
+    zmq_msg_t message;
+    if (zmq_msg_init_size(&message, bytes.size) != 0) return false;
+    if (bytes.size > 0) memcpy(zmq_msg_data(&message), bytes.data, bytes.size);
+    bool sent = socket_send(line->socket, &message, 0);
+    zmq_msg_close(&message);
+    return sent;
+}

@@ -1,0 +1,46 @@
+/* dials.h - the sockets of a producer or a worker: one DEALER, and for a
+ * producer one PUSH, to each ventilator it was told of.
+ *
+ * Owns: the sockets and the monitors that report connections coming and going.
+ * No decisions and no decoding.  One thread.
+ *
+ * A name that stands for several addresses is tried at the first one only, as
+ * libzmq does.
+ */
+#ifndef NET_DIALS_H
+#define NET_DIALS_H
+
+#include "front.h"
+
+struct dials;
+
+/* Prepares for the fronts in `endpoints`, which become links 0 .. count-1;
+ * opens nothing yet.  NULL when memory is short. */
+struct dials *dials_new(void *context, const char *const *endpoints, uint32_t count,
+                        uint32_t message_bytes_max);
+void dials_destroy(struct dials **dials);
+
+/* Opens a DEALER to `link`, closing what was there, the PUSH too, and starts
+ * connecting.  ARRIVAL_CONNECTED follows when the connection stands; a failure
+ * to connect is not reported, libzmq goes on trying.  With ARRIVAL_CLOSED the
+ * socket is gone for good: open it again. */
+bool dials_open(struct dials *dials, uint32_t link);
+
+/* Opens a PUSH to the first of `intakes` that fits how the front was reached.
+ * ARRIVAL_INTAKE_UP and ARRIVAL_INTAKE_DOWN follow, as often as it connects and
+ * loses the connection.  False when none fits. */
+bool dials_open_intake(struct dials *dials, uint32_t link, const struct bytes *intakes,
+                       uint32_t count);
+
+/* Closes the sockets of `link`.  What was not sent yet still is, unless
+ * `linger_ms` passes first (0: dropped). */
+void dials_shut(struct dials *dials, uint32_t link, int linger_ms);
+
+/* As front_wait and front_next. */
+void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns);
+void dials_next(struct dials *dials, struct arrival *arrival);
+
+/* Sends, never waiting.  False: there is no connection, or its queue is full. */
+bool dials_send(struct dials *dials, uint32_t link, enum passage passage, struct bytes bytes);
+
+#endif

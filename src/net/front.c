@@ -1,0 +1,392 @@
+/* front.c - the ventilator's sockets: ROUTER for all, PULL for bulk submissions. */
+#include "front.h"
+
+#include "../core/instant.h"
+#include "endpoint.h"
+#include "monitor.h"
+#include "origins.h"
+#include "socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    INTAKES_MAX = 2,
+    LINK_BYTES = 5,      /* the id that ROUTER gives a peer without one: 0, then a number */
+    FRONT_STRETCH = 64,  /* messages in a row, while the intake waits */
+    INTAKE_STRETCH = 16, /* fewer: heartbeats come by the front */
+    DROPS_MAX = 64,      /* messages dropped in one call, so that nobody holds us up */
+    FAREWELL_LINGER_MS = 100
+};
+
+struct front {
+    void *router, *pull;
+    struct monitor monitor;
+    struct origins origins;
+    /* False after a socket had nothing, until front_wait says otherwise. */
+    bool router_ready, pull_ready, monitor_ready;
+    enum passage turn;     /* the socket to ask next, */
+    uint32_t stretch_left; /* this many times in a row */
+    uint64_t ignored;
+    zmq_msg_t sender, message; /* reused, so that a message costs no allocation of ours */
+    char endpoint[ENDPOINT_BYTES];
+    char intake_texts[INTAKES_MAX][ENDPOINT_BYTES];
+    struct bytes intakes[INTAKES_MAX];
+    uint32_t intake_count;
+};
+
+/* Binding. */
+
+static const char ipc_scheme[] = "ipc://";
+
+/* The path of an ipc endpoint; NULL for any other. */
+static const char *ipc_path(const char *endpoint)
+{
+    size_t size = strlen(ipc_scheme);
+    return strncmp(endpoint, ipc_scheme, size) == 0 ? endpoint + size : NULL;
+}
+
+/* libzmq removes whatever stands at the path before it binds.  Only a socket
+ * that nobody listens on any more may be removed.  Returns 0, or an errno value. */
+static int ipc_obstacle(const char *path)
+{
+    struct stat found;
+    if (lstat(path, &found) != 0) return 0;
+    if (!S_ISSOCK(found.st_mode)) return EEXIST;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0) return errno;
+    int refused =
+        connect(probe, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+    close(probe);
+    return refused == ECONNREFUSED ? 0 : EADDRINUSE;
+}
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "; another ventilator may be running, choose another port or 0 for any free one";
+    case EADDRNOTAVAIL:
+    case ENODEV: return "; give an address of this machine, or * for all of them";
+    case EACCES:
+        return "; this user may not: choose a port above 1023, or a directory that can be written";
+    case ENOENT: return "; make the directory first, for this user only";
+    case EEXIST: return "; it is not a socket and is left alone, choose another path";
+    case EMFILE: return "; raise the limit of open files (ulimit -n)";
+    }
+    return "";
+}
+
+/* Binds and writes the endpoint as bound. */
+static int bind_to(void *socket, const char *endpoint, char bound[ENDPOINT_BYTES])
+{
+    static const char localhost[] = "tcp://localhost:";
+    char numeric[ENDPOINT_BYTES];
+    int error = 0;
+    if (ipc_path(endpoint) != NULL) {
+        error = ipc_obstacle(ipc_path(endpoint));
+    } else if (strncmp(endpoint, localhost, strlen(localhost)) == 0) {
+        /* libzmq looks up no names to bind. */
+        (void)snprintf(numeric, sizeof numeric, "tcp://127.0.0.1:%s", endpoint + strlen(localhost));
+        endpoint = numeric;
+    }
+    if (error == 0) error = socket_bind(socket, endpoint);
+    size_t bound_bytes = ENDPOINT_BYTES;
+    if (error == 0 && zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) != 0) {
+        error = errno;
+    }
+    return error;
+}
+
+struct complaint {
+    char *text;
+    size_t bytes;
+};
+
+static bool complain(struct complaint complaint, const char *endpoint, int error)
+{
+    (void)snprintf(complaint.text, complaint.bytes, "cannot bind %s: %s%s", endpoint,
+                   zmq_strerror(error), advice(error));
+    return false;
+}
+
+/* The intake beside `endpoint`, unless the user named one. */
+static void place_intake(const char *endpoint, char intake[ENDPOINT_BYTES])
+{
+    bool tcp = strncmp(endpoint, "tcp://", 6) == 0;
+    const char *end = tcp ? strrchr(endpoint, ':') : endpoint + strlen(endpoint);
+    (void)snprintf(intake, ENDPOINT_BYTES, "%.*s%s", (int)(end - endpoint), endpoint,
+                   tcp ? ":*" : "-intake");
+}
+
+static void name_intake(struct front *front, const char *bound)
+{
+    assert(front->intake_count < INTAKES_MAX);
+    char *text = front->intake_texts[front->intake_count];
+    /* The host is whatever a peer reached the front by: only that is sure to
+     * work from where the peer is. */
+    bool tcp = strncmp(bound, "tcp://", 6) == 0;
+    if (tcp) (void)snprintf(text, ENDPOINT_BYTES, "tcp://*%s", strrchr(bound, ':'));
+    if (!tcp) (void)snprintf(text, ENDPOINT_BYTES, "%s", bound);
+    front->intakes[front->intake_count++] = bytes_text(text);
+}
+
+static bool bind_outside(struct front *front, const struct front_options *options,
+                         struct complaint complaint)
+{
+    if (options->bind == NULL) return true;
+    int error = bind_to(front->router, options->bind, front->endpoint);
+    if (error != 0) return complain(complaint, options->bind, error);
+
+    char beside[ENDPOINT_BYTES], bound[ENDPOINT_BYTES];
+    place_intake(front->endpoint, beside);
+    const char *intake = options->intake != NULL ? options->intake : beside;
+    error = bind_to(front->pull, intake, bound);
+    if (error != 0) return complain(complaint, intake, error);
+    name_intake(front, bound);
+    return true;
+}
+
+static bool bind_inside(struct front *front, const struct front_options *options,
+                        struct complaint complaint)
+{
+    if (!options->inproc) return true;
+    int error = socket_bind(front->router, "inproc://front");
+    if (error != 0) return complain(complaint, "inproc://front", error);
+    error = socket_bind(front->pull, "inproc://intake");
+    if (error != 0) return complain(complaint, "inproc://intake", error);
+    name_intake(front, "inproc://intake");
+    return true;
+}
+
+static bool open_sockets(struct front *front, const struct front_options *options,
+                         struct complaint complaint)
+{
+    int events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED;
+    front->router = socket_new(options->context, ZMQ_ROUTER, options->message_bytes_max);
+    front->pull = socket_new(options->context, ZMQ_PULL, options->message_bytes_max);
+    int error = front->router == NULL || front->pull == NULL ? errno : 0;
+    if (error == 0) error = monitor_open(&front->monitor, options->context, front->router, events);
+    if (error == 0) return true;
+    (void)snprintf(complaint.text, complaint.bytes, "cannot open a socket: %s%s",
+                   zmq_strerror(error), advice(error));
+    return false;
+}
+
+struct front *front_new(const struct front_options *options, char *error, size_t error_bytes)
+{
+    assert(options->bind != NULL || options->inproc);
+    struct complaint complaint = {.text = error, .bytes = error_bytes};
+    struct front *front = calloc(1, sizeof *front);
+    if (front == NULL) {
+        (void)snprintf(error, error_bytes, "out of memory");
+        return NULL;
+    }
+    zmq_msg_init(&front->sender);
+    zmq_msg_init(&front->message);
+    if (!open_sockets(front, options, complaint) || !bind_outside(front, options, complaint) ||
+        !bind_inside(front, options, complaint)) {
+        front_destroy(&front);
+    }
+    return front;
+}
+
+/* libzmq leaves the files it made.  They go while we still listen: later, a
+ * successor could have put its own there. */
+static void remove_paths(const struct front *front)
+{
+    const char *path = ipc_path(front->endpoint);
+    if (path != NULL) (void)unlink(path);
+    for (uint32_t i = 0; i < front->intake_count; i++) {
+        path = ipc_path(front->intake_texts[i]);
+        if (path != NULL) (void)unlink(path);
+    }
+}
+
+void front_destroy(struct front **front)
+{
+    struct front *self = *front;
+    if (self == NULL) return;
+    remove_paths(self);
+    monitor_close(&self->monitor);
+    socket_close(&self->router, FAREWELL_LINGER_MS);
+    socket_close(&self->pull, 0);
+    zmq_msg_close(&self->sender);
+    zmq_msg_close(&self->message);
+    origins_free(&self->origins);
+    free(self);
+    *front = NULL;
+}
+
+const char *front_endpoint(const struct front *front)
+{
+    return front->endpoint;
+}
+
+const struct bytes *front_intakes(const struct front *front, uint32_t *count)
+{
+    *count = front->intake_count;
+    return front->intakes;
+}
+
+uint64_t front_ignored(const struct front *front)
+{
+    return front->ignored;
+}
+
+/* Receiving. */
+
+void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns)
+{
+    zmq_pollitem_t items[] = {{.socket = front->router, .events = ZMQ_POLLIN},
+                              {.socket = front->pull, .events = ZMQ_POLLIN},
+                              {.socket = front->monitor.socket, .events = ZMQ_POLLIN},
+                              {.fd = waker->fd, .events = ZMQ_POLLIN}};
+    bool ready = front->router_ready || front->pull_ready || front->monitor_ready;
+    socket_wait(items, sizeof items / sizeof *items, ready ? 0 : timeout_ns);
+    if (items[0].revents != 0) front->router_ready = true;
+    if (items[1].revents != 0) front->pull_ready = true;
+    if (items[2].revents != 0) front->monitor_ready = true;
+}
+
+static void take_events(struct front *front)
+{
+    struct monitor_event event;
+    while (monitor_next(&front->monitor, &event)) {
+        if (event.event == ZMQ_EVENT_ACCEPTED) origins_accepted(&front->origins, event.fd);
+        if (event.event == ZMQ_EVENT_DISCONNECTED) origins_disconnected(&front->origins, event.fd);
+    }
+    front->monitor_ready = false;
+    /* Only asking ROUTER again shows that nothing is left of those who went. */
+    if (origins_unsettled(&front->origins)) front->router_ready = true;
+}
+
+static void note_origin(struct front *front, uint32_t link)
+{
+    int fd = zmq_msg_get(&front->message, ZMQ_SRCFD);
+    if (origins_knows(&front->origins, fd, link)) return;
+    take_events(front);
+    origins_heard(&front->origins, fd, link);
+}
+
+static bool read_link(const zmq_msg_t *sender, uint32_t *link)
+{
+    const uint8_t *id = zmq_msg_data((zmq_msg_t *)(uintptr_t)sender);
+    if (zmq_msg_size(sender) != LINK_BYTES || id[0] != 0) return false;
+    *link = (uint32_t)id[1] << 24 | (uint32_t)id[2] << 16 | (uint32_t)id[3] << 8 | id[4];
+    return true;
+}
+
+static struct bytes contents(zmq_msg_t *message)
+{
+    return bytes_of(zmq_msg_data(message), zmq_msg_size(message));
+}
+
+enum take { TAKE_MESSAGE, TAKE_DROPPED, TAKE_EMPTY };
+
+static enum take take_from_router(struct front *front, struct arrival *arrival)
+{
+    if (!socket_receive(front->router, &front->sender)) {
+        front->router_ready = false;
+        origins_settle(&front->origins);
+        return TAKE_EMPTY;
+    }
+    bool has_body = socket_receive(front->router, &front->message);
+    assert(has_body); /* libzmq hands over whole messages */
+    (void)has_body;
+    uint32_t link;
+    bool whole = socket_ends_with(front->router, &front->message);
+    if (!whole || !read_link(&front->sender, &link)) return TAKE_DROPPED;
+    note_origin(front, link);
+    *arrival = (struct arrival){.kind = ARRIVAL_MESSAGE,
+                                .link = link,
+                                .passage = PASSAGE_FRONT,
+                                .bytes = contents(&front->message)};
+    return TAKE_MESSAGE;
+}
+
+static enum take take_from_pull(struct front *front, struct arrival *arrival)
+{
+    if (!socket_receive(front->pull, &front->message)) {
+        front->pull_ready = false;
+        return TAKE_EMPTY;
+    }
+    if (!socket_ends_with(front->pull, &front->message)) return TAKE_DROPPED;
+    *arrival = (struct arrival){
+        .kind = ARRIVAL_MESSAGE, .passage = PASSAGE_INTAKE, .bytes = contents(&front->message)};
+    return TAKE_MESSAGE;
+}
+
+/* Which socket to ask: each for a stretch, unless only one has something. */
+static enum passage next_passage(struct front *front)
+{
+    assert(front->router_ready || front->pull_ready);
+    if (front->stretch_left == 0) {
+        bool front_next_now = front->turn == PASSAGE_INTAKE;
+        front->turn = front_next_now ? PASSAGE_FRONT : PASSAGE_INTAKE;
+        front->stretch_left = front_next_now ? FRONT_STRETCH : INTAKE_STRETCH;
+    }
+    front->stretch_left--;
+    if (!front->router_ready) return PASSAGE_INTAKE;
+    if (!front->pull_ready) return PASSAGE_FRONT;
+    return front->turn;
+}
+
+static bool take_ending(struct front *front, struct arrival *arrival)
+{
+    uint32_t link;
+    if (!origins_take_ending(&front->origins, &link)) return false;
+    *arrival = (struct arrival){.kind = ARRIVAL_CLOSED, .link = link};
+    return true;
+}
+
+void front_next(struct front *front, struct arrival *arrival)
+{
+    if (front->monitor_ready) take_events(front);
+    if (take_ending(front, arrival)) return;
+    uint32_t drops = 0;
+    while ((front->router_ready || front->pull_ready) && drops < DROPS_MAX) {
+        enum take take = next_passage(front) == PASSAGE_FRONT ? take_from_router(front, arrival)
+                                                              : take_from_pull(front, arrival);
+        if (take == TAKE_MESSAGE) return;
+        if (take == TAKE_DROPPED) {
+            drops++;
+            front->ignored++;
+        }
+    }
+    if (take_ending(front, arrival)) return;
+    *arrival = (struct arrival){.kind = ARRIVAL_NONE};
+}
+
+/* Sending. */
+
+bool front_send(struct front *front, uint32_t link, struct bytes bytes)
+{
+    /* Both frames are made before the first is sent: ROUTER must never be left
+     * in the middle of a message. */
+    zmq_msg_t sender, message;
+    if (zmq_msg_init_size(&message, bytes.size) != 0) return false;
+    if (bytes.size > 0) memcpy(zmq_msg_data(&message), bytes.data, bytes.size);
+    zmq_msg_init_size(&sender, LINK_BYTES); /* this small, it needs no memory */
+    const uint8_t id[LINK_BYTES] = {0, (uint8_t)(link >> 24), (uint8_t)(link >> 16),
+                                    (uint8_t)(link >> 8), (uint8_t)link};
+    memcpy(zmq_msg_data(&sender), id, sizeof id);
+
+    bool sent = socket_send(front->router, &sender, ZMQ_SNDMORE);
+    if (sent) {
+        bool followed = socket_send(front->router, &message, 0);
+        assert(followed); /* ROUTER refuses only ids */
+        (void)followed;
+    }
+    zmq_msg_close(&sender);
+    zmq_msg_close(&message);
+    return sent;
+}

@@ -1,0 +1,70 @@
+/* front.h - the ventilator's sockets: ROUTER for all, PULL for bulk submissions.
+ *
+ * Owns: both sockets, the monitor that reports closed connections, and which
+ * link a connection is.  No decisions and no decoding.  One thread.
+ */
+#ifndef NET_FRONT_H
+#define NET_FRONT_H
+
+#include "../core/bytes.h"
+#include "../core/message.h"
+#include "context.h"
+#include "waker.h"
+
+#include <stdbool.h>
+
+struct front;
+
+struct front_options {
+    void *context;      /* a context of ours (net_context_new), borrowed */
+    const char *bind;   /* NULL: inproc only */
+    const char *intake; /* NULL: any free port beside `bind` */
+    bool inproc;        /* also serve inproc://front and inproc://intake in this context */
+    uint32_t message_bytes_max;
+};
+
+/* Binds.  NULL on failure, with the reason for people in `error`. */
+struct front *front_new(const struct front_options *options, char *error, size_t error_bytes);
+/* What was sent still goes out, unless that takes longer than 100 ms. */
+void front_destroy(struct front **front);
+
+/* The front as bound, with its real port ("" for inproc only). */
+const char *front_endpoint(const struct front *front);
+
+/* The intakes to name in WELCOME; on tcp with a host of *, the one a peer reached
+ * the front by.  Borrowed for the life of the front. */
+const struct bytes *front_intakes(const struct front *front, uint32_t *count);
+
+enum arrival_kind {
+    ARRIVAL_NONE,       /* nothing has arrived for now */
+    ARRIVAL_MESSAGE,    /* `bytes` came */
+    ARRIVAL_CONNECTED,  /* dials only */
+    ARRIVAL_CLOSED,     /* the connection of `link` is gone */
+    ARRIVAL_INTAKE_UP,  /* dials only */
+    ARRIVAL_INTAKE_DOWN /* dials only */
+};
+
+struct arrival {
+    enum arrival_kind kind;
+    uint32_t link;
+    enum passage passage;
+    struct bytes bytes; /* borrowed until the next call on the same object */
+};
+
+/* Waits until something arrives, `waker` is woken, or `timeout_ns` passed
+ * (INSTANT_NEVER: no limit). */
+void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns);
+
+/* Takes the next thing that arrived, never waiting.  Messages first, then
+ * closed connections, so that nothing said before the end is lost. */
+void front_next(struct front *front, struct arrival *arrival);
+
+/* Sends, never waiting.  False: that connection is gone (or its queue cannot
+ * take it); the session's numbers will show it. */
+bool front_send(struct front *front, uint32_t link, struct bytes bytes);
+
+/* How many messages were dropped unread: of several frames, or of peers that
+ * chose a routing id of their own.  Neither is our protocol. */
+uint64_t front_ignored(const struct front *front);
+
+#endif

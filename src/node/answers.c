@@ -1,0 +1,146 @@
+/* answers.c - answers on their way from the producer's thread to the application. */
+#include "answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_BYTES = 64 * 1024 };
+
+struct answer_chunk {
+    struct answer_chunk *next;
+    size_t used, read, capacity;
+    uint8_t bytes[];
+};
+
+/* In a chunk: this, the reason with its end mark, the result; then room up to a
+ * multiple of eight. */
+struct record {
+    tmesh_answer_t answer; /* its pointers are only set when it is handed out */
+    uint32_t reason_bytes; /* with the end mark; 0 for none */
+    bool has_result;
+};
+
+static size_t record_bytes(size_t reason_bytes, size_t result_bytes)
+{
+    return (sizeof(struct record) + reason_bytes + result_bytes + 7) & ~(size_t)7;
+}
+
+static struct answer_chunk *chunk_new(size_t capacity)
+{
+    struct answer_chunk *chunk = malloc(sizeof *chunk + capacity);
+    if (chunk != NULL) *chunk = (struct answer_chunk){.capacity = capacity};
+    return chunk;
+}
+
+static struct answer_chunk *chunk_with_room(struct answer_queue *queue, size_t bytes)
+{
+    struct answer_chunk *last = queue->last;
+    if (last != NULL && last->capacity - last->used >= bytes) return last;
+    struct answer_chunk *chunk = chunk_new(bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES);
+    if (chunk == NULL) return NULL;
+    if (last == NULL)
+        queue->first = chunk;
+    else
+        last->next = chunk;
+    queue->last = chunk;
+    return chunk;
+}
+
+static size_t reason_bytes_of(const tmesh_answer_t *answer)
+{
+    return answer->reason != NULL ? strlen(answer->reason) + 1 : 0;
+}
+
+static void chunk_add(struct answer_chunk *chunk, const tmesh_answer_t *answer)
+{
+    size_t reason_bytes = reason_bytes_of(answer);
+    uint8_t *at = chunk->bytes + chunk->used;
+    struct record record = {.answer = *answer,
+                            .reason_bytes = (uint32_t)reason_bytes,
+                            .has_result = answer->result != NULL};
+    memcpy(at, &record, sizeof record);
+    if (reason_bytes > 0) memcpy(at + sizeof record, answer->reason, reason_bytes);
+    if (answer->result_bytes > 0) {
+        memcpy(at + sizeof record + reason_bytes, answer->result, answer->result_bytes);
+    }
+    chunk->used += record_bytes(reason_bytes, answer->result_bytes);
+}
+
+bool answer_append(struct answer_queue *queue, const tmesh_answer_t *answer)
+{
+    size_t bytes = record_bytes(reason_bytes_of(answer), answer->result_bytes);
+    struct answer_chunk *chunk = chunk_with_room(queue, bytes);
+    if (chunk == NULL) return false;
+    chunk_add(chunk, answer);
+    queue->bytes += bytes;
+    return true;
+}
+
+struct answer_chunk *answer_single(const tmesh_answer_t *answer)
+{
+    size_t bytes = record_bytes(reason_bytes_of(answer), answer->result_bytes);
+    struct answer_chunk *chunk = chunk_new(bytes);
+    if (chunk != NULL) chunk_add(chunk, answer);
+    return chunk;
+}
+
+void answer_move(struct answer_queue *to, struct answer_queue *from)
+{
+    if (from->first == NULL) return;
+    if (to->last == NULL)
+        to->first = from->first;
+    else
+        to->last->next = from->first;
+    to->last = from->last;
+    to->bytes += from->bytes;
+    *from = (struct answer_queue){0};
+}
+
+struct answer_chunk *answer_take(struct answer_queue *queue)
+{
+    struct answer_chunk *chunk = queue->first;
+    if (chunk == NULL) return NULL;
+    queue->first = chunk->next;
+    if (queue->first == NULL) queue->last = NULL;
+    queue->bytes -= chunk->used - chunk->read;
+    chunk->next = NULL;
+    return chunk;
+}
+
+void answer_put_back(struct answer_queue *queue, struct answer_chunk *chunk)
+{
+    chunk->next = queue->first;
+    queue->first = chunk;
+    if (queue->last == NULL) queue->last = chunk;
+    queue->bytes += chunk->used - chunk->read;
+}
+
+size_t answer_hand_out(struct answer_chunk *chunk, size_t answers_max, tmesh_answer_fn *handle,
+                       void *context, bool *rest)
+{
+    size_t handed = 0;
+    while (chunk->read < chunk->used && handed < answers_max) {
+        const uint8_t *at = chunk->bytes + chunk->read;
+        struct record record;
+        memcpy(&record, at, sizeof record);
+        const uint8_t *texts = at + sizeof record;
+        tmesh_answer_t answer = record.answer;
+        answer.reason = record.reason_bytes > 0 ? (const char *)texts : NULL;
+        answer.result = record.has_result ? texts + record.reason_bytes : NULL;
+        chunk->read += record_bytes(record.reason_bytes, answer.result_bytes);
+        handle(&answer, context);
+        handed++;
+    }
+    *rest = chunk->read < chunk->used;
+    return handed;
+}
+
+void answer_chunk_free(struct answer_chunk *chunk)
+{
+    free(chunk);
+}
+
+void answer_clear(struct answer_queue *queue)
+{
+    for (struct answer_chunk *chunk; (chunk = answer_take(queue)) != NULL;) free(chunk);
+}

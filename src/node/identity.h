@@ -1,0 +1,23 @@
+/* identity.h - who this node is: its id, its label, its version. */
+#ifndef NODE_IDENTITY_H
+#define NODE_IDENTITY_H
+
+#include "../core/id.h"
+
+#include <stddef.h>
+
+enum { IDENTITY_LABEL_BYTES = 128 };
+
+#define IDENTITY_VERSION  "0.1.0"
+#define IDENTITY_SOFTWARE "tmesh " IDENTITY_VERSION
+
+/* Fills memory from the system's generator. */
+void identity_random(void *into, size_t bytes);
+
+/* A node id, new at every start. */
+struct id identity_node(void);
+
+/* The label for operators: the one wished for, or host and process. */
+void identity_label(const char *wished, char label[IDENTITY_LABEL_BYTES]);
+
+#endif

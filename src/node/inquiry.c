@@ -1,0 +1,189 @@
+/* inquiry.c - a question to all ventilators, and their answers so far. */
+#include "inquiry.h"
+
+#include "failure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The public rows are const for their reader; here they are still being made. */
+static tmesh_ventilator_row_t *row_of(const struct inquiry *inquiry, uint32_t link)
+{
+    return (tmesh_ventilator_row_t *)inquiry->status->ventilators + link;
+}
+
+bool inquiry_begin(struct inquiry *inquiry, const char *const *endpoints, uint32_t count)
+{
+    tmesh_status_t *status = calloc(1, sizeof *status);
+    tmesh_ventilator_row_t *rows = calloc(count, sizeof *rows);
+    if (status == NULL || rows == NULL) {
+        free(status);
+        free(rows);
+        return false;
+    }
+    for (uint32_t link = 0; link < count; link++) {
+        snprintf(rows[link].endpoint, sizeof rows[link].endpoint, "%s", endpoints[link]);
+        inquiry->links[link] = (struct inquiry_link){.query = QUERY_TOTALS};
+    }
+    status->ventilators = rows;
+    status->ventilator_count = inquiry->link_count = count;
+    inquiry->status = status;
+    inquiry->busy = true;
+    return true;
+}
+
+bool inquiry_is_complete(const struct inquiry *inquiry)
+{
+    for (uint32_t link = 0; link < inquiry->link_count; link++) {
+        if (!inquiry->links[link].done) return false;
+    }
+    return true;
+}
+
+tmesh_status_t *inquiry_end(struct inquiry *inquiry, bool *complete)
+{
+    *complete = inquiry_is_complete(inquiry);
+    tmesh_status_t *status = inquiry->status;
+    inquiry->status = NULL;
+    inquiry->busy = false;
+    return status;
+}
+
+static void add_totals(tmesh_ventilator_row_t *row, const struct totals *totals)
+{
+    row->answered = true;
+    row->uptime_ms = totals->uptime_ms;
+    row->store_bytes = totals->store_bytes;
+    row->submitted = totals->submitted;
+    row->duplicates = totals->duplicates;
+    row->rejected = totals->rejected;
+    row->dispatched = totals->dispatched;
+    row->requeued = totals->requeued;
+    row->retried = totals->retried;
+    row->returned = totals->returned;
+    row->done = totals->done;
+    row->failed = totals->failed;
+    row->dead = totals->dead;
+    row->stale = totals->stale;
+    row->protocol_errors = totals->protocol_errors;
+    row->sessions_reset = totals->sessions_reset;
+    row->waiting = totals->waiting;
+    row->ready = totals->ready;
+    row->leased = totals->leased;
+    row->workers_open = totals->workers;
+    row->producers_open = totals->producers;
+    row->dead_letters = totals->dead_letters;
+}
+
+/* Room for `count` more rows behind the `have` that are there; NULL when memory
+ * is short, and then these rows are missing. */
+static void *grow(const void *rows, size_t have, size_t count, size_t row_bytes)
+{
+    uint8_t *grown = realloc((void *)rows, (have + count) * row_bytes);
+    if (grown != NULL) memset(grown + have * row_bytes, 0, count * row_bytes);
+    return grown;
+}
+
+static void copy_text(char *into, size_t room, struct bytes text)
+{
+    snprintf(into, room, "%.*s", (int)text.size, text.data != NULL ? (const char *)text.data : "");
+}
+
+static void add_workers(tmesh_ventilator_row_t *row, const struct message_answer *answer)
+{
+    tmesh_worker_row_t *rows = grow(row->workers, row->worker_count, answer->count, sizeof *rows);
+    if (rows == NULL) return;
+    for (uint32_t at = 0; at < answer->count; at++) {
+        const struct worker_row *from = &answer->workers[at];
+        tmesh_worker_row_t *to = &rows[row->worker_count++];
+        copy_text(to->label, sizeof to->label, from->label);
+        to->slots = from->slots;
+        to->leased = from->leased;
+        to->running = from->running;
+        to->completed = from->completed;
+        to->silent_ms = from->silent_ms;
+    }
+    row->workers = rows;
+}
+
+static void add_lanes(tmesh_ventilator_row_t *row, const struct message_answer *answer)
+{
+    tmesh_lane_row_t *rows = grow(row->lanes, row->lane_count, answer->count, sizeof *rows);
+    if (rows == NULL) return;
+    for (uint32_t at = 0; at < answer->count; at++) {
+        const struct lane_row *from = &answer->lanes[at];
+        tmesh_lane_row_t *to = &rows[row->lane_count++];
+        copy_text(to->queue, sizeof to->queue, from->queue);
+        copy_text(to->name, sizeof to->name, from->name);
+        to->waiting = from->waiting;
+        to->ready = from->ready;
+        to->leased = from->leased;
+        to->workers = from->workers;
+    }
+    row->lanes = rows;
+}
+
+static void add_dead(tmesh_ventilator_row_t *row, const struct message_answer *answer)
+{
+    tmesh_dead_row_t *rows = grow(row->dead_rows, row->dead_count, answer->count, sizeof *rows);
+    if (rows == NULL) return;
+    for (uint32_t at = 0; at < answer->count; at++) {
+        const struct dead_row *from = &answer->dead[at];
+        tmesh_dead_row_t *to = &rows[row->dead_count++];
+        memcpy(to->id.octets, from->id.octets, sizeof to->id.octets);
+        copy_text(to->queue, sizeof to->queue, from->queue);
+        copy_text(to->name, sizeof to->name, from->name);
+        to->state = (enum tmesh_state)from->state;
+        to->attempt = from->attempt;
+        if (from->text.size > 0)
+            copy_text(to->reason, sizeof to->reason, from->text);
+        else
+            snprintf(to->reason, sizeof to->reason, "%s", failure_reason(from->reason));
+    }
+    row->dead_rows = rows;
+}
+
+static void ask_next(struct inquiry_link *link, const struct message_answer *answer,
+                     const tmesh_ventilator_row_t *row)
+{
+    link->asked = false;
+    link->cursor = answer->cursor;
+    if (answer->cursor != 0 && row->dead_count < INQUIRY_DEAD_ROWS_MAX) return;
+    link->cursor = 0;
+    if (link->query == QUERY_DEAD)
+        link->done = true;
+    else
+        link->query = (enum query)(link->query + 1);
+}
+
+void inquiry_add(struct inquiry *inquiry, uint32_t number, const struct message_answer *answer)
+{
+    struct inquiry_link *link = &inquiry->links[number];
+    /* An answer to somebody who asked before, and did not wait. */
+    if (inquiry->status == NULL || !link->asked || answer->query != link->query) return;
+    tmesh_ventilator_row_t *row = row_of(inquiry, number);
+    switch (answer->query) {
+    case QUERY_TOTALS:
+        if (answer->count > 0) add_totals(row, answer->totals);
+        break;
+    case QUERY_WORKERS: add_workers(row, answer); break;
+    case QUERY_LANES: add_lanes(row, answer); break;
+    case QUERY_DEAD: add_dead(row, answer); break;
+    }
+    ask_next(link, answer, row);
+}
+
+void tmesh_status_destroy(tmesh_status_t **status)
+{
+    if (*status == NULL) return;
+    for (size_t at = 0; at < (*status)->ventilator_count; at++) {
+        const tmesh_ventilator_row_t *row = &(*status)->ventilators[at];
+        free((void *)row->workers);
+        free((void *)row->lanes);
+        free((void *)row->dead_rows);
+    }
+    free((void *)(*status)->ventilators);
+    free(*status);
+    *status = NULL;
+}

@@ -1,0 +1,267 @@
+/* producer.c - making and ending a producer. */
+#include "../watch/clock.h"
+#include "failure.h"
+#include "producer_node.h"
+#include "ventilator_node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { OUTBOX_DEFAULT = 100000, AWAITED_DEFAULT = 1000000, SETTLED_EACH_LOCK = 4096 };
+static const uint64_t BYTES_DEFAULT = UINT64_C(256) * 1024 * 1024;
+
+static const char EMBEDDED_FRONT[] = "inproc://front";
+
+static enum tmesh_err read_limits(struct tmesh_producer *producer,
+                                  const tmesh_producer_options_t *options, tmesh_error_t *error)
+{
+    uint32_t awaited_max = options->awaited_max != 0 ? options->awaited_max : AWAITED_DEFAULT;
+    producer->outbox_max = options->outbox_max != 0 ? options->outbox_max : OUTBOX_DEFAULT;
+    producer->outbox_bytes_max =
+        options->outbox_bytes_max != 0 ? options->outbox_bytes_max : BYTES_DEFAULT;
+    producer->answers_bytes_max =
+        options->answers_bytes_max != 0 ? options->answers_bytes_max : BYTES_DEFAULT;
+    if (producer->outbox_max > 50000000 || awaited_max > 50000000) {
+        return failure(error, TMESH_E_INVALID, "outbox_max and awaited_max may be 50,000,000 each");
+    }
+    if (producer->outbox_bytes_max > UINT64_C(16) << 30) {
+        return failure(error, TMESH_E_INVALID, "outbox_bytes_max may be 16 GiB");
+    }
+    struct producer_options *core = &producer->options;
+    *core = producer_defaults();
+    core->node = identity_node();
+    identity_random(&core->seed, sizeof core->seed);
+    core->software = bytes_text(IDENTITY_SOFTWARE);
+    core->label = bytes_text(producer->label);
+    core->link_count = producer->endpoints.count;
+    core->tasks_max = producer->outbox_max + awaited_max;
+    /* Half as much again, and a fixed part, for what keeping many sizes wastes. */
+    core->store_bytes_max =
+        producer->outbox_bytes_max / 2 * 3 + producer->outbox_max * UINT64_C(256);
+    core->unknown_ns = options->unknown_after_ms * MILLISECOND;
+    return TMESH_OK;
+}
+
+static enum tmesh_err start_ventilator(struct tmesh_producer *producer,
+                                       const tmesh_ventilator_options_t *options,
+                                       tmesh_error_t *error)
+{
+    if (options == NULL) return TMESH_OK;
+    producer->ventilator = ventilator_node_new(options, producer->context, error);
+    if (producer->ventilator != NULL) return TMESH_OK;
+    return error != NULL ? error->code : TMESH_E_SYSTEM;
+}
+
+static enum tmesh_err read_addresses(struct tmesh_producer *producer,
+                                     const tmesh_producer_options_t *options, tmesh_error_t *error)
+{
+    enum tmesh_err result = endpoints_read(&producer->endpoints, options->connect, error);
+    if (result != TMESH_OK) return result;
+    if (options->embed != NULL) {
+        if (producer->endpoints.count == ENDPOINTS_MAX) {
+            return failure(error, TMESH_E_INVALID, "more than %d endpoints", ENDPOINTS_MAX);
+        }
+        endpoints_add(&producer->endpoints, EMBEDDED_FRONT);
+    }
+    if (producer->endpoints.count > 0) return TMESH_OK;
+    return failure(error, TMESH_E_INVALID,
+                   "a producer needs ventilators to connect to, such as tcp://127.0.0.1:5555, or "
+                   "one of its own");
+}
+
+static void lay_out(struct tmesh_producer *producer, struct arena *arena, size_t core_bytes)
+{
+    producer->core = (struct producer *)arena_take(arena, core_bytes, 1);
+    tickets_init(&producer->tickets, arena, producer->options.tasks_max);
+    waits_init(&producer->waits, arena, producer->options.tasks_max, producer->options.seed);
+}
+
+static enum tmesh_err build_core(struct tmesh_producer *producer, tmesh_error_t *error)
+{
+    size_t core_bytes = producer_memory_bytes(&producer->options);
+    struct arena arena = {0};
+    lay_out(producer, &arena, core_bytes);
+    arena.size = arena.used;
+    arena.used = 0;
+    if (block_reserve(&producer->block, arena.size) != 0) {
+        return failure(error, TMESH_E_SYSTEM,
+                       "cannot reserve %zu bytes of address space; lower the limits", arena.size);
+    }
+    arena.base = producer->block.memory;
+    lay_out(producer, &arena, core_bytes);
+    producer->actions = malloc(sizeof *producer->actions);
+    producer->settled_max = SETTLED_EACH_LOCK;
+    producer->settled = malloc(SETTLED_EACH_LOCK * sizeof *producer->settled);
+    producer->decoder = decoder_new();
+    producer->encoder = encoder_new();
+    if (producer->actions == NULL || producer->settled == NULL || producer->decoder == NULL ||
+        producer->encoder == NULL) {
+        return failure(error, TMESH_E_SYSTEM, "out of memory");
+    }
+    producer->core = producer_init(producer->core, &producer->options, clock_now_ns());
+    return TMESH_OK;
+}
+
+static enum tmesh_err open_sockets(struct tmesh_producer *producer, tmesh_error_t *error)
+{
+    producer->dials = dials_new(producer->context, producer->endpoints.items,
+                                producer->endpoints.count, MESSAGE_BYTES_MAX);
+    producer->answers_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (producer->dials == NULL || producer->answers_fd < 0 || waker_open(&producer->waker) != 0) {
+        return failure(error, TMESH_E_SYSTEM, "too few descriptors or memory for sockets");
+    }
+    return TMESH_OK;
+}
+
+static enum tmesh_err start(struct tmesh_producer *producer,
+                            const tmesh_producer_options_t *options, tmesh_error_t *error)
+{
+    producer->context = net_context_new();
+    if (producer->context == NULL) {
+        return failure(error, TMESH_E_SYSTEM, "no ZeroMQ context: too few descriptors or memory");
+    }
+    identity_label(options->label, producer->label);
+    enum tmesh_err result = read_addresses(producer, options, error);
+    if (result == TMESH_OK) result = read_limits(producer, options, error);
+    if (result == TMESH_OK) result = start_ventilator(producer, options->embed, error);
+    if (result == TMESH_OK) result = open_sockets(producer, error);
+    if (result == TMESH_OK) result = build_core(producer, error);
+    if (result != TMESH_OK) return result;
+    if (thread_start(&producer->thread, "tmesh-producer", producer_loop, producer) != 0) {
+        return failure(error, TMESH_E_SYSTEM, "cannot start the producer's thread");
+    }
+    producer->started = true;
+    return TMESH_OK;
+}
+
+tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tmesh_error_t *error)
+{
+    struct tmesh_producer *producer = calloc(1, sizeof *producer);
+    if (producer == NULL || pthread_mutex_init(&producer->lock, NULL) != 0 ||
+        thread_condition_init(&producer->changed) != 0) {
+        failure(error, TMESH_E_SYSTEM, "out of memory");
+        free(producer);
+        return NULL;
+    }
+    producer->waker.fd = producer->answers_fd = -1;
+    producer->log = (struct log){.write = options->log, .context = options->log_context};
+    if (start(producer, options, error) != TMESH_OK) tmesh_producer_destroy(&producer);
+    return producer;
+}
+
+const char *tmesh_producer_endpoint(const tmesh_producer_t *producer)
+{
+    if (producer->ventilator == NULL) return NULL;
+    const char *endpoint = tmesh_ventilator_endpoint(producer->ventilator);
+    return endpoint[0] != '\0' ? endpoint : NULL;
+}
+
+enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer, uint32_t timeout_ms,
+                                        tmesh_error_t *error)
+{
+    uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    char refusals[sizeof producer->refusals];
+    pthread_mutex_lock(&producer->lock);
+    while (producer->counts.links_open == 0 &&
+           thread_wait_until(&producer->changed, &producer->lock, until_ns) == 0) {
+    }
+    bool connected = producer->counts.links_open > 0;
+    memcpy(refusals, producer->refusals, sizeof refusals);
+    pthread_mutex_unlock(&producer->lock);
+    if (connected) return TMESH_OK;
+    if (refusals[0] != '\0') return failure(error, TMESH_E_REFUSED, "%s", refusals);
+    return failure(error, TMESH_E_UNREACHABLE,
+                   "no ventilator answers at %s%s within %u ms; is one running there?",
+                   producer->endpoints.items[0], producer->endpoints.count > 1 ? " and others" : "",
+                   timeout_ms);
+}
+
+void tmesh_producer_counts(tmesh_producer_t *producer, tmesh_producer_counts_t *counts)
+{
+    pthread_mutex_lock(&producer->lock);
+    const struct producer_counts *core = &producer->counts;
+    *counts = (tmesh_producer_counts_t){.ventilators = core->links_open,
+                                        .outbox = producer->outbox,
+                                        .awaited = core->awaited,
+                                        .submitted = producer->submitted,
+                                        .accepted = core->accepted,
+                                        .rejected = core->rejected,
+                                        .unknown = core->unknown,
+                                        .ended = core->ended,
+                                        .resent = core->resent};
+    pthread_mutex_unlock(&producer->lock);
+}
+
+static enum tmesh_err flush_until(tmesh_producer_t *producer, uint64_t until_ns)
+{
+    pthread_mutex_lock(&producer->lock);
+    while (producer->outbox > 0 &&
+           thread_wait_until(&producer->changed, &producer->lock, until_ns) == 0) {
+    }
+    bool empty = producer->outbox == 0;
+    pthread_mutex_unlock(&producer->lock);
+    return empty ? TMESH_OK : TMESH_E_TIMEOUT;
+}
+
+enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uint32_t timeout_ms)
+{
+    return flush_until(producer, clock_now_ns() + timeout_ms * MILLISECOND);
+}
+
+static void stop_thread(struct tmesh_producer *producer)
+{
+    if (!producer->started) return;
+    pthread_mutex_lock(&producer->lock);
+    producer->closed = producer->stop = true;
+    pthread_cond_broadcast(&producer->changed);
+    pthread_mutex_unlock(&producer->lock);
+    waker_wake(&producer->waker);
+    pthread_join(producer->thread, NULL);
+    producer->started = false;
+}
+
+enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms)
+{
+    uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    pthread_mutex_lock(&producer->lock);
+    producer->closed = true;
+    pthread_cond_broadcast(&producer->changed);
+    pthread_mutex_unlock(&producer->lock);
+    enum tmesh_err result = flush_until(producer, until_ns);
+    if (producer->ventilator != NULL) {
+        uint64_t now_ns = clock_now_ns();
+        uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+        (void)tmesh_ventilator_drain(producer->ventilator, (uint32_t)(left_ns / MILLISECOND), NULL);
+    }
+    stop_thread(producer);
+    return result;
+}
+
+void tmesh_producer_destroy(tmesh_producer_t **handle)
+{
+    struct tmesh_producer *producer = *handle;
+    if (producer == NULL) return;
+    stop_thread(producer);
+    dials_destroy(&producer->dials);
+    tmesh_ventilator_destroy(&producer->ventilator);
+    net_context_destroy(&producer->context);
+    waker_close(&producer->waker);
+    if (producer->answers_fd >= 0) (void)close(producer->answers_fd);
+    decoder_destroy(&producer->decoder);
+    encoder_destroy(&producer->encoder);
+    answer_clear(&producer->answers);
+    answer_clear(&producer->telling);
+    if (producer->block.memory != NULL) waits_clear(&producer->waits);
+    stage_clear(&producer->stage);
+    stage_clear(&producer->taking);
+    free(producer->settled);
+    free(producer->actions);
+    block_release(&producer->block);
+    endpoints_clear(&producer->endpoints);
+    pthread_cond_destroy(&producer->changed);
+    pthread_mutex_destroy(&producer->lock);
+    free(producer);
+    *handle = NULL;
+}

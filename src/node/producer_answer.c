@@ -1,0 +1,195 @@
+/* producer_answer.c - answers on their way out. */
+#include "../watch/clock.h"
+#include "failure.h"
+#include "producer_node.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Also tells a submission that stands in this producer already, which no
+ * ventilator was asked about. */
+static const char *reason_of(const struct producer_action *action, char text[])
+{
+    struct bytes said = action->result.text;
+    if (said.data == NULL || said.size == 0) return failure_reason(action->result.reason);
+    uint32_t size = said.size < TMESH_TEXT_BYTES_MAX ? said.size : TMESH_TEXT_BYTES_MAX;
+    for (uint32_t at = 0; at < size; at++) {
+        text[at] = (char)(said.data[at] != '\0' ? said.data[at] : ' ');
+    }
+    text[size] = '\0';
+    return text;
+}
+
+static void leave_outbox(struct tmesh_producer *producer, struct ticket *ticket)
+{
+    if (ticket->state != TICKET_OUTBOX) return;
+    ticket->state = TICKET_AWAITED;
+    producer->left_outbox++;
+    producer->left_outbox_bytes += ticket->bytes;
+}
+
+/* The ticket goes back when the turn is published, since the lock is needed. */
+static void settle(struct tmesh_producer *producer, uint32_t number)
+{
+    leave_outbox(producer, &producer->tickets.tickets[number]);
+    if (producer->settled_count == producer->settled_max) producer_publish(producer);
+    producer->settled[producer->settled_count++] = number;
+}
+
+static void tell(struct tmesh_producer *producer, const struct ticket *ticket,
+                 const tmesh_answer_t *answer)
+{
+    if (ticket->deliver == TMESH_DELIVER_WAIT && answer->kind != TMESH_ACCEPTED) {
+        pthread_mutex_lock(&producer->lock);
+        (void)waits_tell(&producer->waits, answer);
+        pthread_cond_broadcast(&producer->changed);
+        pthread_mutex_unlock(&producer->lock);
+        return;
+    }
+    if (!answer_append(&producer->telling, answer)) {
+        log_line(&producer->log, TMESH_ERROR, "out of memory: an answer is lost");
+    }
+}
+
+void producer_tell(struct tmesh_producer *producer, const struct producer_action *action)
+{
+    struct ticket *ticket = &producer->tickets.tickets[action->ticket];
+    char text[TMESH_TEXT_BYTES_MAX + 1];
+    tmesh_answer_t answer = {.id = ticket->id, .tag = ticket->tag};
+    if (action->kind == PRODUCER_ACCEPTED) {
+        leave_outbox(producer, ticket);
+        answer.kind = TMESH_ACCEPTED;
+        if (ticket->report_accepted) tell(producer, ticket, &answer);
+        if (ticket->deliver == TMESH_DELIVER_NONE) settle(producer, action->ticket);
+        return;
+    }
+    answer.kind = action->kind == PRODUCER_REJECTED  ? TMESH_REJECTED
+                  : action->kind == PRODUCER_UNKNOWN ? TMESH_UNKNOWN
+                                                     : TMESH_ENDED;
+    if (answer.kind == TMESH_ENDED) {
+        answer.state = (enum tmesh_state)action->result.state;
+        answer.attempt = action->result.attempt;
+        answer.result = action->result.result.data;
+        answer.result_bytes = action->result.result.size;
+    }
+    bool well = answer.kind == TMESH_ENDED && answer.state == TMESH_STATE_DONE;
+    if (!well || action->result.reason != REASON_NONE) answer.reason = reason_of(action, text);
+    tell(producer, ticket, &answer);
+    settle(producer, action->ticket);
+}
+
+static void show_answers(const struct tmesh_producer *producer)
+{
+    const struct waker bell = {.fd = producer->answers_fd};
+    waker_wake(&bell);
+}
+
+static void hide_answers(const struct tmesh_producer *producer)
+{
+    const struct waker bell = {.fd = producer->answers_fd};
+    waker_calm(&bell);
+}
+
+void producer_publish(struct tmesh_producer *producer)
+{
+    struct producer_counts counts;
+    producer_counts(producer->core, &counts);
+    pthread_mutex_lock(&producer->lock);
+    bool told = producer->telling.first != NULL;
+    if (told && producer->answers.first == NULL) show_answers(producer);
+    answer_move(&producer->answers, &producer->telling);
+    for (uint32_t at = 0; at < producer->settled_count; at++) {
+        tickets_return(&producer->tickets, producer->settled[at]);
+    }
+    bool moved = told || producer->settled_count > 0 || producer->left_outbox > 0 ||
+                 counts.links_open != producer->counts.links_open;
+    producer->settled_count = 0;
+    producer->outbox -= producer->left_outbox;
+    producer->outbox_bytes -= producer->left_outbox_bytes;
+    producer->left_outbox = 0;
+    producer->left_outbox_bytes = 0;
+    producer->counts = counts;
+    producer->crowded = producer->answers.bytes > producer->answers_bytes_max;
+    if (moved) pthread_cond_broadcast(&producer->changed);
+    pthread_mutex_unlock(&producer->lock);
+}
+
+void producer_tell_rest(struct tmesh_producer *producer)
+{
+    for (uint32_t number = 0; number < producer->tickets.fresh; number++) {
+        if (producer->tickets.tickets[number].state == TICKET_FREE) continue;
+        producer_tell(producer, &(struct producer_action){
+                                    .kind = PRODUCER_UNKNOWN,
+                                    .ticket = number,
+                                    .result.text = bytes_text("the producer was closed first")});
+    }
+    producer_publish(producer);
+}
+
+int tmesh_producer_fd(const tmesh_producer_t *producer)
+{
+    return producer->answers_fd;
+}
+
+/* Waits for an answer, with the lock held. */
+static void await_answers(struct tmesh_producer *producer, uint32_t timeout_ms)
+{
+    if (producer->answers.first != NULL || timeout_ms == 0) return;
+    uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    while (producer->answers.first == NULL && !producer->stop &&
+           thread_wait_until(&producer->changed, &producer->lock, until_ns) == 0) {
+    }
+}
+
+size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms, size_t answers_max,
+                           tmesh_answer_fn *handle, void *context)
+{
+    size_t handed = 0, most = answers_max == 0 ? SIZE_MAX : answers_max;
+    bool relieved = false;
+    pthread_mutex_lock(&producer->lock);
+    await_answers(producer, timeout_ms);
+    const struct answer_chunk *until = producer->answers.last; /* what is there now, not for ever */
+    while (handed < most) {
+        struct answer_chunk *chunk = answer_take(&producer->answers);
+        if (chunk == NULL) break;
+        if (producer->answers.first == NULL) hide_answers(producer);
+        bool last = chunk == until, rest;
+        pthread_mutex_unlock(&producer->lock);
+        handed += answer_hand_out(chunk, most - handed, handle, context, &rest);
+        if (!rest) answer_chunk_free(chunk);
+        pthread_mutex_lock(&producer->lock);
+        if (rest) {
+            if (producer->answers.first == NULL) show_answers(producer);
+            answer_put_back(&producer->answers, chunk);
+        }
+        if (last) break;
+    }
+    relieved = producer->crowded && producer->answers.bytes <= producer->answers_bytes_max / 2;
+    pthread_mutex_unlock(&producer->lock);
+    if (relieved) waker_wake(&producer->waker);
+    return handed;
+}
+
+enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t *id,
+                                   uint32_t timeout_ms, tmesh_answer_fn *handle, void *context)
+{
+    uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    struct answer_chunk *chunk = NULL;
+    pthread_mutex_lock(&producer->lock);
+    enum waits_found found;
+    for (;;) {
+        found = waits_take(&producer->waits, id, &chunk);
+        if (found != WAITS_PENDING) break;
+        if (thread_wait_until(&producer->changed, &producer->lock, until_ns) == 0) continue;
+        found = waits_take(&producer->waits, id, &chunk);
+        break;
+    }
+    pthread_mutex_unlock(&producer->lock);
+    if (found == WAITS_UNKNOWN) return TMESH_E_NOT_FOUND;
+    if (found == WAITS_PENDING) return TMESH_E_TIMEOUT;
+    bool rest;
+    (void)answer_hand_out(chunk, 1, handle, context, &rest);
+    answer_chunk_free(chunk);
+    return TMESH_OK;
+}

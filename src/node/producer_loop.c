@@ -1,0 +1,173 @@
+/* producer_loop.c - the producer's thread: sockets, clock and core. */
+#include "../watch/clock.h"
+#include "failure.h"
+#include "producer_node.h"
+
+#include <stdio.h>
+
+enum { TURN_ARRIVALS_MAX = 256, FAREWELL_MS = 200 };
+
+static void send_message(struct tmesh_producer *producer, const struct producer_action *action)
+{
+    struct bytes bytes;
+    if (wire_encode(producer->encoder, &action->message, &bytes) != WIRE_OK) {
+        log_line(&producer->log, TMESH_ERROR, "out of memory: a message was not sent");
+        return; /* it goes again when no answer comes */
+    }
+    (void)dials_send(producer->dials, action->link, action->passage, bytes);
+}
+
+static void take_refusal(struct tmesh_producer *producer, const struct producer_action *action)
+{
+    const struct message_refuse *refuse = &action->message.u.refuse;
+    pthread_mutex_lock(&producer->lock);
+    snprintf(producer->refusals, sizeof producer->refusals, "%s refused: %.*s",
+             producer->endpoints.items[action->link],
+             refuse->text.size < 160 ? (int)refuse->text.size : 160,
+             refuse->text.size > 0 ? (const char *)refuse->text.data
+                                   : failure_reason(refuse->reason));
+    pthread_cond_broadcast(&producer->changed);
+    pthread_mutex_unlock(&producer->lock);
+    log_line(&producer->log, TMESH_ERROR, "ventilator=%s refused this producer: %s",
+             producer->endpoints.items[action->link], failure_reason(refuse->reason));
+}
+
+static void open_intake(struct tmesh_producer *producer, const struct producer_action *action)
+{
+    const struct message_welcome *welcome = &action->message.u.welcome;
+    if (dials_open_intake(producer->dials, action->link, welcome->intakes, welcome->intake_count)) {
+        return;
+    }
+    log_line(&producer->log, TMESH_INFO, "ventilator=%s names no intake that fits; using its front",
+             producer->endpoints.items[action->link]);
+}
+
+static void perform_one(struct tmesh_producer *producer, const struct producer_action *action)
+{
+    const char *endpoint = producer->endpoints.items[action->link];
+    switch (action->kind) {
+    case PRODUCER_OPEN:
+        if (!dials_open(producer->dials, action->link)) {
+            log_line(&producer->log, TMESH_ERROR, "ventilator=%s cannot open a socket", endpoint);
+        }
+        break;
+    case PRODUCER_SHUT: dials_shut(producer->dials, action->link, 0); break;
+    case PRODUCER_INTAKE: open_intake(producer, action); break;
+    case PRODUCER_SEND: send_message(producer, action); break;
+    case PRODUCER_ACCEPTED:
+    case PRODUCER_REJECTED:
+    case PRODUCER_ENDED:
+    case PRODUCER_UNKNOWN: producer_tell(producer, action); break;
+    case PRODUCER_ANSWER: producer_take_answer(producer, action); break;
+    case PRODUCER_REFUSED: take_refusal(producer, action); break;
+    case PRODUCER_OPENED:
+        producer_note_session(producer, action->link, SESSION_OPENED);
+        log_line(&producer->log, TMESH_INFO, "ventilator=%s connected", endpoint);
+        break;
+    case PRODUCER_LOST:
+        producer_note_session(producer, action->link, SESSION_LOST);
+        log_line(&producer->log, TMESH_WARNING, "ventilator=%s lost", endpoint);
+        break;
+    }
+}
+
+void producer_step_and_perform(struct tmesh_producer *producer, const struct producer_event *event)
+{
+    producer_step(producer->core, event, producer->actions);
+    for (uint32_t at = 0; at < producer->actions->count; at++) {
+        perform_one(producer, &producer->actions->actions[at]);
+    }
+}
+
+static void turn_until_done(struct tmesh_producer *producer, enum producer_event_kind kind,
+                            uint64_t now_ns)
+{
+    do {
+        producer_step_and_perform(
+            producer,
+            &(struct producer_event){.kind = kind, .now_ns = now_ns, .crowded = producer->crowded});
+    } while (producer->actions->more);
+}
+
+static void take_arrival(struct tmesh_producer *producer, const struct arrival *arrival,
+                         uint64_t now_ns)
+{
+    struct producer_event event = {.now_ns = now_ns, .link = arrival->link};
+    struct message message;
+    switch (arrival->kind) {
+    case ARRIVAL_NONE: return;
+    case ARRIVAL_CONNECTED: event.kind = PRODUCER_CONNECTED; break;
+    case ARRIVAL_CLOSED: event.kind = PRODUCER_CLOSED; break;
+    case ARRIVAL_INTAKE_UP: event.kind = PRODUCER_INTAKE_UP; break;
+    case ARRIVAL_INTAKE_DOWN: event.kind = PRODUCER_INTAKE_DOWN; break;
+    case ARRIVAL_MESSAGE: {
+        enum wire_error error = wire_decode(producer->decoder, arrival->bytes, &message);
+        event.kind = error == WIRE_OK ? PRODUCER_MESSAGE : PRODUCER_CLOSED;
+        event.message = &message;
+        if (error != WIRE_OK) {
+            log_line(&producer->log, TMESH_ERROR, "ventilator=%s sent what is no message: %s",
+                     producer->endpoints.items[arrival->link], wire_error_text(error));
+        }
+        break;
+    }
+    }
+    producer_step_and_perform(producer, &event);
+}
+
+static void take_arrivals(struct tmesh_producer *producer, uint64_t now_ns)
+{
+    for (uint32_t taken = 0; taken < TURN_ARRIVALS_MAX; taken++) {
+        struct arrival arrival;
+        dials_next(producer->dials, &arrival);
+        if (arrival.kind == ARRIVAL_NONE) return;
+        take_arrival(producer, &arrival, now_ns);
+    }
+}
+
+/* Sleeps until there is something to do.  Whoever stages a task while `asleep`
+ * is set wakes us, and only then, so that a busy producer costs no wake-ups. */
+static void nap(struct tmesh_producer *producer, bool hurry)
+{
+    uint64_t deadline_ns = producer_deadline(producer->core);
+    uint64_t now_ns = clock_now_ns();
+    uint64_t timeout_ns = deadline_ns == INSTANT_NEVER ? INSTANT_NEVER
+                          : deadline_ns > now_ns       ? deadline_ns - now_ns
+                                                       : 0;
+    pthread_mutex_lock(&producer->lock);
+    hurry = hurry || !stage_is_empty(&producer->stage) || producer->stop;
+    producer->asleep = !hurry;
+    pthread_mutex_unlock(&producer->lock);
+    dials_wait(producer->dials, &producer->waker, hurry ? 0 : timeout_ns);
+    waker_calm(&producer->waker);
+}
+
+static bool is_stopping(struct tmesh_producer *producer)
+{
+    pthread_mutex_lock(&producer->lock);
+    producer->asleep = false;
+    bool stop = producer->stop;
+    pthread_mutex_unlock(&producer->lock);
+    return stop;
+}
+
+void *producer_loop(void *argument)
+{
+    struct tmesh_producer *producer = argument;
+    bool hurry = true;
+    uint64_t now_ns = clock_now_ns();
+    while (!is_stopping(producer)) {
+        nap(producer, hurry);
+        now_ns = clock_now_ns(); /* the only time this turn knows */
+        take_arrivals(producer, now_ns);
+        hurry = producer_take_staged(producer, now_ns);
+        turn_until_done(producer, PRODUCER_TURN, now_ns);
+        producer_pursue_inquiry(producer, now_ns);
+        producer_publish(producer);
+    }
+    turn_until_done(producer, PRODUCER_STOP, now_ns);
+    producer_tell_rest(producer);
+    for (uint32_t link = 0; link < producer->endpoints.count; link++) {
+        dials_shut(producer->dials, link, FAREWELL_MS);
+    }
+    return NULL;
+}

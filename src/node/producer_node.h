@@ -1,0 +1,101 @@
+/* producer_node.h - what the parts of a producer's shell share.
+ *
+ *   producer.c          making and ending one
+ *   producer_loop.c     its thread: sockets, clock and core
+ *   producer_submit.c   submissions on their way in
+ *   producer_answer.c   answers on their way out
+ *   producer_status.c   questions to the ventilators
+ *
+ * One lock guards what application and thread share.  The thread takes it a
+ * fixed number of times each turn, never per task.
+ */
+#ifndef NODE_PRODUCER_NODE_H
+#define NODE_PRODUCER_NODE_H
+
+#include "../core/producer.h"
+#include "../net/dials.h"
+#include "../watch/log.h"
+#include "../wire/codec.h"
+#include "answers.h"
+#include "block.h"
+#include "endpoints.h"
+#include "identity.h"
+#include "inquiry.h"
+#include "stage.h"
+#include "thread.h"
+#include "tickets.h"
+#include "waits.h"
+
+struct tmesh_producer {
+    /* Fixed after the start: */
+    struct endpoints endpoints; /* the first is inproc://front when a ventilator is embedded */
+    char label[IDENTITY_LABEL_BYTES];
+    struct producer_options options;
+    uint32_t outbox_max;
+    uint64_t outbox_bytes_max, answers_bytes_max;
+    struct log log;
+    void *context;
+    tmesh_ventilator_t *ventilator; /* embedded, or NULL */
+    int answers_fd;                 /* readable while answers wait */
+    struct waker waker;
+    pthread_t thread;
+    bool started;
+
+    /* The thread's own: */
+    struct dials *dials;
+    struct decoder *decoder;
+    struct encoder *encoder;
+    struct block block;
+    struct producer *core;
+    struct producer_actions *actions;
+    struct stage taking;         /* staged submissions being stepped */
+    struct answer_queue telling; /* answers of this turn */
+    uint32_t *settled;           /* tickets to be returned after this turn */
+    uint32_t settled_count, settled_max;
+    uint32_t left_outbox; /* tasks that left the outbox in this turn */
+    uint64_t left_outbox_bytes;
+    bool open[ENDPOINTS_MAX]; /* by link: a session stands */
+
+    /* Guarded by lock: */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* for everybody who waits for anything */
+    struct stage stage;
+    struct tickets tickets;
+    struct waits waits;
+    struct answer_queue answers;
+    struct producer_counts counts; /* as of the last turn */
+    struct inquiry inquiry;
+    uint64_t submitted;
+    uint32_t outbox;
+    uint64_t outbox_bytes;
+    uint32_t room_waiters;
+    bool asleep;  /* the thread waits, or is about to, and nothing was staged */
+    bool closed;  /* no more submissions */
+    bool stop;    /* the thread is to end */
+    bool crowded; /* too many answers wait to be polled */
+    char refusals[TMESH_ERROR_TEXT_BYTES / 2]; /* what the last ventilator that refused us said */
+};
+
+/* producer_loop.c */
+void *producer_loop(void *producer);
+/* The thread's: one step of the core, carried out. */
+void producer_step_and_perform(struct tmesh_producer *producer, const struct producer_event *event);
+
+/* producer_submit.c */
+/* The thread's: takes over what was staged.  True when some is left. */
+bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns);
+
+/* producer_answer.c: the thread's. */
+void producer_tell(struct tmesh_producer *producer, const struct producer_action *action);
+void producer_publish(struct tmesh_producer *producer);
+/* Every ticket that is out answers unknown; at the end. */
+void producer_tell_rest(struct tmesh_producer *producer);
+
+/* producer_status.c: the thread's. */
+void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns);
+void producer_take_answer(struct tmesh_producer *producer, const struct producer_action *action);
+enum session_news { SESSION_OPENED, SESSION_LOST };
+/* A question to a session that is over is asked again in the next one. */
+void producer_note_session(struct tmesh_producer *producer, uint32_t link, enum session_news news);
+
+#endif

@@ -1,0 +1,121 @@
+/* producer_submit.c - submissions on their way in. */
+#include "../core/name.h"
+#include "../watch/clock.h"
+#include "producer_node.h"
+
+enum { STAGED_EACH_TURN = 8192 };
+
+static enum tmesh_err judge(const tmesh_task_t *task)
+{
+    if (task->name == NULL || !tmesh_name_is_valid(task->name)) return TMESH_E_INVALID;
+    if (task->queue != NULL && !tmesh_name_is_valid(task->queue)) return TMESH_E_INVALID;
+    if (task->payload == NULL && task->payload_bytes > 0) return TMESH_E_INVALID;
+    if (task->payload_bytes > TMESH_PAYLOAD_BYTES_MAX) return TMESH_E_TOO_BIG;
+    return TMESH_OK;
+}
+
+static bool has_room(const struct tmesh_producer *producer, size_t bytes)
+{
+    if (producer->tickets.used >= producer->tickets.capacity) return false;
+    if (producer->outbox >= producer->outbox_max) return false;
+    return producer->outbox == 0 || producer->outbox_bytes + bytes <= producer->outbox_bytes_max;
+}
+
+/* Waits for room, with the lock held. */
+static enum tmesh_err await_room(struct tmesh_producer *producer, size_t bytes, uint32_t timeout_ms)
+{
+    uint64_t until_ns = 0;
+    for (;;) {
+        if (producer->closed) return TMESH_E_CLOSED;
+        if (has_room(producer, bytes)) return TMESH_OK;
+        if (timeout_ms == 0) return TMESH_E_FULL;
+        if (until_ns == 0) until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+        producer->room_waiters++;
+        int late = thread_wait_until(&producer->changed, &producer->lock, until_ns);
+        producer->room_waiters--;
+        if (late != 0) timeout_ms = 0; /* one last look */
+    }
+}
+
+static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_task_t *task,
+                                 const tmesh_id_t *id)
+{
+    struct submission submission = {
+        .name = bytes_text(task->name),
+        .payload = bytes_of(task->payload_bytes > 0 ? task->payload : "", task->payload_bytes),
+        .flags = task->deliver != TMESH_DELIVER_NONE ? SUBMISSION_WANTS_RESULT : 0,
+        .attempts_max = task->attempts_max};
+    memcpy(submission.id.octets, id->octets, sizeof id->octets);
+    if (task->queue != NULL) submission.queue = bytes_text(task->queue);
+    bool waited = task->deliver == TMESH_DELIVER_WAIT;
+    if (waited && !waits_expect(&producer->waits, id)) return TMESH_E_INVALID;
+    uint32_t number = tickets_draw(&producer->tickets);
+    assert(number != TICKET_NONE);
+    producer->tickets.tickets[number] = (struct ticket){.id = *id,
+                                                        .tag = task->tag,
+                                                        .bytes = (uint32_t)task->payload_bytes,
+                                                        .state = TICKET_OUTBOX,
+                                                        .deliver = (uint8_t)task->deliver,
+                                                        .report_accepted = task->report_accepted};
+    if (!stage_append(&producer->stage, &submission, number)) {
+        if (waited) waits_forget(&producer->waits, id);
+        tickets_return(&producer->tickets, number);
+        return TMESH_E_SYSTEM;
+    }
+    producer->outbox++;
+    producer->outbox_bytes += task->payload_bytes;
+    producer->submitted++;
+    return TMESH_OK;
+}
+
+enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer, const tmesh_task_t *task,
+                                     uint32_t timeout_ms, tmesh_id_t *id)
+{
+    static const tmesh_id_t none;
+    tmesh_id_t own = memcmp(&task->id, &none, sizeof none) == 0 ? tmesh_id_new() : task->id;
+    if (id != NULL) *id = own;
+    enum tmesh_err result = judge(task);
+    if (result != TMESH_OK) return result;
+    pthread_mutex_lock(&producer->lock);
+    result = await_room(producer, task->payload_bytes, timeout_ms);
+    if (result == TMESH_OK) result = stage_task(producer, task, &own);
+    bool rouse = result == TMESH_OK && producer->asleep;
+    if (rouse) producer->asleep = false;
+    pthread_mutex_unlock(&producer->lock);
+    if (rouse) waker_wake(&producer->waker);
+    return result;
+}
+
+bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
+{
+    if (stage_is_empty(&producer->taking)) {
+        stage_reset(&producer->taking);
+        pthread_mutex_lock(&producer->lock);
+        struct stage swapped = producer->stage;
+        producer->stage = producer->taking;
+        producer->taking = swapped;
+        pthread_mutex_unlock(&producer->lock);
+    }
+    struct submission submission;
+    uint32_t ticket;
+    for (uint32_t left = STAGED_EACH_TURN; stage_next(&producer->taking, &submission, &ticket);
+         left--) {
+        if (left == 0) return true;
+        producer_step(producer->core,
+                      &(struct producer_event){.kind = PRODUCER_SUBMIT,
+                                               .now_ns = now_ns,
+                                               .submission = &submission,
+                                               .ticket = ticket},
+                      producer->actions);
+        if (producer->actions->full) return false; /* an answer makes room, and comes first */
+        if (producer->actions->duplicate) {
+            producer_tell(producer, &(struct producer_action){
+                                        .kind = PRODUCER_REJECTED,
+                                        .ticket = ticket,
+                                        .result.text = bytes_text(
+                                            "a task with this id is in this producer already")});
+        }
+        stage_pass(&producer->taking);
+    }
+    return false;
+}

@@ -1,0 +1,106 @@
+/* stage.c - submissions on their way from the application to the producer's thread. */
+#include "stage.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { STAGE_BYTES_MIN = 64 * 1024, STAGE_BYTES_KEPT = 4 * 1024 * 1024 };
+
+/* In the run: this, name, queue, payload; then room up to a multiple of eight. */
+struct staged {
+    struct id id;
+    uint32_t ticket, flags, attempts_max, payload_bytes;
+    uint8_t name_bytes, queue_bytes;
+    bool has_queue, has_payload;
+};
+
+static size_t staged_bytes(const struct staged *staged)
+{
+    size_t bytes = sizeof *staged + staged->name_bytes + staged->queue_bytes;
+    return (bytes + staged->payload_bytes + 7) & ~(size_t)7;
+}
+
+static bool make_room(struct stage *stage, size_t bytes)
+{
+    size_t capacity = stage->capacity > 0 ? stage->capacity : STAGE_BYTES_MIN;
+    while (capacity - stage->used < bytes) capacity *= 2;
+    if (capacity == stage->capacity) return true;
+    uint8_t *grown = realloc(stage->bytes, capacity);
+    if (grown == NULL) return false;
+    stage->bytes = grown;
+    stage->capacity = capacity;
+    return true;
+}
+
+static uint8_t *put(uint8_t *at, struct bytes bytes)
+{
+    if (bytes.size > 0) memcpy(at, bytes.data, bytes.size);
+    return at + bytes.size;
+}
+
+bool stage_append(struct stage *stage, const struct submission *submission, uint32_t ticket)
+{
+    assert(submission->name.size <= MESSAGE_NAME_BYTES_MAX);
+    assert(submission->queue.size <= MESSAGE_NAME_BYTES_MAX);
+    struct staged staged = {.id = submission->id,
+                            .ticket = ticket,
+                            .flags = submission->flags,
+                            .attempts_max = submission->attempts_max,
+                            .payload_bytes = submission->payload.size,
+                            .name_bytes = (uint8_t)submission->name.size,
+                            .queue_bytes = (uint8_t)submission->queue.size,
+                            .has_queue = submission->queue.data != NULL,
+                            .has_payload = submission->payload.data != NULL};
+    if (!make_room(stage, staged_bytes(&staged))) return false;
+    uint8_t *at = stage->bytes + stage->used;
+    at = put(at, bytes_of(&staged, sizeof staged));
+    at = put(at, submission->name);
+    at = put(at, submission->queue);
+    put(at, submission->payload);
+    stage->used += staged_bytes(&staged);
+    return true;
+}
+
+bool stage_next(const struct stage *stage, struct submission *submission, uint32_t *ticket)
+{
+    if (stage_is_empty(stage)) return false;
+    const uint8_t *at = stage->bytes + stage->read;
+    struct staged staged;
+    memcpy(&staged, at, sizeof staged);
+    at += sizeof staged;
+    *submission = (struct submission){.id = staged.id,
+                                      .name = bytes_of(at, staged.name_bytes),
+                                      .flags = staged.flags,
+                                      .attempts_max = staged.attempts_max};
+    at += staged.name_bytes;
+    if (staged.has_queue) submission->queue = bytes_of(at, staged.queue_bytes);
+    at += staged.queue_bytes;
+    if (staged.has_payload) submission->payload = bytes_of(at, staged.payload_bytes);
+    *ticket = staged.ticket;
+    return true;
+}
+
+void stage_pass(struct stage *stage)
+{
+    struct staged staged;
+    memcpy(&staged, stage->bytes + stage->read, sizeof staged);
+    stage->read += staged_bytes(&staged);
+    assert(stage->read <= stage->used);
+}
+
+bool stage_is_empty(const struct stage *stage)
+{
+    return stage->read == stage->used;
+}
+
+void stage_reset(struct stage *stage)
+{
+    stage->used = stage->read = 0;
+    if (stage->capacity > STAGE_BYTES_KEPT) stage_clear(stage);
+}
+
+void stage_clear(struct stage *stage)
+{
+    free(stage->bytes);
+    *stage = (struct stage){0};
+}

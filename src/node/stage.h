@@ -1,0 +1,32 @@
+/* stage.h - submissions on their way from the application to the producer's thread.
+ *
+ * One growing run of bytes that is filled under the producer's lock, swapped
+ * out, and read by the producer's thread without one.
+ */
+#ifndef NODE_STAGE_H
+#define NODE_STAGE_H
+
+#include "../core/message.h"
+
+#include <stdbool.h>
+
+struct stage {
+    uint8_t *bytes;
+    size_t used, read, capacity;
+};
+
+/* Appends a copy with the ticket it belongs to.  False: out of memory. */
+bool stage_append(struct stage *stage, const struct submission *submission, uint32_t ticket);
+
+/* The next submission that was not passed yet, pointing into the stage; false
+ * at the end.  stage_pass goes on to the one after it. */
+bool stage_next(const struct stage *stage, struct submission *submission, uint32_t *ticket);
+void stage_pass(struct stage *stage);
+
+bool stage_is_empty(const struct stage *stage);
+
+/* Forgets what was read, and gives memory back that a burst had needed. */
+void stage_reset(struct stage *stage);
+void stage_clear(struct stage *stage);
+
+#endif

@@ -1,0 +1,44 @@
+/* thread.c - the threads a library may start in somebody else's process. */
+#include "thread.h"
+
+#include <time.h>
+
+void thread_mask(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+void thread_unmask(const sigset_t *before)
+{
+    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *argument)
+{
+    sigset_t before;
+    thread_mask(&before);
+    int error = pthread_create(thread, NULL, run, argument);
+    thread_unmask(&before);
+    if (error == 0) (void)pthread_setname_np(*thread, name);
+    return error;
+}
+
+int thread_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    int error = pthread_condattr_init(&attributes);
+    if (error != 0) return error;
+    error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (error == 0) error = pthread_cond_init(condition, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return error;
+}
+
+int thread_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t until_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000U),
+                             .tv_nsec = (long)(until_ns % 1000000000U)};
+    return pthread_cond_timedwait(condition, lock, &until);
+}

@@ -1,0 +1,25 @@
+/* thread.h - the threads a library may start in somebody else's process. */
+#ifndef NODE_THREAD_H
+#define NODE_THREAD_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+
+/* Starts a named thread that takes no signals, so that the host's handlers run
+ * where the host expects them.  Returns 0 or an errno value. */
+int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *argument);
+
+/* Blocks all signals in the calling thread and remembers what was blocked;
+ * threads started in between inherit that. */
+void thread_mask(sigset_t *before);
+void thread_unmask(const sigset_t *before);
+
+/* A condition that is waited on by the monotonic clock. */
+int thread_condition_init(pthread_cond_t *condition);
+
+/* Waits until woken or `until_ns` of clock_now_ns has come.  Returns 0, or
+ * ETIMEDOUT. */
+int thread_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t until_ns);
+
+#endif

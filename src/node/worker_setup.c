@@ -1,0 +1,117 @@
+/* worker_setup.c - what a worker serves, read from its public options. */
+#include "worker_setup.h"
+
+#include "failure.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SLOTS_MAX = 1024 };
+
+static enum tmesh_err register_handlers(tmesh_registry_t *registry,
+                                        const tmesh_worker_options_t *options, tmesh_error_t *error)
+{
+    for (size_t at = 0; at < options->handler_count; at++) {
+        const tmesh_handler_t *handler = &options->handlers[at];
+        enum tmesh_err result =
+            tmesh_registry_add(registry, handler->name, handler->handler, handler->context);
+        if (result == TMESH_OK) continue;
+        return failure(error, result,
+                       "handler '%.64s': the name breaks the rule [a-z0-9._-]{1,64}, is taken, or "
+                       "is one too many",
+                       handler->name != NULL ? handler->name : "");
+    }
+    for (size_t at = 0; at < options->command_count; at++) {
+        const tmesh_command_t *command = &options->commands[at];
+        enum tmesh_err result = registry_add_command(registry, command->name, command->argv, error);
+        if (result != TMESH_OK) return result;
+    }
+    for (const char *const *path = options->modules; path != NULL && *path != NULL; path++) {
+        enum tmesh_err result = registry_load(registry, *path, error);
+        if (result != TMESH_OK) return result;
+    }
+    if (options->allow_exec) return registry_add_exec(registry, error);
+    return TMESH_OK;
+}
+
+static enum tmesh_err read_queues(struct worker_setup *setup, const tmesh_worker_options_t *options,
+                                  tmesh_error_t *error)
+{
+    static const char *const usual[] = {"default", NULL};
+    const char *const *queue = options->queues != NULL ? options->queues : usual;
+    for (; *queue != NULL; queue++) {
+        if (!tmesh_name_is_valid(*queue)) {
+            return failure(error, TMESH_E_INVALID,
+                           "queue '%.64s': queue names are 1 to 64 of a-z 0-9 . _ -", *queue);
+        }
+        if (setup->queue_count == MESSAGE_NAMES_MAX) {
+            return failure(error, TMESH_E_INVALID, "more than %d queues", MESSAGE_NAMES_MAX);
+        }
+        char *text = setup->queue_text[setup->queue_count];
+        snprintf(text, TMESH_NAME_BYTES_MAX + 1, "%s", *queue);
+        setup->queues[setup->queue_count++] = bytes_text(text);
+    }
+    if (setup->queue_count > 0) return TMESH_OK;
+    return failure(error, TMESH_E_INVALID, "the list of queues is empty");
+}
+
+static enum tmesh_err count_slots(const tmesh_worker_options_t *options, uint32_t *slots,
+                                  tmesh_error_t *error)
+{
+    if (options->slots > SLOTS_MAX) {
+        return failure(error, TMESH_E_INVALID, "%u slots are more than %d", options->slots,
+                       SLOTS_MAX);
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    *slots = options->slots != 0  ? options->slots
+             : online < 1         ? 1
+             : online > SLOTS_MAX ? SLOTS_MAX
+                                  : (uint32_t)online;
+    return TMESH_OK;
+}
+
+static void describe(struct worker_setup *setup)
+{
+    struct worker_options *core = &setup->core;
+    core->name_count = registry_count(setup->registry);
+    for (uint32_t at = 0; at < core->name_count; at++) {
+        setup->names[at] = bytes_text(registry_at(setup->registry, at)->name);
+    }
+    core->node = identity_node();
+    identity_random(&core->seed, sizeof core->seed);
+    core->software = bytes_text(IDENTITY_SOFTWARE);
+    core->label = bytes_text(setup->label);
+    core->names = setup->names;
+    core->queues = setup->queues;
+    core->queue_count = setup->queue_count;
+    core->link_count = setup->endpoints.count;
+}
+
+enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_options_t *options,
+                                 tmesh_error_t *error)
+{
+    if (options->connect == NULL) {
+        return failure(error, TMESH_E_INVALID,
+                       "a worker needs ventilators to connect to, such as tcp://127.0.0.1:5555");
+    }
+    enum tmesh_err result = endpoints_read(&setup->endpoints, options->connect, error);
+    if (result != TMESH_OK) return result;
+    identity_label(options->label, setup->label);
+    setup->registry = registry_new();
+    if (setup->registry == NULL) return failure(error, TMESH_E_SYSTEM, "out of memory");
+    setup->core = worker_defaults();
+    result = register_handlers(setup->registry, options, error);
+    if (result == TMESH_OK) result = read_queues(setup, options, error);
+    if (result == TMESH_OK) result = count_slots(options, &setup->core.slots, error);
+    if (result != TMESH_OK) return result;
+    describe(setup);
+    if (setup->core.name_count > 0) return TMESH_OK;
+    return failure(error, TMESH_E_INVALID,
+                   "this worker serves no task: give it a handler, a command or a module");
+}
+
+void worker_setup_clear(struct worker_setup *setup)
+{
+    registry_destroy(&setup->registry);
+    endpoints_clear(&setup->endpoints);
+}

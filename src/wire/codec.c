@@ -1,0 +1,216 @@
+/* codec.c - messages to bytes and back: the way of a whole message.
+ *
+ * Bytes pass a walk that trusts nothing (scan.c), then MessagePack-C into a
+ * zone that already has room for all the walk lets through, then the decoder
+ * of their kind.  No step allocates.
+ */
+#include "codec.h"
+
+#include "decode.h"
+#include "encode.h"
+#include "header.h"
+#include "scan.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+const char *wire_error_text(enum wire_error error)
+{
+    switch (error) {
+    case WIRE_OK: return "the message is well formed";
+    case WIRE_SHORT: return "the message ends before what it declares";
+    case WIRE_MAGIC: return "this is not a tmesh message";
+    case WIRE_MAJOR: return "the message is of another major version of the protocol";
+    case WIRE_LARGE: return "the message is over a limit of the protocol";
+    case WIRE_FORM: return "the message does not have the form of its kind";
+    case WIRE_TRAILING: return "there are bytes behind the end of the message";
+    case WIRE_MEMORY: return "memory ran out";
+    }
+    return "unknown error";
+}
+
+struct decoder *decoder_new(void)
+{
+    struct decoder *decoder = malloc(sizeof *decoder);
+    if (decoder == NULL) return NULL;
+    /* Pages of the zone that no message ever needs are never touched. */
+    if (!msgpack_zone_init(&decoder->zone, DECODE_OBJECTS_MAX * sizeof(msgpack_object))) {
+        free(decoder);
+        return NULL;
+    }
+    return decoder;
+}
+
+void decoder_destroy(struct decoder **decoder)
+{
+    if (*decoder == NULL) return;
+    msgpack_zone_destroy(&(*decoder)->zone);
+    free(*decoder);
+    *decoder = NULL;
+}
+
+/* Turns a body into objects: only the walk has seen it so far. */
+static enum wire_error unpack(struct decoder *decoder, struct bytes body, msgpack_object *object)
+{
+    static const struct scan_limits limits = {DECODE_DEPTH_MAX, DECODE_OBJECTS_MAX};
+    enum wire_error error = scan_check(body, limits);
+    if (error != WIRE_OK) return error;
+
+    size_t used = 0;
+    msgpack_zone_clear(&decoder->zone);
+    switch (msgpack_unpack((const char *)body.data, body.size, &used, &decoder->zone, object)) {
+    case MSGPACK_UNPACK_SUCCESS: return WIRE_OK;
+    case MSGPACK_UNPACK_NOMEM_ERROR: return WIRE_MEMORY;
+    case MSGPACK_UNPACK_EXTRA_BYTES: return WIRE_TRAILING;
+    case MSGPACK_UNPACK_CONTINUE: return WIRE_SHORT;
+    case MSGPACK_UNPACK_PARSE_ERROR: return WIRE_FORM;
+    }
+    return WIRE_FORM;
+}
+
+static void decode_body(struct decoder *decoder, struct fields *body, uint32_t count,
+                        struct message *message)
+{
+    switch (message->kind) {
+    case MESSAGE_OTHER: break;
+    case MESSAGE_HELLO: decode_hello(decoder, body, count, &message->u.hello); break;
+    case MESSAGE_WELCOME: decode_welcome(decoder, body, count, &message->u.welcome); break;
+    case MESSAGE_REFUSE: decode_refuse(body, &message->u.refuse); break;
+    case MESSAGE_WHO: decode_who(body); break;
+    case MESSAGE_HEARTBEAT: decode_heartbeat(body, &message->u.heartbeat); break;
+    case MESSAGE_BYE: decode_bye(body, &message->u.bye); break;
+    case MESSAGE_SUBMIT: decode_submit(decoder, body, count, &message->u.submit); break;
+    case MESSAGE_ACCEPT: decode_accept(decoder, body, count, &message->u.accept); break;
+    case MESSAGE_RESULT: decode_result(decoder, body, count, &message->u.result); break;
+    case MESSAGE_RECEIPT: decode_receipt(body, &message->u.receipt); break;
+    case MESSAGE_QUERY: decode_query(body, &message->u.query); break;
+    case MESSAGE_ANSWER: decode_answer(decoder, body, count, &message->u.answer); break;
+    case MESSAGE_CREDIT: decode_credit(body, &message->u.credit); break;
+    case MESSAGE_WORK: decode_work(decoder, body, count, &message->u.work); break;
+    case MESSAGE_COMPLETE: decode_complete(decoder, body, count, &message->u.complete); break;
+    }
+}
+
+enum wire_error wire_decode(struct decoder *decoder, struct bytes bytes, struct message *message)
+{
+    assert(bytes.data != NULL || bytes.size == 0);
+    *message = (struct message){.kind = MESSAGE_OTHER};
+    struct header header;
+    enum wire_error error = header_read(bytes, &header);
+    message->kind = header.kind;
+    message->session = header.session;
+    message->sequence = header.sequence;
+    if (error != WIRE_OK) return error;
+    if (bytes.size > MESSAGE_BYTES_MAX) return WIRE_LARGE;
+
+    uint32_t items_max = header_items_max(header.kind);
+    if (header.count > items_max) return items_max == 0 ? WIRE_FORM : WIRE_LARGE;
+
+    msgpack_object object;
+    struct bytes rest =
+        bytes_of(bytes.data + MESSAGE_HEADER_BYTES, bytes.size - MESSAGE_HEADER_BYTES);
+    error = unpack(decoder, rest, &object);
+    if (error != WIRE_OK) return error;
+    struct fields body = fields_of(&object);
+    decode_body(decoder, &body, header.count, message);
+    if (body.error != WIRE_OK) memset(&message->u, 0, sizeof message->u);
+    return body.error;
+}
+
+struct encoder *encoder_new(void)
+{
+    struct encoder *encoder = malloc(sizeof *encoder);
+    if (encoder == NULL) return NULL;
+    /* Most messages stay below what a sender closes a batch at. */
+    *encoder = (struct encoder){.capacity = 2 * (size_t)MESSAGE_BATCH_BYTES};
+    encoder->data = malloc(encoder->capacity);
+    if (encoder->data == NULL) {
+        free(encoder);
+        return NULL;
+    }
+    msgpack_packer_init(&encoder->packer, encoder, encode_write);
+    return encoder;
+}
+
+void encoder_destroy(struct encoder **encoder)
+{
+    if (*encoder == NULL) return;
+    free((*encoder)->data);
+    free(*encoder);
+    *encoder = NULL;
+}
+
+/* How many items the header announces. */
+static uint32_t items_of(const struct message *message)
+{
+    switch (message->kind) {
+    case MESSAGE_HELLO: return message->u.hello.lease_count;
+    case MESSAGE_WELCOME: return message->u.welcome.drop_count;
+    case MESSAGE_SUBMIT: return message->u.submit.count;
+    case MESSAGE_ACCEPT: return message->u.accept.count;
+    case MESSAGE_RESULT: return message->u.result.count;
+    case MESSAGE_ANSWER: return message->u.answer.count;
+    case MESSAGE_WORK: return message->u.work.count;
+    case MESSAGE_COMPLETE: return message->u.complete.count;
+    case MESSAGE_REFUSE:
+    case MESSAGE_WHO:
+    case MESSAGE_HEARTBEAT:
+    case MESSAGE_BYE:
+    case MESSAGE_RECEIPT:
+    case MESSAGE_QUERY:
+    case MESSAGE_CREDIT:
+    case MESSAGE_OTHER: return 0;
+    }
+    return 0;
+}
+
+static void encode_body(struct encoder *encoder, const struct message *message)
+{
+    switch (message->kind) {
+    case MESSAGE_OTHER: break;
+    case MESSAGE_HELLO: encode_hello(encoder, &message->u.hello); break;
+    case MESSAGE_WELCOME: encode_welcome(encoder, &message->u.welcome); break;
+    case MESSAGE_REFUSE: encode_refuse(encoder, &message->u.refuse); break;
+    case MESSAGE_WHO: encode_who(encoder); break;
+    case MESSAGE_HEARTBEAT: encode_heartbeat(encoder, &message->u.heartbeat); break;
+    case MESSAGE_BYE: encode_bye(encoder, &message->u.bye); break;
+    case MESSAGE_SUBMIT: encode_submit(encoder, &message->u.submit); break;
+    case MESSAGE_ACCEPT: encode_accept(encoder, &message->u.accept); break;
+    case MESSAGE_RESULT: encode_result(encoder, &message->u.result); break;
+    case MESSAGE_RECEIPT: encode_receipt(encoder, &message->u.receipt); break;
+    case MESSAGE_QUERY: encode_query(encoder, &message->u.query); break;
+    case MESSAGE_ANSWER: encode_answer(encoder, &message->u.answer); break;
+    case MESSAGE_CREDIT: encode_credit(encoder, &message->u.credit); break;
+    case MESSAGE_WORK: encode_work(encoder, &message->u.work); break;
+    case MESSAGE_COMPLETE: encode_complete(encoder, &message->u.complete); break;
+    }
+}
+
+enum wire_error wire_encode(struct encoder *encoder, const struct message *message,
+                            struct bytes *bytes)
+{
+    uint32_t count = items_of(message);
+    assert(count <= header_items_max(message->kind));
+    struct header header = {.kind = message->kind,
+                            .count = (uint16_t)count,
+                            .session = message->session,
+                            .sequence = message->sequence};
+    header_write(&header, encoder->data);
+    encoder->size = MESSAGE_HEADER_BYTES;
+    encoder->starved = false;
+    encode_body(encoder, message);
+    *bytes = (struct bytes){0};
+    if (encoder->starved) return WIRE_MEMORY;
+    assert(encoder->size <= MESSAGE_BYTES_MAX);
+    *bytes = bytes_of(encoder->data, encoder->size);
+    return WIRE_OK;
+}
+
+uint32_t wire_submission_bytes_max(const struct submission *item)
+{
+    /* Array of four; id; heads of name and payload; map of three with a queue's
+     * head and two numbers of five bytes, each behind its key of two. */
+    enum { AROUND = 1 + 18 + 5 + 5 + 1 + (2 + 5) + (2 + 5) + (2 + 5) };
+    uint64_t bytes = AROUND + (uint64_t)item->name.size + item->payload.size + item->queue.size;
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}

@@ -1,0 +1,73 @@
+/* decode.h - bodies to messages: what the decoders of the families share.
+ *
+ * Owns: the memory into which a message is decoded, taken once and large
+ * enough for every message that passes the limits.
+ */
+#ifndef WIRE_DECODE_H
+#define WIRE_DECODE_H
+
+#include "fields.h"
+
+enum {
+    /* Arrays and maps inside one another: body, item, options, and one level
+     * for later minor versions. */
+    DECODE_DEPTH_MAX = 4,
+    /* An item of today has at most eleven objects (a submission with all its
+     * options); the rest is for fields that later minor versions add. */
+    DECODE_OBJECTS_MAX = 16 * MESSAGE_ITEMS_MAX + 2 * MESSAGE_NAMES_MAX + 64
+};
+
+struct decoder {
+    msgpack_zone zone; /* objects of MessagePack-C; one chunk holds DECODE_OBJECTS_MAX */
+    union {
+        struct {
+            struct bytes names[MESSAGE_NAMES_MAX];
+            struct bytes queues[MESSAGE_NAMES_MAX];
+            struct lease leases[MESSAGE_ITEMS_MAX];
+        } hello;
+        struct {
+            struct bytes intakes[MESSAGE_ENDPOINTS_MAX];
+            struct lease drops[MESSAGE_ITEMS_MAX];
+        } welcome;
+        struct submission submissions[MESSAGE_ITEMS_MAX];
+        struct rejection rejections[MESSAGE_REJECTIONS_MAX];
+        struct result results[MESSAGE_ITEMS_MAX];
+        struct assignment assignments[MESSAGE_ITEMS_MAX];
+        struct completion completions[MESSAGE_ITEMS_MAX];
+        struct totals totals;
+        struct worker_row workers[MESSAGE_ROWS_MAX];
+        struct lane_row lanes[MESSAGE_ROWS_MAX];
+        struct dead_row dead[MESSAGE_ROWS_MAX];
+    } room;
+};
+
+/* Each reads the body of one kind from `body`, whose only field it is.  What is
+ * wrong with it stands in body->error afterwards.  `count` is the header's. */
+void decode_hello(struct decoder *decoder, struct fields *body, uint32_t count,
+                  struct message_hello *hello);
+void decode_welcome(struct decoder *decoder, struct fields *body, uint32_t count,
+                    struct message_welcome *welcome);
+void decode_refuse(struct fields *body, struct message_refuse *refuse);
+void decode_who(struct fields *body);
+void decode_heartbeat(struct fields *body, struct message_heartbeat *heartbeat);
+void decode_bye(struct fields *body, struct message_bye *bye);
+
+void decode_submit(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_submit *submit);
+void decode_accept(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_accept *accept);
+void decode_result(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_result *result);
+void decode_receipt(struct fields *body, struct message_receipt *receipt);
+
+void decode_credit(struct fields *body, struct message_credit *credit);
+void decode_work(struct decoder *decoder, struct fields *body, uint32_t count,
+                 struct message_work *work);
+void decode_complete(struct decoder *decoder, struct fields *body, uint32_t count,
+                     struct message_complete *complete);
+
+void decode_query(struct fields *body, struct message_query *query);
+void decode_answer(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_answer *answer);
+
+#endif

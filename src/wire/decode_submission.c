@@ -1,0 +1,102 @@
+/* decode_submission.c - the producer's side: SUBMIT, ACCEPT, RESULT, RECEIPT. */
+#include "decode.h"
+#include "entries.h"
+
+enum option_key { OPTION_QUEUE, OPTION_FLAGS, OPTION_ATTEMPTS, OPTION_UNKNOWN };
+
+static const char *const OPTION_KEYS[OPTION_UNKNOWN] = {
+    [OPTION_QUEUE] = "q",
+    [OPTION_FLAGS] = "f",
+    [OPTION_ATTEMPTS] = "n",
+};
+
+/* Options that are not there keep the zero that means "by default". */
+static void read_options(struct fields *fields, struct submission *item)
+{
+    struct entries entries = entries_of(fields, OPTION_KEYS, OPTION_UNKNOWN);
+    struct fields value;
+    uint32_t key;
+    while (entries_next(&entries, &key, &value)) {
+        switch ((enum option_key)key) {
+        case OPTION_QUEUE: item->queue = fields_name(&value); break;
+        case OPTION_FLAGS: item->flags = fields_u32(&value); break;
+        case OPTION_ATTEMPTS: item->attempts_max = fields_u32(&value); break;
+        case OPTION_UNKNOWN: break;
+        }
+        fields_close(fields, &value);
+    }
+}
+
+static void read_submission(struct fields *item, struct submission *submission)
+{
+    *submission = (struct submission){0};
+    submission->id = fields_id(item);
+    submission->name = fields_name(item);
+    submission->payload = fields_value(item);
+    if (item->left > 0 && item->next->type != MSGPACK_OBJECT_NIL) read_options(item, submission);
+}
+
+void decode_submit(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_submit *submit)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    submit->batch = fields_u64(&fields);
+    fields_expect(&fields, count);
+    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        struct fields item = fields_array(&fields, UINT32_MAX);
+        read_submission(&item, &decoder->room.submissions[i]);
+        fields_close(&fields, &item);
+    }
+    submit->items = decoder->room.submissions;
+    submit->count = count;
+    fields_close(body, &fields);
+}
+
+void decode_accept(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_accept *accept)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    accept->batch = fields_u64(&fields);
+    fields_expect(&fields, count);
+    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        struct fields item = fields_array(&fields, UINT32_MAX);
+        decoder->room.rejections[i].item = fields_u32(&item);
+        decoder->room.rejections[i].reason = (enum reason)fields_u32(&item);
+        fields_close(&fields, &item);
+    }
+    accept->rejections = decoder->room.rejections;
+    accept->count = count;
+    fields_close(body, &fields);
+}
+
+static void read_result(struct fields *item, struct result *result)
+{
+    result->id = fields_id(item);
+    result->state = (enum task_state)fields_choice(item, TASK_DONE, TASK_EXPIRED);
+    result->attempt = fields_u32(item);
+    result->reason = (enum reason)fields_u32(item);
+    result->result = fields_value_or_nil(item);
+    result->text = fields_text_or_nil(item);
+}
+
+void decode_result(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_result *result)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    fields_expect(&fields, count);
+    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        struct fields item = fields_array(&fields, UINT32_MAX);
+        read_result(&item, &decoder->room.results[i]);
+        fields_close(&fields, &item);
+    }
+    result->items = decoder->room.results;
+    result->count = count;
+    fields_close(body, &fields);
+}
+
+void decode_receipt(struct fields *body, struct message_receipt *receipt)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    receipt->through = fields_u32(&fields);
+    fields_close(body, &fields);
+}

@@ -1,0 +1,57 @@
+/* decode_work.c - the worker's side: CREDIT, WORK, COMPLETE. */
+#include "decode.h"
+
+void decode_credit(struct fields *body, struct message_credit *credit)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    credit->tasks = fields_u64(&fields);
+    credit->bytes = fields_u64(&fields);
+    fields_close(body, &fields);
+}
+
+static void read_assignment(struct fields *item, struct assignment *assignment)
+{
+    assignment->lease = fields_lease(item);
+    assignment->name = fields_name(item);
+    assignment->payload = fields_value(item);
+}
+
+void decode_work(struct decoder *decoder, struct fields *body, uint32_t count,
+                 struct message_work *work)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    work->backlog = fields_u64(&fields);
+    fields_expect(&fields, count);
+    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        struct fields item = fields_array(&fields, UINT32_MAX);
+        read_assignment(&item, &decoder->room.assignments[i]);
+        fields_close(&fields, &item);
+    }
+    work->items = decoder->room.assignments;
+    work->count = count;
+    fields_close(body, &fields);
+}
+
+static void read_completion(struct fields *item, struct completion *completion)
+{
+    completion->lease = fields_lease(item);
+    completion->outcome = (enum outcome)fields_choice(item, OUTCOME_DONE, OUTCOME_RETURNED);
+    completion->result = fields_value_or_nil(item);
+    completion->text = fields_text_or_nil(item);
+    completion->retry_after_ms = fields_u32(item);
+}
+
+void decode_complete(struct decoder *decoder, struct fields *body, uint32_t count,
+                     struct message_complete *complete)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    fields_expect(&fields, count);
+    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        struct fields item = fields_array(&fields, UINT32_MAX);
+        read_completion(&item, &decoder->room.completions[i]);
+        fields_close(&fields, &item);
+    }
+    complete->items = decoder->room.completions;
+    complete->count = count;
+    fields_close(body, &fields);
+}

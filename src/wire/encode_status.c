@@ -1,0 +1,80 @@
+/* encode_status.c - questions about a ventilator: QUERY and ANSWER. */
+#include "encode.h"
+
+#include <assert.h>
+
+void encode_query(struct encoder *encoder, const struct message_query *query)
+{
+    encode_array(encoder, 2);
+    encode_number(encoder, query->query);
+    encode_number(encoder, query->cursor);
+}
+
+/* The order is the protocol's: append, never move. */
+static void write_totals(struct encoder *encoder, const struct totals *totals)
+{
+    const uint64_t numbers[] = {
+        totals->submitted,      totals->duplicates, totals->rejected,     totals->dispatched,
+        totals->requeued,       totals->retried,    totals->returned,     totals->done,
+        totals->failed,         totals->dead,       totals->stale,        totals->protocol_errors,
+        totals->sessions_reset, totals->waiting,    totals->ready,        totals->leased,
+        totals->workers,        totals->producers,  totals->dead_letters, totals->uptime_ms,
+        totals->store_bytes,
+    };
+    enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
+    encode_array(encoder, NUMBERS);
+    for (uint32_t i = 0; i < NUMBERS; i++) encode_number(encoder, numbers[i]);
+}
+
+static void write_worker(struct encoder *encoder, const struct worker_row *worker)
+{
+    encode_array(encoder, 7);
+    encode_text(encoder, worker->label);
+    encode_id(encoder, &worker->node);
+    encode_number(encoder, worker->slots);
+    encode_number(encoder, worker->leased);
+    encode_number(encoder, worker->running);
+    encode_number(encoder, worker->completed);
+    encode_number(encoder, worker->silent_ms);
+}
+
+static void write_lane(struct encoder *encoder, const struct lane_row *lane)
+{
+    encode_array(encoder, 6);
+    encode_name(encoder, lane->queue);
+    encode_name(encoder, lane->name);
+    encode_number(encoder, lane->waiting);
+    encode_number(encoder, lane->ready);
+    encode_number(encoder, lane->leased);
+    encode_number(encoder, lane->workers);
+}
+
+static void write_dead(struct encoder *encoder, const struct dead_row *dead)
+{
+    assert(dead->state >= TASK_DONE && dead->state <= TASK_EXPIRED);
+    encode_array(encoder, 7);
+    encode_id(encoder, &dead->id);
+    encode_name(encoder, dead->queue);
+    encode_name(encoder, dead->name);
+    encode_number(encoder, dead->state);
+    encode_number(encoder, dead->reason);
+    encode_number(encoder, dead->attempt);
+    encode_text(encoder, dead->text);
+}
+
+void encode_answer(struct encoder *encoder, const struct message_answer *answer)
+{
+    assert(answer->count <= MESSAGE_ROWS_MAX);
+    assert(answer->query != QUERY_TOTALS || answer->count == 1);
+    encode_array(encoder, 2 + answer->count);
+    encode_number(encoder, answer->query);
+    encode_number(encoder, answer->cursor);
+    for (uint32_t i = 0; i < answer->count; i++) {
+        switch (answer->query) {
+        case QUERY_TOTALS: write_totals(encoder, answer->totals); break;
+        case QUERY_WORKERS: write_worker(encoder, &answer->workers[i]); break;
+        case QUERY_LANES: write_lane(encoder, &answer->lanes[i]); break;
+        case QUERY_DEAD: write_dead(encoder, &answer->dead[i]); break;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/* encode_submission.c - the producer's side: SUBMIT, ACCEPT, RESULT, RECEIPT. */
+#include "encode.h"
+
+#include <assert.h>
+
+/* Options that are the default are not said, so that the common item is small. */
+static void write_options(struct encoder *encoder, const struct submission *item, uint32_t count)
+{
+    encode_map(encoder, count);
+    if (item->queue.data != NULL) {
+        encode_key(encoder, "q");
+        encode_name(encoder, item->queue);
+    }
+    if (item->flags != 0) {
+        encode_key(encoder, "f");
+        encode_number(encoder, item->flags);
+    }
+    if (item->attempts_max != 0) {
+        encode_key(encoder, "n");
+        encode_number(encoder, item->attempts_max);
+    }
+}
+
+void encode_submit(struct encoder *encoder, const struct message_submit *submit)
+{
+    assert(submit->count <= MESSAGE_ITEMS_MAX);
+    encode_array(encoder, 1 + submit->count);
+    encode_number(encoder, submit->batch);
+    for (uint32_t i = 0; i < submit->count; i++) {
+        const struct submission *item = &submit->items[i];
+        uint32_t options = 0;
+        if (item->queue.data != NULL) options++;
+        if (item->flags != 0) options++;
+        if (item->attempts_max != 0) options++;
+        encode_array(encoder, options == 0 ? 3 : 4);
+        encode_id(encoder, &item->id);
+        encode_name(encoder, item->name);
+        encode_value(encoder, item->payload);
+        if (options != 0) write_options(encoder, item, options);
+    }
+}
+
+void encode_accept(struct encoder *encoder, const struct message_accept *accept)
+{
+    assert(accept->count <= MESSAGE_REJECTIONS_MAX);
+    encode_array(encoder, 1 + accept->count);
+    encode_number(encoder, accept->batch);
+    for (uint32_t i = 0; i < accept->count; i++) {
+        encode_array(encoder, 2);
+        encode_number(encoder, accept->rejections[i].item);
+        encode_number(encoder, accept->rejections[i].reason);
+    }
+}
+
+void encode_result(struct encoder *encoder, const struct message_result *result)
+{
+    assert(result->count <= MESSAGE_ITEMS_MAX);
+    encode_array(encoder, result->count);
+    for (uint32_t i = 0; i < result->count; i++) {
+        const struct result *item = &result->items[i];
+        assert(item->state >= TASK_DONE && item->state <= TASK_EXPIRED);
+        encode_array(encoder, 6);
+        encode_id(encoder, &item->id);
+        encode_number(encoder, item->state);
+        encode_number(encoder, item->attempt);
+        encode_number(encoder, item->reason);
+        encode_value_or_nil(encoder, item->result);
+        encode_text(encoder, item->text);
+    }
+}
+
+void encode_receipt(struct encoder *encoder, const struct message_receipt *receipt)
+{
+    encode_array(encoder, 1);
+    encode_number(encoder, receipt->through);
+}
