@@ -49,7 +49,7 @@ struct producer_event {
     const struct message *message;
     const struct submission *submission; /* borrowed for the step */
     struct message_query query;
-    uint32_t ticket; /* SUBMIT: the shell's own number for it; comes back with every action about it */
+    uint32_t ticket; /* SUBMIT: the shell's number for it; comes back with actions about it */
     bool crowded;    /* TURN: results are not receipted now, so that ventilators hold more back */
 };
 

@@ -39,7 +39,7 @@ struct producer_entry {
     struct stored task; /* name, queue and payload in one run; dropped when accepted */
     uint32_t where;     /* SENT: its batch; AWAITED: the link that accepted it */
     uint32_t flags, attempts_max;
-    uint32_t ticket;    /* the shell's number for it */
+    uint32_t ticket; /* the shell's number for it */
     enum entry_state state;
     uint16_t item; /* SENT: its position in the batch */
     uint8_t name_bytes, queue_bytes;
@@ -95,7 +95,7 @@ struct producer {
     struct turn turn;
     uint64_t planned_ns; /* when the TURN after the latest one was due */
     bool stopped;
-    bool crowded;        /* the application is behind: results are not receipted */
+    bool crowded; /* the application is behind: results are not receipted */
 
     struct index index;
     struct store store;
