@@ -53,8 +53,8 @@ enum tmesh_state {
 TMESH_EXPORT const char *tmesh_state_text(enum tmesh_state state);
 
 /* A log line for the host program: level, and one line of text without its end.
- * Called from the handle's own thread; must not block and must not call back
- * into the handle. */
+ * Called from threads of the handle, a worker's from several at once; must not
+ * block and must not call back into the handle. */
 enum tmesh_level { TMESH_DEBUG, TMESH_INFO, TMESH_WARNING, TMESH_ERROR };
 typedef void tmesh_log_fn(enum tmesh_level level, const char *line, void *context);
 

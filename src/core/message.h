@@ -81,6 +81,7 @@ struct message_welcome {
     uint32_t minor;
     struct id node; /* new at every start of a ventilator that keeps no journal */
     struct bytes software;
+    bool known; /* the ventilator still has this node's tasks from before */
     uint32_t heartbeat_ms, suspect_ms, lost_ms;
     uint32_t payload_bytes_max, message_bytes_max;
     const struct bytes *intakes; /* endpoints; a host of * means: the host you reached me at */

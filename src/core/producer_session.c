@@ -33,13 +33,15 @@ static void on_connected(struct producer *producer, const struct producer_event 
 
 /* What was accepted stays with its owner.  If this is the owner, back from a
  * blip, its results come again by themselves; if another one answers under the
- * same address, nobody will ever tell what became of those tasks. */
+ * same address, or we were away for so long that it gave our results up, nobody
+ * will ever tell what became of those tasks. */
 static void opened(struct producer *producer, const struct producer_event *event,
                    struct producer_actions *out)
 {
     struct producer_link *link = &producer->links[event->link];
     assert(!link->open && link->flying == 0);
-    if (!id_equal(&link->owner, &link->uplink.ventilator)) {
+    bool same = id_equal(&link->owner, &link->uplink.ventilator);
+    if (!same || !event->message->u.welcome.known) {
         circle_move_all(&producer->places, producer_orphans_head(producer),
                         producer_awaited_head(producer, event->link));
     }

@@ -29,6 +29,7 @@ enum welcome_key {
     WELCOME_MINOR,
     WELCOME_NODE,
     WELCOME_SOFTWARE,
+    WELCOME_KNOWN,
     WELCOME_HEARTBEAT,
     WELCOME_SUSPECT,
     WELCOME_LOST,
@@ -43,6 +44,7 @@ static const char *const WELCOME_KEYS[WELCOME_UNKNOWN] = {
     [WELCOME_MINOR] = "minor",
     [WELCOME_NODE] = "node",
     [WELCOME_SOFTWARE] = "software",
+    [WELCOME_KNOWN] = "known",
     [WELCOME_HEARTBEAT] = "heartbeat_ms",
     [WELCOME_SUSPECT] = "suspect_ms",
     [WELCOME_LOST] = "lost_ms",
@@ -131,6 +133,7 @@ static void welcome_value(struct decoder *decoder, enum welcome_key key, struct 
     case WELCOME_MINOR: welcome->minor = fields_u32(value); break;
     case WELCOME_NODE: welcome->node = fields_id(value); break;
     case WELCOME_SOFTWARE: welcome->software = fields_text(value); break;
+    case WELCOME_KNOWN: welcome->known = fields_u32(value) != 0; break;
     case WELCOME_HEARTBEAT: welcome->heartbeat_ms = fields_u32(value); break;
     case WELCOME_SUSPECT: welcome->suspect_ms = fields_u32(value); break;
     case WELCOME_LOST: welcome->lost_ms = fields_u32(value); break;

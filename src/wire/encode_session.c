@@ -63,11 +63,15 @@ void encode_hello(struct encoder *encoder, const struct message_hello *hello)
 void encode_welcome(struct encoder *encoder, const struct message_welcome *welcome)
 {
     assert(welcome->intake_count <= MESSAGE_ENDPOINTS_MAX);
-    encode_map(encoder, welcome->software.data != NULL ? 10 : 9);
+    uint32_t entries = 9;
+    if (welcome->software.data != NULL) entries++;
+    if (welcome->known) entries++;
+    encode_map(encoder, entries);
     write_number_entry(encoder, "minor", welcome->minor);
     encode_key(encoder, "node");
     encode_id(encoder, &welcome->node);
     write_text_entry(encoder, "software", welcome->software);
+    if (welcome->known) write_number_entry(encoder, "known", 1);
     write_number_entry(encoder, "heartbeat_ms", welcome->heartbeat_ms);
     write_number_entry(encoder, "suspect_ms", welcome->suspect_ms);
     write_number_entry(encoder, "lost_ms", welcome->lost_ms);

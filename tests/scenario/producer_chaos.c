@@ -372,8 +372,10 @@ static void hand_over(struct world *world, uint32_t link, const struct mail *mai
         .kind = mail->kind, .session = mail->session, .sequence = mail->sequence};
     struct result results[TASKS];
     if (mail->kind == MESSAGE_WELCOME) {
-        message.u.welcome = (struct message_welcome){
-            .node = world->ventilators[link].node, .heartbeat_ms = 1000, .lost_ms = 4000};
+        message.u.welcome = (struct message_welcome){.node = world->ventilators[link].node,
+                                                     .known = true,
+                                                     .heartbeat_ms = 1000,
+                                                     .lost_ms = 4000};
     } else if (mail->kind == MESSAGE_ACCEPT) {
         message.u.accept = (struct message_accept){
             .batch = mail->batch, .rejections = mail->rejections, .count = mail->count};

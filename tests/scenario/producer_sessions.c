@@ -206,6 +206,29 @@ static void a_batch_without_answer_tries_the_same_ventilator_once_more_first(voi
     producer_story_end(&story);
 }
 
+static void a_ventilator_that_gave_our_results_up_leaves_its_tasks_unknown(void **state)
+{
+    (void)state;
+    struct producer_story story;
+    start_links(&story, 1);
+    producer_story_submit(&story, "a");
+    producer_story_turn(&story);
+    producer_story_accept(&story, 0, 1);
+    reconnect(&story, 0);
+    producer_story_open(&story, 0, 'V'); /* it remembers: the result still comes */
+    producer_story_turn(&story);
+    reconnect(&story, 0);
+    story.links[0].forgetful = true;
+    story.used = 0;
+    producer_story_open(&story, 0, 'V');
+    producer_story_turn(&story);
+    producer_story_expect(&story, "[ 0.2] 0 hello\n"
+                                  "[ 0.2] 0 opened\n"
+                                  "[ 0.2] 0 intake\n"
+                                  "[ 0.2] 0 unknown a owner gone\n");
+    producer_story_end(&story);
+}
+
 static void a_ventilator_that_restarted_leaves_its_tasks_unknown(void **state)
 {
     (void)state;
@@ -476,6 +499,7 @@ int main(void)
         cmocka_unit_test(the_less_loaded_ventilator_gets_the_batch),
         cmocka_unit_test(what_a_busy_ventilator_refused_goes_to_another),
         cmocka_unit_test(a_batch_without_answer_tries_the_same_ventilator_once_more_first),
+        cmocka_unit_test(a_ventilator_that_gave_our_results_up_leaves_its_tasks_unknown),
         cmocka_unit_test(a_ventilator_that_restarted_leaves_its_tasks_unknown),
         cmocka_unit_test(many_orphans_are_told_over_several_turns),
         cmocka_unit_test(a_result_saves_an_orphan_that_was_not_told_yet),

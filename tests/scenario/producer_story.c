@@ -225,6 +225,7 @@ void producer_story_open(struct producer_story *story, uint32_t link, char node)
         .kind = MESSAGE_WELCOME,
         .session = story->sessions,
         .u.welcome = {.node = producer_story_id(node),
+                      .known = story->links[link].node == node && !story->links[link].forgetful,
                       .heartbeat_ms = 100 * 1000,
                       .lost_ms = 400 * 1000,
                       .payload_bytes_max = MESSAGE_PAYLOAD_BYTES_MAX,
@@ -232,6 +233,7 @@ void producer_story_open(struct producer_story *story, uint32_t link, char node)
     };
     producer_story_step(story, (struct producer_event){
                                    .kind = PRODUCER_MESSAGE, .link = link, .message = &welcome});
+    story->links[link].node = node;
 }
 
 void producer_story_say(struct producer_story *story, uint32_t link, struct message message)

@@ -19,6 +19,8 @@ struct producer_story {
     uint32_t sessions; /* opened so far */
     struct {
         uint32_t session, sequence;
+        char node;      /* that said WELCOME last */
+        bool forgetful; /* and knows nothing of before */
     } links[4];
     char trace[64 * 1024];
     size_t used;

@@ -50,7 +50,7 @@ static inline bool welcome_equal(const struct message_welcome *a, const struct m
     return a->minor == b->minor && id_equal(&a->node, &b->node) &&
            view_equal(a->software, b->software) && a->heartbeat_ms == b->heartbeat_ms &&
            a->suspect_ms == b->suspect_ms && a->lost_ms == b->lost_ms &&
-           a->payload_bytes_max == b->payload_bytes_max &&
+           a->payload_bytes_max == b->payload_bytes_max && a->known == b->known &&
            a->message_bytes_max == b->message_bytes_max && a->intake_count == b->intake_count &&
            a->drop_count == b->drop_count && views_equal(a->intakes, b->intakes, a->intake_count) &&
            leases_equal(a->drops, b->drops, a->drop_count);

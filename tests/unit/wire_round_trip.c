@@ -132,6 +132,7 @@ static struct message_welcome any_welcome(struct maker *maker)
         .suspect_ms = any_u32(maker),
         .lost_ms = any_u32(maker),
         .payload_bytes_max = any_u32(maker),
+        .known = (any_u32(maker) & 1) != 0,
         .message_bytes_max = any_u32(maker),
         .intakes = maker->names,
         .intake_count = up_to(maker, ITEMS_MAX),

@@ -1,0 +1,61 @@
+/* batch.h - what some runs came to, on its way from a slot to the loop.
+ *
+ * Owns: the bytes of their results and reasons.
+ * Not here: locks; whoever holds a batch is alone with it.
+ */
+#ifndef POOL_BATCH_H
+#define POOL_BATCH_H
+
+#include "buffer.h"
+#include "job.h"
+#include "pool.h"
+
+enum { BATCH_JOBS_MAX = 64, BATCH_BYTES = 64 * 1024 };
+
+/* Views are offsets until the batch is read: the buffer moves while it grows. */
+struct batch_item {
+    uint32_t job;
+    enum outcome outcome;
+    uint32_t retry_after_ms;
+    bool has_result, has_text;
+    size_t result_at, text_at;
+    uint32_t result_size, text_size;
+    uint64_t run_ns;
+};
+
+struct batch {
+    struct batch *next;
+    uint32_t count, read;
+    uint64_t since_ns; /* when its first job finished */
+    struct buffer bytes;
+    struct batch_item items[BATCH_JOBS_MAX];
+};
+
+/* First in, first out.  All zeros is an empty list. */
+struct batch_list {
+    struct batch *first, *last;
+};
+
+/* NULL: memory is short. */
+struct batch *batch_new(void);
+void batch_clear(struct batch *batch);
+
+/* Whether there is room for what `job` came to without copying much: if not,
+ * send the batch off and begin another. */
+bool batch_suits(const struct batch *batch, const struct tmesh_job *job);
+
+/* Adds a run that ended.  `item` says the number, the outcome and the time; the
+ * result and the reason are taken from `job`. */
+void batch_add(struct batch *batch, struct batch_item item, struct tmesh_job *job);
+
+/* Reads the next one; its views are borrowed until the batch is cleared. */
+struct pool_done batch_read(struct batch *batch);
+
+void batch_list_add(struct batch_list *list, struct batch *batch);
+/* Moves all of `from` to the end of `to`. */
+void batch_list_move(struct batch_list *to, struct batch_list *from);
+/* NULL when the list is empty. */
+struct batch *batch_list_take(struct batch_list *list);
+void batch_list_free(struct batch_list *list);
+
+#endif

@@ -1,0 +1,326 @@
+/* command.c - runs one program at a time, for one slot. */
+#include "command.h"
+
+#include "../core/instant.h"
+#include "../watch/clock.h"
+#include "spawn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    GRACE_MS = 200, /* for others that hold the streams open after the program has ended */
+    BLIND_MS = 10,  /* between two looks at a process that cannot be polled */
+    READ_BYTES_MIN = 4096,
+    COMPLAINT_READ_BYTES = 4096
+};
+
+enum ending { ENDING_EXIT, ENDING_TOO_BIG, ENDING_MEMORY };
+
+/* One run. */
+struct run {
+    pid_t pid;
+    int watch;          /* a pidfd, or -1 where there are none */
+    int input;          /* the child's */
+    int output, errors; /* ours, to read from; -1 when at the end */
+    int child_output, child_errors;
+    bool exited;
+    enum ending ending;
+};
+
+bool command_open(struct command *command, const struct environment *environment, struct log log)
+{
+    *command = (struct command){.environment = environment, .nothing = -1};
+    command->complaint.log = log;
+    size_t count = ENVIRONMENT_TASK_VARIABLES + (size_t)environment->count + 1;
+    command->variables = calloc(count, sizeof(char *));
+    if (command->variables == NULL) return false;
+    for (size_t i = 0; i < ENVIRONMENT_TASK_VARIABLES; i++)
+        command->variables[i] = command->task.text[i];
+    for (size_t i = 0; i < environment->count; i++)
+        command->variables[ENVIRONMENT_TASK_VARIABLES + i] = environment->inherited[i];
+    if (pthread_mutex_init(&command->lock, NULL) == 0) return true;
+    free(command->variables);
+    command->variables = NULL;
+    return false;
+}
+
+void command_close(struct command *command)
+{
+    if (command->variables == NULL) return;
+    assert(command->pid == 0);
+    if (command->nothing >= 0) (void)close(command->nothing);
+    (void)pthread_mutex_destroy(&command->lock);
+    free(command->variables);
+    command->variables = NULL;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) (void)close(*fd);
+    *fd = -1;
+}
+
+/* The child's streams are put in place one after the other, so none of their
+ * sources may be 0, 1 or 2, which are free in a host that closed its own. */
+static int lift(int fd)
+{
+    if (fd < 0 || fd > 2) return fd;
+    int lifted = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    (void)close(fd);
+    return lifted;
+}
+
+/* In a file of memory rather than a pipe: nothing has to be fed to a program
+ * that does not read, and nobody is hurt when it ends early. */
+static int payload_fd(struct bytes payload)
+{
+    int fd = memfd_create("tmesh-payload", MFD_CLOEXEC);
+    for (size_t written = 0; fd >= 0 && written < payload.size;) {
+        ssize_t more = write(fd, payload.data + written, payload.size - written);
+        if (more > 0)
+            written += (size_t)more;
+        else if (more == 0 || errno != EINTR)
+            close_fd(&fd);
+    }
+    if (fd >= 0 && lseek(fd, 0, SEEK_SET) != 0) close_fd(&fd);
+    return lift(fd);
+}
+
+static int input_fd(struct command *command, const struct tmesh_job *job)
+{
+    if (job->assignment.payload.size > 0 && job->handler->kind == HANDLER_COMMAND)
+        return payload_fd(job->assignment.payload);
+    if (command->nothing < 0) command->nothing = lift(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    return command->nothing;
+}
+
+static bool open_pipe(int *reader, int *writer)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return false;
+    *reader = ends[0];
+    *writer = lift(ends[1]);
+    return *writer >= 0;
+}
+
+/* The process is not waited for yet, so both numbers are still its own. */
+static void kill_group(pid_t pid)
+{
+    /* Under tools that make a fork of vfork, it may not lead its group yet. */
+    if (kill(-pid, SIGKILL) != 0) (void)kill(pid, SIGKILL);
+}
+
+/* Returns 0 or an errno value; the run is as far as it came. */
+static int start(struct command *command, struct run *run, const struct tmesh_job *job,
+                 char *const *argv)
+{
+    char path[PATH_MAX];
+    int error = spawn_find(argv[0], command->environment->search, path, sizeof path);
+    if (error != 0) return error;
+    run->input = input_fd(command, job);
+    if (run->input < 0 || !open_pipe(&run->output, &run->child_output) ||
+        !open_pipe(&run->errors, &run->child_errors))
+        return errno;
+
+    const struct spawn spawn = {
+        .path = path,
+        .argv = argv,
+        .environment = command->variables,
+        .input = run->input,
+        .output = run->child_output,
+        .errors = run->child_errors,
+    };
+    error = spawn_start(&spawn, &run->pid);
+    if (error != 0) return error;
+    run->watch = (int)syscall(SYS_pidfd_open, run->pid, 0);
+
+    (void)pthread_mutex_lock(&command->lock);
+    command->pid = run->pid;
+    if (command->stopped) kill_group(run->pid);
+    (void)pthread_mutex_unlock(&command->lock);
+    return 0;
+}
+
+static void finish(struct command *command, struct run *run)
+{
+    if (run->input != command->nothing) close_fd(&run->input);
+    close_fd(&run->child_output);
+    close_fd(&run->child_errors);
+}
+
+static void end_early(struct run *run, enum ending ending)
+{
+    run->ending = ending;
+    kill_group(run->pid);
+    close_fd(&run->output);
+}
+
+static void read_output(struct run *run, struct buffer *result)
+{
+    if (!buffer_reserve(result, READ_BYTES_MIN)) {
+        end_early(run, ENDING_MEMORY);
+        return;
+    }
+    ssize_t size = read(run->output, result->data + result->used, result->capacity - result->used);
+    if (size < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (size <= 0) {
+        close_fd(&run->output);
+        return;
+    }
+    result->used += (size_t)size;
+    if (result->used <= TMESH_RESULT_BYTES_MAX) return;
+    result->used = 0;
+    end_early(run, ENDING_TOO_BIG);
+}
+
+static void read_errors(struct command *command, struct run *run)
+{
+    uint8_t said[COMPLAINT_READ_BYTES];
+    ssize_t size = read(run->errors, said, sizeof said);
+    if (size > 0)
+        complaint_hear(&command->complaint, bytes_of(said, (size_t)size), clock_now_ns());
+    else if (size == 0 || (errno != EINTR && errno != EAGAIN))
+        close_fd(&run->errors);
+}
+
+/* Whether it has ended, for kernels without pidfds.  Does not reap it. */
+static bool has_exited(pid_t pid)
+{
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return true;
+    return info.si_pid != 0;
+}
+
+static int patience_ms(const struct run *run, uint64_t deadline_ns)
+{
+    if (!run->exited) return run->watch < 0 ? BLIND_MS : -1;
+    uint64_t now_ns = clock_now_ns();
+    return now_ns >= deadline_ns ? 0 : (int)((deadline_ns - now_ns) / MILLISECOND) + 1;
+}
+
+/* Reads both streams until they and the program have ended.  Those that others
+ * still hold are given up a little after the program's end. */
+static void pump(struct command *command, struct run *run, struct tmesh_job *job)
+{
+    uint64_t deadline_ns = INSTANT_NEVER;
+    while (!run->exited || run->output >= 0 || run->errors >= 0) {
+        struct pollfd polls[] = {
+            {.fd = run->output, .events = POLLIN},
+            {.fd = run->errors, .events = POLLIN},
+            {.fd = run->exited ? -1 : run->watch, .events = POLLIN},
+        };
+        if (poll(polls, 3, patience_ms(run, deadline_ns)) < 0) {
+            if (errno == EINTR) continue;
+            end_early(run, ENDING_MEMORY);
+            return;
+        }
+        if (polls[0].revents != 0) read_output(run, &job->result);
+        if (polls[1].revents != 0) read_errors(command, run);
+        if (!run->exited && (polls[2].revents != 0 || (run->watch < 0 && has_exited(run->pid)))) {
+            run->exited = true;
+            deadline_ns = instant_after(clock_now_ns(), GRACE_MS * MILLISECOND);
+        }
+        if (run->exited && clock_now_ns() >= deadline_ns) return;
+    }
+}
+
+/* Waits for this process and no other: the host may have children too.  Returns
+ * false when somebody else has taken the news. */
+static bool reap(struct command *command, const struct run *run, int *status)
+{
+    (void)pthread_mutex_lock(&command->lock);
+    (void)kill(-run->pid, SIGKILL); /* whoever it left behind */
+    pid_t answer;
+    do {
+        answer = waitpid(run->pid, status, 0);
+    } while (answer < 0 && errno == EINTR);
+    command->pid = 0;
+    (void)pthread_mutex_unlock(&command->lock);
+    return answer == run->pid;
+}
+
+static enum outcome judge(struct tmesh_job *job, const struct run *run, int status)
+{
+    if (run->ending == ENDING_TOO_BIG) {
+        job_explain(job, "output is over %d bytes", (int)TMESH_RESULT_BYTES_MAX);
+        return OUTCOME_PERMANENT;
+    }
+    if (run->ending == ENDING_MEMORY) {
+        job_explain(job, "out of memory for its output");
+        return OUTCOME_FAILED;
+    }
+    if (WIFSIGNALED(status)) {
+        const char *name = sigdescr_np(WTERMSIG(status));
+        job_explain(job, "killed by signal %d (%s)", WTERMSIG(status),
+                    name != NULL ? name : "unknown");
+        return OUTCOME_CRASHED;
+    }
+    if (WEXITSTATUS(status) == 0) {
+        job->has_result = true;
+        return OUTCOME_DONE;
+    }
+    job_explain(job, "exit status %d", WEXITSTATUS(status));
+    return job_outcome(WEXITSTATUS(status));
+}
+
+static enum outcome refuse(struct tmesh_job *job, const char *program, int error)
+{
+    const char *reason = strerrordesc_np(error);
+    job_explain(job, "cannot run %.200s: %s", program, reason != NULL ? reason : "unknown error");
+    return error == E2BIG ? OUTCOME_PERMANENT : OUTCOME_FAILED;
+}
+
+enum outcome command_run(struct command *command, struct tmesh_job *job, char *const *argv)
+{
+    assert(argv[0] != NULL);
+    assert(job->result.used == 0);
+    struct run run = {.watch = -1,
+                      .input = -1,
+                      .output = -1,
+                      .errors = -1,
+                      .child_output = -1,
+                      .child_errors = -1};
+    environment_describe(&command->task, &job->assignment);
+    complaint_begin(&command->complaint, job->handler->name,
+                    strchr(command->task.text[0], '=') + 1);
+    int error = start(command, &run, job, argv);
+    finish(command, &run);
+    enum outcome outcome;
+    if (error != 0) {
+        outcome = refuse(job, argv[0], error);
+    } else {
+        pump(command, &run, job);
+        int status = 0;
+        if (reap(command, &run, &status)) {
+            outcome = judge(job, &run, status);
+        } else {
+            job_explain(job, "exit status unknown: the worker's process ignores SIGCHLD, or "
+                             "waits for children that are not its own");
+            outcome = OUTCOME_FAILED;
+        }
+        struct bytes tail = complaint_end(&command->complaint, clock_now_ns());
+        if (outcome != OUTCOME_DONE) job_explain_more(job, ": ", tail);
+    }
+    close_fd(&run.output);
+    close_fd(&run.errors);
+    close_fd(&run.watch);
+    return outcome;
+}
+
+void command_stop(struct command *command)
+{
+    (void)pthread_mutex_lock(&command->lock);
+    command->stopped = true;
+    if (command->pid > 0) kill_group(command->pid);
+    (void)pthread_mutex_unlock(&command->lock);
+}

@@ -1,0 +1,49 @@
+/* command.h - runs one program at a time, for one slot.
+ *
+ * Owns: the process while it runs, its three streams, and its process group: when
+ * a run is over, whatever it left behind in its group is killed.
+ * Not here: how a process is started (spawn.h), and what a failure leads to.
+ *
+ * What a run comes to:
+ *   exit 0                 OUTCOME_DONE, its standard output is the result
+ *   exit 75, any other     OUTCOME_FAILED, "exit status 75: " and the end of
+ *                          its standard error
+ *   exit 65                OUTCOME_PERMANENT, with the like
+ *   a signal               OUTCOME_CRASHED, "killed by signal 9 (Killed)"
+ *   too much output        OUTCOME_PERMANENT
+ *   it cannot be started   OUTCOME_FAILED, "cannot run PROGRAM: ...": a file may
+ *                          be missing only while it is being replaced.  But a
+ *                          command line that is too long is OUTCOME_PERMANENT
+ */
+#ifndef POOL_COMMAND_H
+#define POOL_COMMAND_H
+
+#include "complaint.h"
+#include "environment.h"
+#include "job.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+struct command {
+    const struct environment *environment; /* borrowed */
+    char **variables;                      /* the task's, then the inherited, then NULL */
+    struct task_variables task;
+    struct complaint complaint;
+    int nothing; /* /dev/null, the standard input when there is no payload; -1 until needed */
+    pthread_mutex_t lock;
+    pid_t pid; /* guarded by `lock`; 0 when none runs.  Not waited for yet: the number is ours */
+    bool stopped;
+};
+
+/* False: memory is short. */
+bool command_open(struct command *command, const struct environment *environment, struct log log);
+void command_close(struct command *command);
+
+/* Runs `argv` to its end with the job's payload on standard input. */
+enum outcome command_run(struct command *command, struct tmesh_job *job, char *const *argv);
+
+/* Kills what runs, and whatever would run afterwards.  Any thread. */
+void command_stop(struct command *command);
+
+#endif

@@ -1,0 +1,94 @@
+/* complaint.c - what a command says on its standard error. */
+#include "complaint.h"
+
+#include "../core/instant.h"
+
+#include <assert.h>
+
+void complaint_begin(struct complaint *complaint, const char *name, const char *id)
+{
+    complaint->name = name;
+    complaint->id = id;
+    complaint->tail_size = 0;
+    complaint->line_size = 0;
+}
+
+static void log_held_line(struct complaint *complaint, uint64_t now_ns)
+{
+    uint32_t size = complaint->line_size;
+    complaint->line_size = 0;
+    if (size == 0) return;
+    if (now_ns - complaint->second_ns >= SECOND) {
+        if (complaint->dropped > 0)
+            log_line(&complaint->log, TMESH_INFO, "commands: %u lines of standard error not logged",
+                     (unsigned)complaint->dropped);
+        complaint->second_ns = now_ns;
+        complaint->logged = 0;
+        complaint->dropped = 0;
+    }
+    if (complaint->logged == COMPLAINT_LINES_PER_SECOND) {
+        complaint->dropped++;
+        return;
+    }
+    complaint->logged++;
+    log_line(&complaint->log, TMESH_INFO, "%s %s: %.*s", complaint->name, complaint->id, (int)size,
+             complaint->line);
+}
+
+static void split(struct complaint *complaint, struct bytes said, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < said.size; i++) {
+        char letter = (char)said.data[i];
+        if (letter == '\n') {
+            log_held_line(complaint, now_ns);
+            continue;
+        }
+        if (complaint->line_size == COMPLAINT_LINE_BYTES) log_held_line(complaint, now_ns);
+        complaint->line[complaint->line_size++] = letter == '\0' ? '?' : letter;
+    }
+}
+
+static void keep_tail(struct complaint *complaint, struct bytes said)
+{
+    uint32_t room = sizeof complaint->tail - complaint->tail_size;
+    if (said.size > room) {
+        uint32_t kept = complaint->tail_size < COMPLAINT_TAIL_BYTES ? complaint->tail_size
+                                                                    : COMPLAINT_TAIL_BYTES;
+        memmove(complaint->tail, complaint->tail + complaint->tail_size - kept, kept);
+        complaint->tail_size = kept;
+        uint32_t most = sizeof complaint->tail - kept;
+        if (said.size > most) {
+            said.data += said.size - most;
+            said.size = most;
+        }
+    }
+    memcpy(complaint->tail + complaint->tail_size, said.data, said.size);
+    complaint->tail_size += said.size;
+    assert(complaint->tail_size <= sizeof complaint->tail);
+}
+
+void complaint_hear(struct complaint *complaint, struct bytes said, uint64_t now_ns)
+{
+    if (said.size == 0) return;
+    if (complaint->log.write != NULL) split(complaint, said, now_ns);
+    keep_tail(complaint, said);
+}
+
+struct bytes complaint_end(struct complaint *complaint, uint64_t now_ns)
+{
+    log_held_line(complaint, now_ns);
+    char *tail = complaint->tail;
+    uint32_t size = complaint->tail_size;
+    while (size > 0 && strchr(" \t\r\n", tail[size - 1]) != NULL) size--;
+    if (size > COMPLAINT_TAIL_BYTES) {
+        tail += size - COMPLAINT_TAIL_BYTES;
+        size = COMPLAINT_TAIL_BYTES;
+        for (int i = 0; i < 3 && ((unsigned char)*tail & 0xc0U) == 0x80U; i++) {
+            tail++;
+            size--;
+        }
+    }
+    for (uint32_t i = 0; i < size; i++)
+        if (tail[i] == '\0') tail[i] = '?';
+    return bytes_of(tail, size);
+}

@@ -1,0 +1,73 @@
+/* environment.c - the environment that commands inherit. */
+#include "environment.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *const OURS[ENVIRONMENT_TASK_VARIABLES] = {
+    "TMESH_TASK_ID=",
+    "TMESH_TASK_NAME=",
+    "TMESH_ATTEMPT=",
+    "TMESH_LEASE=",
+};
+
+static bool is_ours(const char *variable)
+{
+    for (size_t i = 0; i < ENVIRONMENT_TASK_VARIABLES; i++)
+        if (strncmp(variable, OURS[i], strlen(OURS[i])) == 0) return true;
+    return false;
+}
+
+bool environment_open(struct environment *environment)
+{
+    *environment = (struct environment){.search = "/usr/local/bin:/usr/bin:/bin"};
+    size_t count = 0;
+    while (environ != NULL && environ[count] != NULL) count++;
+    environment->inherited = calloc(count + 1, sizeof(char *));
+    if (environment->inherited == NULL) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (is_ours(environ[i])) continue;
+        char *copy = strdup(environ[i]);
+        if (copy == NULL) {
+            environment_close(environment);
+            return false;
+        }
+        if (strncmp(copy, "PATH=", 5) == 0) environment->search = copy + 5;
+        environment->inherited[environment->count++] = copy;
+    }
+    return true;
+}
+
+void environment_close(struct environment *environment)
+{
+    for (uint32_t i = 0; i < environment->count; i++) free(environment->inherited[i]);
+    free(environment->inherited);
+    *environment = (struct environment){0};
+}
+
+static void write_id(const struct id *id, char text[37])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < sizeof id->octets; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) *text++ = '-';
+        *text++ = digits[id->octets[i] >> 4];
+        *text++ = digits[id->octets[i] & 15];
+    }
+    *text = '\0';
+}
+
+void environment_describe(struct task_variables *variables, const struct assignment *assignment)
+{
+    const struct lease *lease = &assignment->lease;
+    assert(assignment->name.size <= MESSAGE_NAME_BYTES_MAX);
+    char id[37], (*text)[ENVIRONMENT_VARIABLE_BYTES_MAX] = variables->text;
+    write_id(&lease->id, id);
+    (void)snprintf(text[0], sizeof *text, "%s%s", OURS[0], id);
+    (void)snprintf(text[1], sizeof *text, "%s%.*s", OURS[1], (int)assignment->name.size,
+                   (const char *)assignment->name.data);
+    (void)snprintf(text[2], sizeof *text, "%s%" PRIu32, OURS[2], lease->attempt);
+    (void)snprintf(text[3], sizeof *text, "%s%016" PRIx64, OURS[3], lease->token);
+}

@@ -1,0 +1,41 @@
+/* job.h - one run of one task, from the inside.
+ *
+ * Owns: the result and the reason while the run lasts.
+ * Not here: how the handler is called, and what becomes of what it said.
+ */
+#ifndef POOL_JOB_H
+#define POOL_JOB_H
+
+#include "../core/message.h"
+#include "buffer.h"
+#include "registry.h"
+
+/* Each slot has one and uses it again for every run. */
+struct tmesh_job {
+    const struct handler *handler;
+    struct assignment assignment;
+    struct buffer result;
+    bool has_result; /* an empty result is not the same as none */
+    uint32_t retry_after_ms;
+    uint32_t text_size;
+    char text[TMESH_TEXT_BYTES_MAX + 1];
+};
+
+/* Makes it ready for the next run; the views in `assignment` are borrowed for
+ * the run. */
+void job_begin(struct tmesh_job *job, const struct handler *handler,
+               const struct assignment *assignment);
+
+/* Sets the reason, cut at TMESH_TEXT_BYTES_MAX. */
+__attribute__((format(printf, 2, 3))) void job_explain(struct tmesh_job *job, const char *format,
+                                                       ...);
+
+/* Appends to the reason, with `between` first if there is one already. */
+void job_explain_more(struct tmesh_job *job, const char *between, struct bytes text);
+
+/* What a handler's return value, or a command's exit status, means. */
+enum outcome job_outcome(int verdict);
+
+void job_free(struct tmesh_job *job);
+
+#endif

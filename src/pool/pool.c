@@ -1,0 +1,194 @@
+/* pool.c - runs handlers: the loop's side. */
+#include "pool.h"
+
+#include "../core/instant.h"
+#include "../watch/clock.h"
+#include "slot.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { SLOTS_MAX = 1024, SPARES_PER_SLOT = 2, SPARES_MIN = 16, SWEEP_NS = 1000 * 1000 };
+
+static bool open_parts(struct pool *pool)
+{
+    uint32_t slots = pool->options.slots;
+    /* aligned_alloc rather than calloc: neighbours must not share a cache line. */
+    pool->slots = aligned_alloc(_Alignof(struct slot), slots * sizeof *pool->slots);
+    if (pool->slots == NULL) return false;
+    memset(pool->slots, 0, slots * sizeof *pool->slots);
+    pool->returned = calloc(pool->options.jobs_max, sizeof *pool->returned);
+    if (pool->returned == NULL) return false;
+    return queue_open(&pool->queue, pool->options.jobs_max) && environment_open(&pool->environment);
+}
+
+static void close_parts(struct pool *pool)
+{
+    batch_list_free(&pool->ready);
+    batch_list_free(&pool->spares);
+    batch_list_free(&pool->reading);
+    batch_list_free(&pool->spent);
+    environment_close(&pool->environment);
+    queue_close(&pool->queue);
+    free(pool->returned);
+    free(pool->slots);
+    (void)pthread_cond_destroy(&pool->work);
+    (void)pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+/* Stops the first `count` slots. */
+static void stop_slots(struct pool *pool, uint32_t count)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    (void)pthread_cond_broadcast(&pool->work);
+    (void)pthread_mutex_unlock(&pool->lock);
+    for (uint32_t i = 0; i < count; i++) command_stop(&pool->slots[i].command);
+    for (uint32_t i = 0; i < count; i++) slot_close(&pool->slots[i]);
+}
+
+struct pool *pool_new(const struct pool_options *options)
+{
+    assert(options->registry != NULL && options->wake != NULL);
+    assert(options->slots > 0 && options->slots <= SLOTS_MAX);
+    assert(options->jobs_max > 0);
+    struct pool *pool = aligned_alloc(_Alignof(struct pool), sizeof *pool);
+    if (pool == NULL) return NULL;
+    memset(pool, 0, sizeof *pool);
+    pool->options = *options;
+    (void)pthread_mutex_init(&pool->lock, NULL); /* neither fails with default attributes */
+    (void)pthread_cond_init(&pool->work, NULL);
+    if (!open_parts(pool)) {
+        close_parts(pool);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < options->slots; i++) {
+        if (slot_open(&pool->slots[i], pool)) continue;
+        stop_slots(pool, i);
+        close_parts(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void pool_destroy(struct pool **pool)
+{
+    if (pool == NULL || *pool == NULL) return;
+    stop_slots(*pool, (*pool)->options.slots);
+    close_parts(*pool);
+    *pool = NULL;
+}
+
+void pool_submit(struct pool *pool, const struct pool_job *jobs, uint32_t count)
+{
+    assert(count <= pool->options.jobs_max - pool->held);
+    if (count == 0) return;
+    pool->held += count;
+    (void)pthread_mutex_lock(&pool->lock);
+    assert(!pool->stopping);
+    queue_push(&pool->queue, jobs, count);
+    uint32_t wanted = pool->sleeping < count ? pool->sleeping : count;
+    (void)pthread_mutex_unlock(&pool->lock);
+    while (wanted-- > 0) (void)pthread_cond_signal(&pool->work);
+}
+
+/* The pool's lock is held. */
+static void return_jobs(struct pool *pool, const struct pool_job *jobs, uint32_t count)
+{
+    assert(count <= pool->options.jobs_max - pool->returned_count);
+    for (uint32_t i = 0; i < count; i++) pool->returned[pool->returned_count++] = jobs[i].job;
+}
+
+void pool_withdraw(struct pool *pool)
+{
+    struct pool_job jobs[SLOT_JOBS_MAX];
+    (void)pthread_mutex_lock(&pool->lock);
+    bool first = pool->ready.first == NULL && pool->returned_count == 0;
+    for (uint32_t i = 0; i < pool->options.slots; i++)
+        return_jobs(pool, jobs, slot_take_back(&pool->slots[i], jobs));
+    uint32_t count;
+    while ((count = queue_take(&pool->queue, jobs, SLOT_JOBS_MAX)) > 0)
+        return_jobs(pool, jobs, count);
+    first = first && pool->returned_count > 0;
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (first) pool->options.wake(pool->options.wake_context);
+}
+
+/* Gives back the batches whose views were borrowed until now, and fetches what
+ * the slots handed over.  Returns how many withdrawn jobs it put into `done`. */
+static uint32_t exchange(struct pool *pool, struct pool_done *done, uint32_t done_max)
+{
+    uint32_t spent_count = 0, count = 0;
+    for (struct batch *batch = pool->spent.first; batch != NULL; batch = batch->next) {
+        struct batch *next = batch->next;
+        batch_clear(batch);
+        batch->next = next;
+        spent_count++;
+    }
+    struct batch_list surplus = {0};
+    uint32_t spares_max = SPARES_PER_SLOT * pool->options.slots + SPARES_MIN;
+    (void)pthread_mutex_lock(&pool->lock);
+    batch_list_move(&pool->spares, &pool->spent);
+    pool->spare_count += spent_count;
+    for (; pool->spare_count > spares_max; pool->spare_count--)
+        batch_list_add(&surplus, batch_list_take(&pool->spares));
+    batch_list_move(&pool->reading, &pool->ready);
+    while (pool->returned_count > 0 && count < done_max) {
+        done[count++] = (struct pool_done){
+            .job = pool->returned[--pool->returned_count],
+            .outcome = OUTCOME_RETURNED,
+        };
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    batch_list_free(&surplus);
+    return count;
+}
+
+/* Fetches results that a slot meant to hand over with those of its next job,
+ * and could not, because that one is long against its habit. */
+static void sweep(struct pool *pool)
+{
+    uint64_t now_ns = clock_now_ns();
+    if (now_ns - pool->swept_ns < SWEEP_NS) return;
+    pool->swept_ns = now_ns;
+    uint64_t since_ns = now_ns - SWEEP_NS;
+    for (uint32_t i = 0; i < pool->options.slots; i++) {
+        struct slot *slot = &pool->slots[i];
+        uint64_t oldest_ns = atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed);
+        if (oldest_ns == 0 || oldest_ns >= since_ns) continue;
+        struct batch *fresh = batch_new();
+        if (fresh == NULL) return; /* another time */
+        struct batch *taken = slot_take_batch(slot, fresh, since_ns);
+        if (taken != NULL)
+            batch_list_add(&pool->reading, taken);
+        else
+            free(fresh);
+    }
+}
+
+uint32_t pool_collect(struct pool *pool, struct pool_done *done, uint32_t done_max)
+{
+    assert(done_max > 0);
+    uint32_t count = exchange(pool, done, done_max);
+    if (pool->held > 0) sweep(pool);
+    while (count < done_max && pool->reading.first != NULL) {
+        struct batch *batch = pool->reading.first;
+        while (count < done_max && batch->read < batch->count) done[count++] = batch_read(batch);
+        if (batch->read == batch->count)
+            batch_list_add(&pool->spent, batch_list_take(&pool->reading));
+    }
+    assert(count <= pool->held);
+    pool->held -= count;
+    return count;
+}
+
+uint32_t pool_running(struct pool *pool)
+{
+    uint32_t running = 0;
+    for (uint32_t i = 0; i < pool->options.slots; i++) {
+        struct slot *slot = &pool->slots[i];
+        if (atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0) running++;
+    }
+    return running;
+}

@@ -1,0 +1,313 @@
+/* slot.c - one thread that runs jobs. */
+#include "slot.h"
+
+#include "../core/instant.h"
+#include "../watch/clock.h"
+#include "../wire/argv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    BRIEF_NS = 100 * 1000,         /* results may wait while a job as short as this runs */
+    BATCH_AGE_NS = 200 * 1000,     /* .. but no longer than this */
+    STUCK_NS = 1000 * 1000,        /* jobs behind one that runs longer go to others */
+    EXAMINED = 4,                  /* slots looked at each time for such */
+    PEAK_SHARE = 64,               /* how fast a handler's longest run is forgotten */
+    MEMORY_PAUSE_NS = 10 * 1000000 /* between two tries to get memory */
+};
+
+static struct batch *fresh_batch(struct batch *spare)
+{
+    /* Results must go somewhere, and the loop will free some memory soon. */
+    const struct timespec pause = {.tv_nsec = MEMORY_PAUSE_NS};
+    while (spare == NULL && (spare = batch_new()) == NULL) (void)nanosleep(&pause, NULL);
+    return spare;
+}
+
+/* Makes the slot's results collectable, and begins another batch. */
+static void hand_over(struct slot *slot)
+{
+    struct pool *pool = slot->pool;
+    (void)pthread_mutex_lock(&slot->lock);
+    struct batch *full = slot->batch;
+    slot->batch = NULL;
+    atomic_store_explicit(&slot->batch_since_ns, 0, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&slot->lock);
+    assert(full != NULL);
+
+    if (full->count > 0) {
+        (void)pthread_mutex_lock(&pool->lock);
+        bool first = pool->ready.first == NULL && pool->returned_count == 0;
+        batch_list_add(&pool->ready, full);
+        full = batch_list_take(&pool->spares);
+        if (full != NULL) pool->spare_count--;
+        (void)pthread_mutex_unlock(&pool->lock);
+        if (first) pool->options.wake(pool->options.wake_context);
+    }
+    struct batch *fresh = fresh_batch(full);
+    (void)pthread_mutex_lock(&slot->lock);
+    slot->batch = fresh;
+    (void)pthread_mutex_unlock(&slot->lock);
+}
+
+/* Takes the next of the slot's own jobs.  The slot's lock is held. */
+static bool next_taken(struct slot *slot)
+{
+    if (slot->taken_next == slot->taken_count) return false;
+    slot->current = slot->taken[slot->taken_next++];
+    atomic_store_explicit(&slot->waiting, slot->taken_count - slot->taken_next,
+                          memory_order_relaxed);
+    return true;
+}
+
+/* Puts jobs that wait behind a long one, or, if there is nothing else to do,
+ * behind any, back into the queue.  The pool's lock is held. */
+static void relieve_others(struct pool *pool, uint64_t now_ns)
+{
+    uint32_t slots = pool->options.slots;
+    bool idle = pool->queue.count == 0;
+    uint32_t examined = idle || slots < EXAMINED ? slots : EXAMINED;
+    for (uint32_t i = 0; i < examined; i++) {
+        struct slot *other = &pool->slots[pool->examined];
+        pool->examined = pool->examined + 1 < slots ? pool->examined + 1 : 0;
+        if (atomic_load_explicit(&other->waiting, memory_order_relaxed) == 0) continue;
+        uint64_t began_ns = atomic_load_explicit(&other->began_ns, memory_order_relaxed);
+        if (!idle && began_ns + STUCK_NS > now_ns) continue;
+        struct pool_job jobs[SLOT_JOBS_MAX];
+        uint32_t count = slot_take_back(other, jobs);
+        queue_return(&pool->queue, jobs, count);
+    }
+}
+
+/* Takes a share of the queue that leaves enough for the other slots.  Both
+ * locks are held. */
+static void take_share(struct slot *slot)
+{
+    struct pool *pool = slot->pool;
+    uint32_t share = pool->queue.count / (2 * pool->options.slots);
+    if (share < 1) share = 1;
+    if (share > SLOT_JOBS_MAX) share = SLOT_JOBS_MAX;
+    slot->taken_next = 0;
+    slot->taken_count = queue_take(&pool->queue, slot->taken, share);
+}
+
+/* Waits for a job.  False: the pool stops. */
+static bool refill(struct slot *slot)
+{
+    struct pool *pool = slot->pool;
+    (void)pthread_mutex_lock(&pool->lock);
+    while (!pool->stopping) {
+        relieve_others(pool, slot->now_ns);
+        if (pool->queue.count > 0) break;
+        if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0) {
+            (void)pthread_mutex_unlock(&pool->lock);
+            hand_over(slot);
+            (void)pthread_mutex_lock(&pool->lock);
+            continue;
+        }
+        atomic_store_explicit(&slot->began_ns, 0, memory_order_relaxed);
+        pool->sleeping++;
+        (void)pthread_cond_wait(&pool->work, &pool->lock);
+        pool->sleeping--;
+        slot->now_ns = clock_now_ns();
+    }
+    bool goes_on = !pool->stopping;
+    if (goes_on) {
+        (void)pthread_mutex_lock(&slot->lock);
+        take_share(slot);
+        goes_on = next_taken(slot);
+        atomic_store_explicit(&slot->began_ns, slot->now_ns, memory_order_relaxed);
+        (void)pthread_mutex_unlock(&slot->lock);
+        assert(goes_on);
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return goes_on;
+}
+
+static enum outcome run_function(struct tmesh_job *job)
+{
+    int verdict = job->handler->function(job, job->handler->context);
+    enum outcome outcome = job_outcome(verdict);
+    if (outcome != OUTCOME_DONE && verdict != TMESH_RETRY && verdict != TMESH_PERMANENT &&
+        job->text_size == 0)
+        job_explain(job, "handler returned %d", verdict);
+    return outcome;
+}
+
+static enum outcome run_exec(struct slot *slot)
+{
+    struct argv argv;
+    enum wire_error error = argv_read(slot->current.assignment.payload, &argv);
+    if (error == WIRE_MEMORY) {
+        job_explain(&slot->job, "out of memory for its arguments");
+        return OUTCOME_FAILED;
+    }
+    if (error != WIRE_OK) {
+        job_explain(&slot->job,
+                    "the payload of %s must be a MessagePack array of 1 to %d strings without "
+                    "zero bytes: %s",
+                    REGISTRY_EXEC_NAME, (int)ARGV_ITEMS_MAX, wire_error_text(error));
+        return OUTCOME_PERMANENT;
+    }
+    enum outcome outcome = command_run(&slot->command, &slot->job, argv.items);
+    argv_free(&argv);
+    return outcome;
+}
+
+static enum outcome run(struct slot *slot, const struct handler *handler)
+{
+    struct tmesh_job *job = &slot->job;
+    job_begin(job, handler, &slot->current.assignment);
+    if (handler == NULL) {
+        struct bytes name = slot->current.assignment.name;
+        int size = name.size < MESSAGE_NAME_BYTES_MAX ? (int)name.size : MESSAGE_NAME_BYTES_MAX;
+        job_explain(job, "this worker has no handler named \"%.*s\"", size,
+                    (const char *)name.data);
+        return OUTCOME_FAILED;
+    }
+    switch (handler->kind) {
+    case HANDLER_FUNCTION: return run_function(job);
+    case HANDLER_COMMAND: return command_run(&slot->command, job, handler->argv);
+    case HANDLER_EXEC: return run_exec(slot);
+    }
+    assert(false); /* the registry makes no other kind */
+    return OUTCOME_FAILED;
+}
+
+static uint64_t *peak_of(struct slot *slot, const struct handler *handler)
+{
+    return &slot->peaks_ns[handler - registry_at(slot->pool->options.registry, 0)];
+}
+
+/* Whether finished results may wait for the end of the next run: its handler
+ * has been short of late.  Should it be long this once, the loop fetches them. */
+static bool is_brief(struct slot *slot, const struct handler *handler)
+{
+    if (handler == NULL) return true;
+    uint64_t peak_ns = *peak_of(slot, handler);
+    return peak_ns != 0 && peak_ns < BRIEF_NS;
+}
+
+/* Adds what the current run came to, and takes the next of the slot's own jobs,
+ * with one look at the clock.  Returns whether there was one. */
+static bool conclude(struct slot *slot, enum outcome outcome, uint64_t run_ns)
+{
+    struct tmesh_job *job = &slot->job;
+    struct batch_item item = {
+        .job = slot->current.job,
+        .outcome = outcome,
+        .retry_after_ms = outcome == OUTCOME_FAILED ? job->retry_after_ms : 0,
+        .run_ns = run_ns,
+    };
+    (void)pthread_mutex_lock(&slot->lock);
+    if (!batch_suits(slot->batch, job)) {
+        (void)pthread_mutex_unlock(&slot->lock);
+        hand_over(slot);
+        (void)pthread_mutex_lock(&slot->lock);
+    }
+    struct batch *batch = slot->batch;
+    if (batch->count == 0) {
+        batch->since_ns = slot->now_ns;
+        atomic_store_explicit(&slot->batch_since_ns, slot->now_ns, memory_order_relaxed);
+    }
+    batch_add(batch, item, job);
+    bool due = batch->count == BATCH_JOBS_MAX || batch->bytes.used >= BATCH_BYTES ||
+               slot->now_ns - batch->since_ns > BATCH_AGE_NS;
+    bool more = next_taken(slot);
+    uint64_t began_ns = more ? slot->now_ns : 0;
+    atomic_store_explicit(&slot->began_ns, began_ns, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&slot->lock);
+    if (due) hand_over(slot);
+    return more;
+}
+
+static bool is_stopping(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    bool stopping = pool->stopping;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return stopping;
+}
+
+static void *serve(void *context)
+{
+    struct slot *slot = context;
+    (void)pthread_setname_np(pthread_self(), "tmesh-slot");
+    slot->now_ns = clock_now_ns();
+    bool goes_on = refill(slot);
+    while (goes_on) {
+        const struct handler *handler =
+            registry_find(slot->pool->options.registry, slot->current.assignment.name);
+        bool brief = is_brief(slot, handler);
+        if (!brief) {
+            if (is_stopping(slot->pool)) break;
+            if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0)
+                hand_over(slot);
+        }
+        uint64_t began_ns = slot->now_ns;
+        enum outcome outcome = run(slot, handler);
+        slot->now_ns = clock_now_ns();
+        uint64_t run_ns = slot->now_ns - began_ns;
+        if (handler != NULL) {
+            uint64_t *peak_ns = peak_of(slot, handler);
+            uint64_t faded_ns = *peak_ns - *peak_ns / PEAK_SHARE;
+            *peak_ns = run_ns > faded_ns ? run_ns : faded_ns;
+        }
+        goes_on = conclude(slot, outcome, run_ns) || refill(slot);
+    }
+    return NULL;
+}
+
+uint32_t slot_take_back(struct slot *slot, struct pool_job jobs[SLOT_JOBS_MAX])
+{
+    (void)pthread_mutex_lock(&slot->lock);
+    uint32_t count = slot->taken_count - slot->taken_next;
+    for (uint32_t i = 0; i < count; i++) jobs[i] = slot->taken[slot->taken_next + i];
+    slot->taken_count = slot->taken_next;
+    atomic_store_explicit(&slot->waiting, 0, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&slot->lock);
+    return count;
+}
+
+struct batch *slot_take_batch(struct slot *slot, struct batch *fresh, uint64_t since_ns)
+{
+    assert(fresh->count == 0);
+    struct batch *taken = NULL;
+    (void)pthread_mutex_lock(&slot->lock);
+    if (slot->batch != NULL && slot->batch->count > 0 && slot->batch->since_ns < since_ns) {
+        taken = slot->batch;
+        slot->batch = fresh;
+        atomic_store_explicit(&slot->batch_since_ns, 0, memory_order_relaxed);
+    }
+    (void)pthread_mutex_unlock(&slot->lock);
+    return taken;
+}
+
+bool slot_open(struct slot *slot, struct pool *pool)
+{
+    slot->pool = pool;
+    slot->batch = batch_new();
+    if (slot->batch == NULL) return false;
+    if (!command_open(&slot->command, &pool->environment, pool->options.log)) goto no_command;
+    if (pthread_mutex_init(&slot->lock, NULL) != 0) goto no_lock;
+    if (pthread_create(&slot->thread, NULL, serve, slot) == 0) return true;
+    (void)pthread_mutex_destroy(&slot->lock);
+no_lock:
+    command_close(&slot->command);
+no_command:
+    free(slot->batch);
+    return false;
+}
+
+void slot_close(struct slot *slot)
+{
+    command_stop(&slot->command);
+    (void)pthread_join(slot->thread, NULL);
+    command_close(&slot->command);
+    job_free(&slot->job);
+    buffer_free(&slot->batch->bytes);
+    free(slot->batch);
+    (void)pthread_mutex_destroy(&slot->lock);
+}

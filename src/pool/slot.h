@@ -1,0 +1,82 @@
+/* slot.h - one thread that runs jobs, and the pool as its slots see it.
+ *
+ * Owns: the jobs a slot took and has not begun, the results it has not handed
+ * over, and how long each handler usually takes.
+ * Not here: the loop's side (pool.c).
+ *
+ * Two kinds of locks: the pool's, for the queue and what is collectable, and
+ * each slot's, for what others may take from it: jobs behind a long one, when
+ * they have nothing else to do, and results.  Who needs both takes the pool's
+ * first.
+ */
+#ifndef POOL_SLOT_H
+#define POOL_SLOT_H
+
+#include "batch.h"
+#include "command.h"
+#include "queue.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { SLOT_JOBS_MAX = 64 };
+
+struct slot {
+    _Alignas(64) pthread_mutex_t lock; /* guards all down to `batch` */
+    uint32_t taken_next, taken_count;
+    struct pool_job taken[SLOT_JOBS_MAX];
+    struct batch *batch; /* NULL only while the slot sends it off */
+
+    /* Written under the lock, glanced at without. */
+    atomic_uint waiting;             /* jobs taken and not begun */
+    _Atomic uint64_t began_ns;       /* 0: in no handler */
+    _Atomic uint64_t batch_since_ns; /* 0: no results wait */
+
+    /* The slot's thread's alone. */
+    struct pool *pool;
+    pthread_t thread;
+    uint64_t now_ns; /* when the last job ended: the next one's beginning */
+    struct pool_job current;
+    struct tmesh_job job;
+    struct command command;
+    uint64_t peaks_ns[REGISTRY_HANDLERS_MAX]; /* recent longest runs; 0: not known yet */
+};
+
+struct pool {
+    struct pool_options options;
+    struct environment environment;
+    struct slot *slots;
+
+    _Alignas(64) pthread_mutex_t lock; /* guards all down to `spare_count` */
+    pthread_cond_t work;
+    struct queue queue;
+    uint32_t sleeping; /* slots that wait for work */
+    uint32_t examined; /* the next slot to look at for jobs that are stuck */
+    bool stopping;
+    uint32_t *returned; /* numbers of jobs withdrawn and not collected */
+    uint32_t returned_count;
+    struct batch_list ready; /* to be collected */
+    struct batch_list spares;
+    uint32_t spare_count;
+
+    /* The loop's thread's alone. */
+    struct batch_list reading, spent; /* spent: its views are still borrowed */
+    uint64_t swept_ns;
+    uint32_t held; /* jobs submitted and not collected */
+};
+
+/* False: memory or threads are short; nothing is left behind. */
+bool slot_open(struct slot *slot, struct pool *pool);
+
+/* After the pool's `stopping` was set: waits for the thread, frees what it had. */
+void slot_close(struct slot *slot);
+
+/* Moves the jobs that it has not begun to the end of `jobs`, in order, and
+ * returns how many.  Any thread. */
+uint32_t slot_take_back(struct slot *slot, struct pool_job jobs[SLOT_JOBS_MAX]);
+
+/* Takes its results if they have waited since before `since_ns`, leaving `fresh`
+ * for more, which must be empty.  NULL: there are none.  Any thread. */
+struct batch *slot_take_batch(struct slot *slot, struct batch *fresh, uint64_t since_ns);
+
+#endif

@@ -1,0 +1,112 @@
+/* spawn.c - starts one process from inside a host with many threads.
+ *
+ * By vfork: the child borrows our memory until it enters the program, so the
+ * price does not grow with the host, and no lock of the host is copied in a
+ * state that nobody will release.  In return the child may only make system
+ * calls, and writes nothing but the reason of its failure.
+ */
+#include "spawn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int check_program(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) return errno == EACCES ? EACCES : ENOENT;
+    return S_ISREG(status.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
+}
+
+int spawn_find(const char *program, const char *search, char *path, size_t path_bytes)
+{
+    assert(program != NULL && search != NULL);
+    if (strchr(program, '/') != NULL) {
+        if (strlen(program) >= path_bytes) return ENAMETOOLONG;
+        memcpy(path, program, strlen(program) + 1);
+        return check_program(path);
+    }
+    int answer = ENOENT;
+    for (const char *folder = search; *folder != '\0';) {
+        size_t size = strcspn(folder, ":");
+        int written = snprintf(path, path_bytes, "%.*s/%s", (int)size, folder, program);
+        if (size > 0 && written > 0 && (size_t)written < path_bytes) {
+            int error = check_program(path);
+            if (error == 0) return 0;
+            if (error == EACCES) answer = EACCES;
+        }
+        folder += size;
+        if (*folder == ':') folder++;
+    }
+    return answer;
+}
+
+static void close_rest(void)
+{
+    if (close_range(3, ~0U, 0) == 0) return;
+    /* Before Linux 5.9.  All of ours are close-on-exec anyway. */
+    enum { DESCRIPTORS_TRIED = 65536 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > DESCRIPTORS_TRIED)
+        limit.rlim_cur = DESCRIPTORS_TRIED;
+    for (int fd = 3; fd < (int)limit.rlim_cur; fd++) (void)close(fd);
+}
+
+/* Returns 0 or an errno value.  Runs in the child, on its parent's memory. */
+static int become_runner(const struct spawn *spawn, pid_t parent)
+{
+    static const struct rlimit no_core = {0, 0};
+    if (setsid() < 0) return errno;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno;
+    if (getppid() != parent) return ESRCH; /* it died before the line above could notice */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
+    if (setrlimit(RLIMIT_CORE, &no_core) != 0) return errno;
+    if (dup2(spawn->input, 0) < 0 || dup2(spawn->output, 1) < 0 || dup2(spawn->errors, 2) < 0)
+        return errno;
+    close_rest();
+
+    /* The handlers go before the mask: one of the host's must not run here. */
+    struct sigaction plain;
+    memset(&plain, 0, sizeof plain);
+    plain.sa_handler = SIG_DFL;
+    for (int number = 1; number < NSIG; number++) (void)sigaction(number, &plain, NULL);
+    sigset_t none;
+    (void)sigemptyset(&none);
+    return sigprocmask(SIG_SETMASK, &none, NULL) != 0 ? errno : 0;
+}
+
+int spawn_start(const struct spawn *spawn, pid_t *pid)
+{
+    assert(spawn->input > 2 && spawn->output > 2 && spawn->errors > 2);
+    volatile int failure = 0; /* written by the child, in this frame */
+    pid_t parent = getpid();
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+
+    pid_t child = vfork();
+    if (child == 0) {
+        failure = become_runner(spawn, parent);
+        if (failure == 0) {
+            (void)execve(spawn->path, spawn->argv, spawn->environment);
+            failure = errno;
+        }
+        _exit(127);
+    }
+    if (child < 0) failure = errno;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure == 0) {
+        *pid = child;
+    } else if (child > 0) {
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
+    }
+    return failure;
+}

@@ -1,0 +1,32 @@
+/* spawn.h - starts one process from inside a host with many threads.
+ *
+ * Owns nothing: the caller keeps the descriptors, and waits for the process.
+ * Not here: a shell.  There never is one.
+ */
+#ifndef POOL_SPAWN_H
+#define POOL_SPAWN_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct spawn {
+    const char *path; /* found by spawn_find */
+    char *const *argv;
+    char *const *environment;
+    int input, output, errors; /* become 0, 1 and 2; each must be above 2, and close-on-exec */
+};
+
+/* Finds the file that `program` names: itself if it has a slash, else the first
+ * one in the directories of `search` that may be executed.  An empty directory
+ * in `search` is skipped: the working directory is searched only by name.
+ * Returns 0, ENOENT, EACCES or ENAMETOOLONG. */
+int spawn_find(const char *program, const char *search, char *path, size_t path_bytes);
+
+/* Starts it, and returns when the program was entered, or with the errno value
+ * that tells why it was not.  The process leads a session and a group of its
+ * own (its group's number is *pid), is killed when the calling thread ends,
+ * gains no privileges from files, leaves no core, and has default signals, an
+ * empty mask and no descriptor but the three. */
+int spawn_start(const struct spawn *spawn, pid_t *pid);
+
+#endif

@@ -1,0 +1,173 @@
+/* pool_stage.c - a pool on a stage. */
+#include "pool_stage.h"
+
+#include "watch/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 30000, LOOK_MS = 100 };
+
+static void ring(void *context)
+{
+    struct stage *stage = context;
+    atomic_fetch_add(&stage->wakes, 1);
+    uint64_t one = 1;
+    if (write(stage->bell, &one, sizeof one) < 0) return;
+}
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void note(enum tmesh_level level, const char *line, void *context)
+{
+    struct stage *stage = context;
+    (void)level;
+    (void)pthread_mutex_lock(&log_lock);
+    size_t used = strlen(stage->logged);
+    if (used + strlen(line) + 2 < sizeof stage->logged) {
+        memcpy(stage->logged + used, line, strlen(line));
+        memcpy(stage->logged + used + strlen(line), "\n", 2);
+    }
+    (void)pthread_mutex_unlock(&log_lock);
+}
+
+struct stage *stage_new(void)
+{
+    struct stage *stage = calloc(1, sizeof *stage);
+    assert_non_null(stage);
+    stage->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert_true(stage->bell >= 0);
+    stage->registry = registry_new();
+    assert_non_null(stage->registry);
+    return stage;
+}
+
+void stage_start(struct stage *stage, uint32_t slots)
+{
+    const struct pool_options options = {
+        .registry = stage->registry,
+        .slots = slots,
+        .jobs_max = STAGE_JOBS_MAX,
+        .wake = ring,
+        .wake_context = stage,
+        .log = {.write = note, .context = stage},
+    };
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &all, &before), 0);
+    stage->pool = pool_new(&options);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+    assert_non_null(stage->pool);
+}
+
+void stage_destroy(struct stage **stage)
+{
+    pool_destroy(&(*stage)->pool);
+    assert_null((*stage)->pool);
+    registry_destroy(&(*stage)->registry);
+    for (uint32_t i = 0; i < (*stage)->submitted; i++) {
+        free((*stage)->outings[i].result);
+        free((*stage)->outings[i].text);
+    }
+    (void)close((*stage)->bell);
+    free(*stage);
+    *stage = NULL;
+}
+
+uint32_t stage_submit(struct stage *stage, const char *name, struct bytes payload)
+{
+    assert_true(stage->submitted < STAGE_JOBS_MAX);
+    struct pool_job job = {.job = stage->submitted};
+    job.assignment.name = bytes_text(name);
+    job.assignment.payload = payload;
+    job.assignment.lease.attempt = 3;
+    job.assignment.lease.token = 0x00c0ffee00c0ffeeU;
+    job.assignment.lease.id.octets[0] = 0x01;
+    job.assignment.lease.id.octets[15] = 0xfe;
+    pool_submit(stage->pool, &job, 1);
+    return stage->submitted++;
+}
+
+uint32_t stage_submit_text(struct stage *stage, const char *name, const char *payload)
+{
+    return stage_submit(stage, name, bytes_text(payload));
+}
+
+static char *copy_of(struct bytes bytes)
+{
+    char *copy = malloc((size_t)bytes.size + 1);
+    assert_non_null(copy);
+    if (bytes.size > 0) memcpy(copy, bytes.data, bytes.size);
+    copy[bytes.size] = '\0';
+    return copy;
+}
+
+void stage_collect(struct stage *stage)
+{
+    struct pool_done done[7]; /* few, so that batches are read in several calls */
+    uint32_t count;
+    while ((count = pool_collect(stage->pool, done, 7)) > 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            assert_true(done[i].job < stage->submitted);
+            struct outing *outing = &stage->outings[done[i].job];
+            assert_false(outing->over);
+            *outing = (struct outing){
+                .over = true,
+                .outcome = done[i].outcome,
+                .retry_after_ms = done[i].retry_after_ms,
+                .run_ns = done[i].run_ns,
+                .has_result = done[i].result.data != NULL,
+                .has_text = done[i].text.data != NULL,
+                .result = copy_of(done[i].result),
+                .text = copy_of(done[i].text),
+                .result_size = done[i].result.size,
+                .text_size = done[i].text.size,
+            };
+            stage->over++;
+        }
+    }
+}
+
+static void listen_for(struct stage *stage, uint64_t deadline_ns)
+{
+    assert_true(clock_now_ns() < deadline_ns);
+    struct pollfd bell = {.fd = stage->bell, .events = POLLIN};
+    (void)poll(&bell, 1, LOOK_MS);
+    uint64_t rung;
+    if (read(stage->bell, &rung, sizeof rung) < 0) rung = 0;
+    stage_collect(stage);
+}
+
+const struct outing *stage_await(struct stage *stage, uint32_t job)
+{
+    uint64_t deadline_ns = clock_now_ns() + PATIENCE_MS * 1000000ULL;
+    while (!stage->outings[job].over) listen_for(stage, deadline_ns);
+    return &stage->outings[job];
+}
+
+void stage_await_all(struct stage *stage)
+{
+    uint64_t deadline_ns = clock_now_ns() + PATIENCE_MS * 1000000ULL;
+    while (stage->over < stage->submitted) listen_for(stage, deadline_ns);
+}
+
+void stage_until(bool (*condition)(void *context), void *context)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    uint64_t deadline_ns = clock_now_ns() + PATIENCE_MS * 1000000ULL;
+    while (!condition(context)) {
+        assert_true(clock_now_ns() < deadline_ns);
+        (void)nanosleep(&moment, NULL);
+    }
+}

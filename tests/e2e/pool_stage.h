@@ -1,0 +1,54 @@
+/* pool_stage.h - a pool on a stage: submits jobs, and waits for what they come to.
+ *
+ * Owns: the pool, its registry, copies of all that was collected.
+ */
+#ifndef E2E_POOL_STAGE_H
+#define E2E_POOL_STAGE_H
+
+#include "pool/pool.h"
+
+#include <stdatomic.h>
+
+enum { STAGE_JOBS_MAX = 20000 };
+
+/* What became of one job. */
+struct outing {
+    bool over;
+    enum outcome outcome;
+    uint32_t retry_after_ms;
+    uint64_t run_ns;
+    bool has_result, has_text;
+    char *result, *text; /* owned, terminated */
+    uint32_t result_size, text_size;
+};
+
+struct stage {
+    tmesh_registry_t *registry;
+    struct pool *pool;
+    int bell; /* an eventfd that the pool's wake rings */
+    atomic_uint wakes;
+    uint32_t submitted, over;
+    struct outing outings[STAGE_JOBS_MAX]; /* by the job's number */
+    char logged[16384];
+};
+
+/* With an empty registry: add handlers, then start. */
+struct stage *stage_new(void);
+void stage_start(struct stage *stage, uint32_t slots);
+void stage_destroy(struct stage **stage);
+
+/* The payload is borrowed until the job is over.  Returns the job's number. */
+uint32_t stage_submit(struct stage *stage, const char *name, struct bytes payload);
+uint32_t stage_submit_text(struct stage *stage, const char *name, const char *payload);
+
+/* Collects what there is, without waiting. */
+void stage_collect(struct stage *stage);
+
+/* Waits until job `job` is over, or fails the test after a generous time. */
+const struct outing *stage_await(struct stage *stage, uint32_t job);
+void stage_await_all(struct stage *stage);
+
+/* Waits until `condition` holds, or fails the test. */
+void stage_until(bool (*condition)(void *context), void *context);
+
+#endif
