@@ -4,6 +4,7 @@
  * HELLO again, with the leases it still holds, and both sides compare: leases
  * held with leases given, results receipted with results sent.
  */
+#include "name.h"
 #include "ventilator_state.h"
 
 static void refuse(struct ventilator *ventilator, uint32_t link, enum reason reason,
@@ -86,7 +87,9 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
     }
 }
 
-static void welcome(struct ventilator *ventilator, uint32_t slot)
+enum acquaintance { PEER_NEW, PEER_KNOWN };
+
+static void welcome(struct ventilator *ventilator, uint32_t slot, enum acquaintance before)
 {
     const struct ventilator_options *options = &ventilator->options;
     const struct peer *peer = &ventilator->peers.peers[slot];
@@ -96,6 +99,7 @@ static void welcome(struct ventilator *ventilator, uint32_t slot)
         .minor = MESSAGE_VERSION_MINOR,
         .node = options->node,
         .software = options->software,
+        .known = before == PEER_KNOWN,
         .heartbeat_ms = (uint32_t)(options->heartbeat_ns / MILLISECOND),
         .suspect_ms = (uint32_t)(options->suspect_ns / MILLISECOND),
         .lost_ms = (uint32_t)(options->lost_ns / MILLISECOND),
@@ -163,15 +167,31 @@ static uint32_t admit(struct ventilator *ventilator, uint32_t link,
     return slot;
 }
 
+static bool names_are_valid(const struct bytes *names, uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at++) {
+        if (!name_is_valid(names[at])) return false;
+    }
+    return count > 0;
+}
+
+static bool is_well_formed(const struct message_hello *hello)
+{
+    if (id_is_zero(&hello->node)) return false;
+    if (hello->role == ROLE_PRODUCER) return true;
+    return hello->role == ROLE_WORKER &&
+           names_are_valid(hello->names, hello->name_count) &&
+           names_are_valid(hello->queues, hello->queue_count);
+}
+
 void ventilator_hello(struct ventilator *ventilator, const struct ventilator_event *event)
 {
     const struct message_hello *hello = &event->message->u.hello;
-    if (event->passage != PASSAGE_FRONT || id_is_zero(&hello->node) ||
-        (hello->role == ROLE_WORKER && (hello->name_count == 0 || hello->queue_count == 0))) {
+    if (event->passage != PASSAGE_FRONT || !is_well_formed(hello)) {
         ventilator->totals.protocol_errors++;
         if (event->passage == PASSAGE_FRONT) {
             refuse(ventilator, event->link, REASON_MALFORMED,
-                   "HELLO needs a node id, and a worker's needs task names and queues");
+                   "HELLO needs a node id, and a worker's needs valid task names and queues");
         }
         return;
     }
@@ -193,7 +213,7 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
         peer->unreceipted_bytes = 0;
         if (peer->results.count > 0) peers_touch(&ventilator->peers, slot);
     }
-    welcome(ventilator, slot);
+    welcome(ventilator, slot, known ? PEER_KNOWN : PEER_NEW);
     ventilator_watch(ventilator, slot);
     ventilator_record(ventilator,
                       &(struct record){.kind = known ? RECORD_PEER_RESUMED : RECORD_PEER_OPENED,

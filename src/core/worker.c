@@ -157,13 +157,14 @@ void worker_counts(const struct worker *worker, struct worker_counts *counts)
 {
     *counts = (struct worker_counts){
         .held = worker->held,
-        .running = worker->running,
         .owed = worker->owed,
         .started = worker->started,
         .done = worker->done,
         .failed = worker->failed,
         .returned = worker->returned,
     };
+    uint32_t busiest = worker->held < worker->options.slots ? worker->held : worker->options.slots;
+    counts->running = worker->starts_told ? worker->running : busiest;
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         if (worker->links[i].uplink.state == UPLINK_OPEN) counts->links_open++;
     }

@@ -35,12 +35,13 @@ enum worker_event_kind {
     WORKER_CONNECTED, /* the socket of `link` has a connection */
     WORKER_CLOSED,    /* it lost it */
     WORKER_MESSAGE,
-    WORKER_STARTED,  /* the pool began `job` */
+    WORKER_STARTED,  /* the pool began `job`.  A pool that never says so is taken to
+                        begin jobs in order and to leave no slot idle */
     WORKER_FINISHED, /* the pool is done with `job`: outcome, result, text, run_ns */
     WORKER_TURN,
     WORKER_DRAIN, /* take no more; what the pool did not start yet comes back as
                      FINISHED with OUTCOME_RETURNED */
-    WORKER_STOP   /* say BYE everywhere */
+    WORKER_STOP   /* say BYE everywhere, after what is owed; again while there is `more` */
 };
 
 struct worker_event {
@@ -80,7 +81,7 @@ enum { WORKER_ACTIONS_MAX = 2 * MESSAGE_ITEMS_MAX + 4 * WORKER_LINKS_MAX };
 /* Perform in order.  Large: allocate one and reuse it. */
 struct worker_actions {
     uint32_t count;
-    bool more; /* a TURN could not say all it had to: perform this, then step TURN again */
+    bool more; /* it could not say all it had to: perform this, then step the same again */
     struct worker_action actions[WORKER_ACTIONS_MAX];
     uint32_t completion_count, lease_count;
     struct completion completions[MESSAGE_ITEMS_MAX];

@@ -126,13 +126,23 @@ bool worker_session_receive(struct worker *worker, uint32_t link, const struct m
     return false;
 }
 
+/* A pool that does not tell of each start begins jobs in order and leaves no
+ * slot idle; then this is what must be running, shared out by what is held. */
+static uint32_t running_of(const struct worker *worker, const struct worker_link *peer)
+{
+    uint32_t slots = worker->options.slots;
+    if (worker->starts_told) return peer->running;
+    if (worker->held <= slots) return peer->held.count;
+    return (uint32_t)((uint64_t)peer->held.count * slots / worker->held);
+}
+
 static void beat(struct worker *worker, uint32_t link, struct worker_actions *out)
 {
     const struct worker_link *peer = &worker->links[link];
     struct message *message = worker_send(worker, out, link, MESSAGE_HEARTBEAT);
     message->u.heartbeat = (struct message_heartbeat){
         .held = peer->held.count,
-        .running = peer->running,
+        .running = running_of(worker, peer),
     };
 }
 
@@ -156,14 +166,18 @@ void worker_session_tick(struct worker *worker, uint32_t link, struct worker_act
     }
 }
 
-/* What fits of the completions goes before the end; the rest runs again. */
+/* What is owed goes before the end.  Says `more` when it does not fit one step:
+ * the links that are left then have their BYE in the next. */
 void worker_session_stop(struct worker *worker, struct worker_actions *out)
 {
     for (uint32_t link = 0; link < worker->options.link_count; link++) {
-        if (worker->links[link].uplink.state != UPLINK_OPEN) continue;
+        struct uplink *uplink = &worker->links[link].uplink;
+        if (uplink->state != UPLINK_OPEN) continue;
         worker_work_complete(worker, link, out);
+        if (out->more) return;
         struct message *message = worker_send(worker, out, link, MESSAGE_BYE);
         message->u.bye.text = bytes_text("the worker stops");
+        uplink_closed(uplink, &worker->random, worker->now_ns);
     }
     worker->stopped = true;
 }

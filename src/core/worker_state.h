@@ -81,6 +81,7 @@ struct worker {
     uint32_t running;
     uint32_t owed;
     bool draining, stopped;
+    bool starts_told; /* the pool reports STARTED */
     uint64_t started, done, failed, returned;
 };
 

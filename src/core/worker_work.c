@@ -72,6 +72,7 @@ void worker_work_started(struct worker *worker, uint32_t job)
     assert(entry->state == JOB_HELD || entry->state == JOB_DROPPED);
     assert(!entry->running);
     entry->running = true;
+    worker->starts_told = true;
     worker->running++;
     worker->started++;
     if (entry->state == JOB_HELD) worker->links[entry->link].running++;
@@ -121,7 +122,10 @@ void worker_work_finished(struct worker *worker, const struct worker_event *even
     struct worker_job *job = &worker->jobs[event->job];
     assert(job->state == JOB_HELD || job->state == JOB_DROPPED);
 
-    if (event->outcome != OUTCOME_RETURNED) worker_credit_measure(worker, event->run_ns);
+    if (event->outcome != OUTCOME_RETURNED) {
+        worker_credit_measure(worker, event->run_ns);
+        if (!job->running) worker->started++; /* nobody told */
+    }
     if (job->state == JOB_DROPPED) {
         count_outcome(worker, event->outcome);
         worker_job_release(worker, event->job);

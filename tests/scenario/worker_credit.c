@@ -1,0 +1,220 @@
+/* worker_credit.c - how a worker shares its slots among ventilators, and what
+ * holds whatever happens to its connections.
+ */
+#include "worker_mesh.h"
+#include "worker_story.h"
+
+#include "core/random.h"
+#include "core/worker_state.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct mesh mesh; /* too large for a stack */
+
+static void start(uint32_t slots, uint32_t links, uint64_t seed)
+{
+    struct worker_options options = worker_story_options();
+    options.slots = slots;
+    options.link_count = links;
+    options.jobs_max = 16384;
+    mesh_start(&mesh, &options, seed);
+    mesh_pass(&mesh, 100 * MILLISECOND);
+}
+
+static struct worker_counts counts(void)
+{
+    struct worker_counts counts;
+    worker_counts(mesh.worker, &counts);
+    return counts;
+}
+
+/* With 2 ms for the round trip between two tasks, nothing waits in the pool. */
+static void long_tasks_get_exactly_the_slots(void **unused)
+{
+    (void)unused;
+    start(4, 1, 1);
+    mesh_add(&mesh, 0, 100, 3 * SECOND);
+    for (int i = 0; i < 300; i++) {
+        mesh_pass(&mesh, 100 * MILLISECOND);
+        assert_in_range(counts().held, 0, 4);
+    }
+    assert_int_equal(mesh.ventilators[0].done, 36);
+    mesh_end(&mesh);
+}
+
+static void tiny_tasks_are_taken_ahead_with_little_credit_said(void **unused)
+{
+    (void)unused;
+    start(4, 1, 1);
+    mesh_add(&mesh, 0, 4000, MILLISECOND / 10);
+    uint64_t began_ns = mesh.now_ns;
+    while (mesh.ventilators[0].done < 4000) mesh_pass(&mesh, MILLISECOND);
+    /* 100 ms of work for four slots; the round trip of 2 ms is hidden but for the start. */
+    assert_true(mesh.now_ns - began_ns < 130 * MILLISECOND);
+    assert_true(mesh.credits < 150);
+    mesh_end(&mesh);
+}
+
+static void one_busy_ventilator_has_every_slot(void **unused)
+{
+    (void)unused;
+    start(8, 4, 1);
+    mesh_add(&mesh, 2, 100, 2 * SECOND);
+    for (int i = 0; i < 205; i++) {
+        mesh_pass(&mesh, 100 * MILLISECOND);
+        assert_in_range(counts().held, 0, 8 + 4);
+    }
+    assert_in_range(mesh.ventilators[2].done, 80, 88);
+    mesh_end(&mesh);
+}
+
+static void one_that_comes_later_gets_its_share(void **unused)
+{
+    (void)unused;
+    start(8, 2, 1);
+    mesh_add(&mesh, 0, 300, SECOND);
+    mesh_pass(&mesh, 5 * SECOND);
+    uint32_t before = mesh.ventilators[0].done;
+    mesh_add(&mesh, 1, 300, SECOND);
+    mesh_pass(&mesh, 20 * SECOND);
+    uint32_t first = mesh.ventilators[0].done - before, second = mesh.ventilators[1].done;
+    assert_in_range(first + second, 150, 160);
+    assert_in_range(second, 70, 85);
+    assert_int_equal(counts().running, 8);
+    assert_in_range(counts().held, 8, 10);
+    mesh_end(&mesh);
+}
+
+static void what_one_does_not_want_goes_to_the_others(void **unused)
+{
+    (void)unused;
+    start(9, 3, 1);
+    mesh_add(&mesh, 0, 1, 60 * SECOND);
+    mesh_add(&mesh, 1, 100, 60 * SECOND);
+    mesh_add(&mesh, 2, 100, 60 * SECOND);
+    mesh_pass(&mesh, 3 * SECOND);
+    assert_int_equal(counts().running, 9);
+    assert_in_range(counts().held, 9, 9 + 3);
+    mesh_end(&mesh);
+}
+
+static void every_ventilator_gets_on_with_a_single_slot(void **unused)
+{
+    (void)unused;
+    start(1, 4, 1);
+    for (uint32_t i = 0; i < 4; i++) mesh_add(&mesh, i, 50, 100 * MILLISECOND);
+    mesh_pass(&mesh, 10 * SECOND);
+    for (uint32_t i = 0; i < 4; i++) assert_in_range(mesh.ventilators[i].done, 15, 40);
+    assert_int_equal(counts().running, 1);
+    mesh_end(&mesh);
+}
+
+/* Ventilator 0 says that it has a backlog, but others are faster. */
+static void a_backlog_that_others_worked_off_does_not_hold_slots(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.link_count = 2;
+    options.slots = 4;
+    worker_story_start(&story, &options);
+    worker_story_turn(&story);
+    worker_story_open(&story, 0, 'v', "");
+    worker_story_open(&story, 1, 'u', "");
+    worker_story_turn(&story);
+    worker_story_clear(&story);
+    worker_story_give(&story, 0, "a1", 50);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
+    worker_story_turn(&story);
+    worker_story_give(&story, 1, "b1", 50);
+    worker_story_pass(&story, 60);
+    assert_string_equal(story.trace, "[ 0.00] 0 run a1\n"
+                                     "[ 0.00] 0 CREDIT 4\n"
+                                     "[ 0.00] 0 COMPLETE a1 done =a1\n"
+                                     "[ 0.00] 0 CREDIT 5\n"
+                                     "[ 0.00] 1 run b1\n"
+                                     "[ 0.05] 1 CREDIT 4\n");
+    worker_story_end(&story);
+}
+
+static uint64_t some_run_ns(uint64_t *random)
+{
+    switch (random_up_to(random, 3)) {
+    case 0: return MILLISECOND / 20;
+    case 1: return 3 * MILLISECOND;
+    case 2: return 50 * MILLISECOND;
+    }
+    return 700 * MILLISECOND;
+}
+
+/* Faults on: nothing is done under a dead lease (the mesh checks).  Faults off:
+ * everything finishes, so credit was never lost for good. */
+static void no_fault_exceeds_credit_or_loses_it(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        uint64_t random = seed;
+        uint32_t links = 1 + (uint32_t)random_up_to(&random, MESH_LINKS_MAX - 1);
+        start(1 + (uint32_t)random_up_to(&random, 7), links, seed);
+        mesh.faults = 1 + (uint32_t)random_up_to(&random, 40);
+        for (int i = 0; i < 20; i++) {
+            uint32_t link = (uint32_t)random_up_to(&random, links - 1);
+            mesh_add(&mesh, link, 1 + (uint32_t)random_up_to(&random, 40), some_run_ns(&random));
+            mesh_pass(&mesh, random_up_to(&random, 500 * MILLISECOND));
+            if (random_up_to(&random, 9) == 0) mesh_restart(&mesh, link);
+        }
+        mesh.faults = 0;
+        mesh_pass(&mesh, 400 * SECOND);
+        for (uint32_t i = 0; i < mesh.task_count; i++) {
+            if (mesh.tasks[i].state == MESH_DONE) continue;
+            fail_msg("task %u of link %u never ended: seed %llu", i, mesh.tasks[i].link,
+                     (unsigned long long)seed);
+        }
+        assert_int_equal(counts().held, 0);
+        assert_int_equal(counts().owed, 0);
+        assert_int_equal(counts().running, 0);
+        assert_int_equal(counts().links_open, links);
+        assert_int_equal(mesh.worker->store.bytes_used, 0);
+        mesh_end(&mesh);
+    }
+}
+
+static void a_table_just_large_enough_is_never_overrun(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct worker_options options = worker_story_options();
+        options.slots = 4;
+        options.link_count = 3;
+        options.jobs_max = 10;
+        mesh_start(&mesh, &options, seed);
+        mesh.faults = 10;
+        for (uint32_t i = 0; i < 3; i++) mesh_add(&mesh, i, 200, MILLISECOND / 20);
+        mesh_pass(&mesh, 30 * SECOND);
+        mesh.faults = 0;
+        mesh_pass(&mesh, 30 * SECOND);
+        for (uint32_t i = 0; i < 3; i++) assert_int_equal(mesh.ventilators[i].done, 200);
+        mesh_end(&mesh);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(long_tasks_get_exactly_the_slots),
+        cmocka_unit_test(tiny_tasks_are_taken_ahead_with_little_credit_said),
+        cmocka_unit_test(one_busy_ventilator_has_every_slot),
+        cmocka_unit_test(one_that_comes_later_gets_its_share),
+        cmocka_unit_test(what_one_does_not_want_goes_to_the_others),
+        cmocka_unit_test(every_ventilator_gets_on_with_a_single_slot),
+        cmocka_unit_test(a_backlog_that_others_worked_off_does_not_hold_slots),
+        cmocka_unit_test(no_fault_exceeds_credit_or_loses_it),
+        cmocka_unit_test(a_table_just_large_enough_is_never_overrun),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

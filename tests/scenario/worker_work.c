@@ -1,0 +1,256 @@
+/* worker_work.c - stories of leases that do not go the straight way. */
+#include "worker_story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void start_with(struct worker_story *story, const struct worker_options *options)
+{
+    worker_story_start(story, options);
+    worker_story_turn(story);
+    worker_story_open(story, 0, 'v', "");
+    worker_story_turn(story);
+    worker_story_clear(story);
+}
+
+static void start(struct worker_story *story)
+{
+    struct worker_options options = worker_story_options();
+    start_with(story, &options);
+}
+
+static struct worker_counts counts_of(const struct worker_story *story)
+{
+    struct worker_counts counts;
+    worker_counts(story->worker, &counts);
+    return counts;
+}
+
+static void the_same_lease_twice_runs_once_and_another_attempt_runs_beside_it(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_give(&story, 0, "a1", 0);
+    worker_story_give(&story, 0, "a1 a2", 0);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
+    worker_story_turn(&story);
+    worker_story_give(&story, 0, "a1", 0); /* finished, and not receipted */
+    worker_story_finish(&story, "a2", OUTCOME_CRASHED, 5000);
+    worker_story_turn(&story);
+    assert_string_equal(story.trace, "[ 0.00] 0 run a1\n"
+                                     "[ 0.00] 0 run a2\n"
+                                     "[ 0.00] 0 COMPLETE a1 done =a1\n"
+                                     "[ 0.00] 0 CREDIT 4\n"
+                                     "[ 0.00] 0 CREDIT 5\n"
+                                     "[ 0.00] 0 COMPLETE a2 crashed\n"
+                                     "[ 0.00] 0 CREDIT 6\n");
+    assert_int_equal(counts_of(&story).failed, 1);
+    worker_story_end(&story);
+}
+
+static void the_same_lease_from_another_ventilator_is_given_back(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.link_count = 2;
+    start_with(&story, &options);
+    worker_story_open(&story, 1, 'u', "");
+    worker_story_turn(&story);
+    worker_story_clear(&story);
+    worker_story_give(&story, 0, "a1", 0);
+    worker_story_give(&story, 1, "a1", 0);
+    assert_non_null(strstr(story.trace, "1 COMPLETE a1 returned"));
+    assert_int_equal(counts_of(&story).held, 1);
+    worker_story_end(&story);
+}
+
+static void what_there_is_no_room_for_is_given_back(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.jobs_max = 4;
+    start_with(&story, &options);
+    worker_story_give(&story, 0, "a1 b1 c1 d1 e1 f1", 0); /* far beyond its credit */
+    assert_string_equal(story.trace, "[ 0.00] 0 run a1\n"
+                                     "[ 0.00] 0 run b1\n"
+                                     "[ 0.00] 0 run c1\n"
+                                     "[ 0.00] 0 run d1\n"
+                                     "[ 0.00] 0 COMPLETE e1 returned f1 returned\n");
+    assert_int_equal(counts_of(&story).held, 4);
+    assert_int_equal(counts_of(&story).returned, 2);
+    worker_story_end(&story);
+}
+
+static void a_worker_that_drains_gives_back_what_did_not_start(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_give(&story, 0, "a1 b1 c1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_begin(&story, "b1");
+    worker_story_clear(&story);
+    worker_story_on(&story, WORKER_DRAIN, 0);
+    worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
+    worker_story_turn(&story);
+    worker_story_give(&story, 0, "d1", 9);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
+    worker_story_finish(&story, "b1", OUTCOME_DONE, 5000);
+    worker_story_turn(&story);
+    worker_story_pass(&story, 1000);
+    assert_string_equal(story.trace, "[ 0.00] 0 COMPLETE c1 returned\n"
+                                     "[ 0.00] 0 COMPLETE d1 returned\n"
+                                     "[ 0.00] 0 COMPLETE a1 done =a1 b1 done =b1\n"
+                                     "[ 1.00] 0 HEARTBEAT held 0 running 0\n");
+    assert_int_equal(counts_of(&story).returned, 2);
+    assert_int_equal(counts_of(&story).done, 2);
+    worker_story_receipt(&story, 0);
+    assert_int_equal(counts_of(&story).owed, 0);
+    worker_story_end(&story);
+}
+
+static void finish_with(struct worker_story *story, const char *name, struct bytes result)
+{
+    worker_story_step(story, (struct worker_event){
+                                 .kind = WORKER_FINISHED,
+                                 .job = story->jobs[name[0] - 'a'][name[1] - '0'],
+                                 .outcome = OUTCOME_DONE,
+                                 .result = result,
+                                 .run_ns = SECOND,
+                             });
+}
+
+static void a_result_the_ventilator_would_refuse_is_a_permanent_failure(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    const uint32_t size = MESSAGE_PAYLOAD_BYTES_MAX + 1;
+    struct bytes large = {.data = calloc(1, size), .size = size};
+    worker_story_give(&story, 0, "a1 b1", 0);
+    worker_story_clear(&story);
+    finish_with(&story, "a1", large);
+    large.size--;
+    finish_with(&story, "b1", large);
+    free((void *)large.data);
+    worker_story_turn(&story);
+    assert_string_equal(story.trace, "[ 0.00] 0 COMPLETE a1 permanent (result larger than the "
+                                     "ventilator takes)\n"
+                                     "[ 0.00] 0 COMPLETE b1 done\n"
+                                     "[ 0.00] 0 CREDIT 4\n");
+    worker_story_end(&story);
+}
+
+/* Gives, runs and completes leases with results of 1 MiB until one cannot be
+ * kept; returns how many were. */
+static uint32_t fill_store(struct worker_story *story)
+{
+    struct bytes large = {.data = calloc(1, 1024 * 1024), .size = 1024 * 1024};
+    uint32_t kept = 0;
+    for (char name[] = "a1"; name[0] <= 'w'; name[0]++) {
+        worker_story_give(story, 0, name, 0);
+        worker_story_clear(story);
+        finish_with(story, name, large);
+        if (counts_of(story).failed > 0) break;
+        kept++;
+    }
+    free((void *)large.data);
+    return kept;
+}
+
+static void a_result_without_room_is_a_failure_that_says_so(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_give(&story, 0, "z1", 0); /* so that there is never room for one more */
+    assert_in_range(fill_store(&story), 10, 16);
+    worker_story_turn(&story);
+    assert_non_null(strstr(story.trace, " failed (worker out of memory for results)"));
+
+    worker_story_receipt(&story, 0);
+    assert_int_equal(counts_of(&story).owed, 0);
+    worker_story_give(&story, 0, "x9", 0);
+    worker_story_clear(&story);
+    worker_story_finish(&story, "x9", OUTCOME_DONE, 1000);
+    worker_story_turn(&story);
+    assert_non_null(strstr(story.trace, "COMPLETE x9 done =x9"));
+    worker_story_end(&story);
+}
+
+static void large_results_go_in_messages_of_bounded_size(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    struct bytes large = {.data = calloc(1, 65000), .size = 65000};
+    worker_story_give(&story, 0, "a1 b1 c1 d1 e1 f1", 0);
+    for (const char *name = "a1b1c1d1e1f1"; *name != '\0'; name += 2) {
+        finish_with(&story, name, large);
+    }
+    free((void *)large.data);
+    worker_story_clear(&story);
+    worker_story_turn(&story);
+    assert_string_equal(story.trace, "[ 0.00] 0 COMPLETE a1 done b1 done c1 done d1 done\n"
+                                     "[ 0.00] 0 COMPLETE e1 done f1 done\n"
+                                     "[ 0.00] 0 CREDIT 8\n");
+    worker_story_receipt(&story, 0);
+    assert_int_equal(counts_of(&story).owed, 0);
+    worker_story_end(&story);
+}
+
+/* One ventilator to which 5,000 completions are owed. */
+static void more_completions_than_one_step_holds_go_in_several(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.jobs_max = 16384;
+    start_with(&story, &options);
+    struct worker_event finished = {.kind = WORKER_FINISHED, .outcome = OUTCOME_DONE};
+    for (uint32_t i = 0; i < 5000; i++) {
+        struct assignment item = {.lease = {.attempt = 1, .token = i}};
+        struct message work = {.kind = MESSAGE_WORK, .session = 1, .sequence = i + 1};
+        item.name = bytes_text("echo");
+        work.u.work = (struct message_work){.items = &item, .count = 1};
+        struct worker_event given = {
+            .kind = WORKER_MESSAGE, .now_ns = story.now_ns, .message = &work};
+        worker_step(story.worker, &given, story.out);
+        assert_int_equal(story.out->count, 1);
+        finished.job = story.out->actions[0].job;
+        finished.now_ns = story.now_ns;
+        worker_step(story.worker, &finished, story.out);
+    }
+    struct worker_event stop = {.kind = WORKER_STOP, .now_ns = story.now_ns};
+    worker_step(story.worker, &stop, story.out);
+    assert_int_equal(story.out->completion_count, MESSAGE_ITEMS_MAX);
+    assert_true(story.out->more);
+    worker_step(story.worker, &stop, story.out);
+    assert_int_equal(story.out->completion_count, 5000 - MESSAGE_ITEMS_MAX);
+    assert_false(story.out->more);
+    assert_int_equal(story.out->actions[story.out->count - 1].message.kind, MESSAGE_BYE);
+    worker_story_end(&story);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_lease_twice_runs_once_and_another_attempt_runs_beside_it),
+        cmocka_unit_test(the_same_lease_from_another_ventilator_is_given_back),
+        cmocka_unit_test(what_there_is_no_room_for_is_given_back),
+        cmocka_unit_test(a_worker_that_drains_gives_back_what_did_not_start),
+        cmocka_unit_test(a_result_the_ventilator_would_refuse_is_a_permanent_failure),
+        cmocka_unit_test(a_result_without_room_is_a_failure_that_says_so),
+        cmocka_unit_test(more_completions_than_one_step_holds_go_in_several),
+        cmocka_unit_test(large_results_go_in_messages_of_bounded_size),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
