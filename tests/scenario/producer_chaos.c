@@ -449,7 +449,9 @@ static void run(uint64_t seed, uint64_t unknown_ns)
 {
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
-    *world = (struct world){.seed = seed, .random = seed, .now_ns = SECOND, .calm_ns = 60 * SECOND};
+    world->seed = world->random = seed;
+    world->now_ns = SECOND;
+    world->calm_ns = 60 * SECOND;
     world->unknown_ns = unknown_ns;
     struct producer_options options = producer_defaults();
     options.seed = seed;
