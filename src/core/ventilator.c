@@ -195,6 +195,7 @@ static bool serve(struct ventilator *ventilator, uint32_t slot)
 {
     struct peer *peer = &ventilator->peers.peers[slot];
     if (peer->state == PEER_GONE || peer->orphans.count > 0) {
+        ventilator->out->more = true; /* the next TURN gives to others what this one takes back */
         if (!ventilator_take_back(ventilator, slot)) return false;
     }
     if (peer->state != PEER_OPEN) return true;

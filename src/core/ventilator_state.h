@@ -14,13 +14,9 @@
 #ifndef CORE_VENTILATOR_STATE_H
 #define CORE_VENTILATOR_STATE_H
 
-#include "heap.h"
-#include "index.h"
 #include "lanes.h"
 #include "peers.h"
 #include "slot_ring.h"
-#include "store.h"
-#include "task.h"
 #include "turn.h"
 #include "ventilator.h"
 

@@ -250,8 +250,8 @@ void front_wait(struct front *front, const struct waker *waker, uint64_t timeout
                               {.socket = front->pull, .events = ZMQ_POLLIN},
                               {.socket = front->monitor.socket, .events = ZMQ_POLLIN},
                               {.fd = waker->fd, .events = ZMQ_POLLIN}};
-    bool ready = front->router_ready || front->pull_ready || front->monitor_ready;
-    socket_wait(items, sizeof items / sizeof *items, ready ? 0 : timeout_ns);
+    bool untold = origins_untold(&front->origins);
+    socket_wait(items, sizeof items / sizeof *items, untold ? 0 : timeout_ns);
     if (items[0].revents != 0) front->router_ready = true;
     if (items[1].revents != 0) front->pull_ready = true;
     if (items[2].revents != 0) front->monitor_ready = true;
@@ -266,7 +266,7 @@ static void take_events(struct front *front)
     }
     front->monitor_ready = false;
     /* Only asking ROUTER again shows that nothing is left of those who went. */
-    if (origins_unsettled(&front->origins)) front->router_ready = true;
+    if (origins_untold(&front->origins)) front->router_ready = true;
 }
 
 static void note_origin(struct front *front, uint32_t link)

@@ -85,9 +85,9 @@ void origins_settle(struct origins *origins)
     origins->settled = origins->ending_count;
 }
 
-bool origins_unsettled(const struct origins *origins)
+bool origins_untold(const struct origins *origins)
 {
-    return origins->settled < origins->ending_count;
+    return origins->told < origins->ending_count;
 }
 
 bool origins_take_ending(struct origins *origins, uint32_t *link)

@@ -59,8 +59,8 @@ void origins_heard(struct origins *origins, int fd, uint32_t link);
  * endings until now may be told. */
 void origins_settle(struct origins *origins);
 
-/* Whether endings wait to be settled. */
-bool origins_unsettled(const struct origins *origins);
+/* Whether endings wait, to be settled or to be told. */
+bool origins_untold(const struct origins *origins);
 
 /* Takes the next link that is over.  False: none for now. */
 bool origins_take_ending(struct origins *origins, uint32_t *link);

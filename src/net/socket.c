@@ -97,7 +97,7 @@ static void *open_router(void *context)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     unsigned seed;
-    char state[RAND_STATE_BYTES];
+    _Alignas(int) char state[RAND_STATE_BYTES];
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) return NULL;
     pthread_mutex_lock(&lock);
     char *before = initstate(seed, state, sizeof state);

@@ -1,7 +1,10 @@
 /* producer.c - making and ending a producer. */
+#include "../net/dials.h"
 #include "../watch/clock.h"
+#include "../wire/codec.h"
 #include "failure.h"
 #include "producer_node.h"
+#include "thread.h"
 #include "ventilator_node.h"
 
 #include <stdio.h>
@@ -74,8 +77,9 @@ static enum tmesh_err read_addresses(struct tmesh_producer *producer,
 static void lay_out(struct tmesh_producer *producer, struct arena *arena, size_t core_bytes)
 {
     producer->core = (struct producer *)arena_take(arena, core_bytes, 1);
-    tickets_init(&producer->tickets, arena, producer->options.tasks_max);
-    waits_init(&producer->waits, arena, producer->options.tasks_max, producer->options.seed);
+    tickets_init(&producer->exchange.tickets, arena, producer->options.tasks_max);
+    waits_init(&producer->exchange.waits, arena, producer->options.tasks_max,
+               producer->options.seed);
 }
 
 static enum tmesh_err build_core(struct tmesh_producer *producer, tmesh_error_t *error)
@@ -108,8 +112,9 @@ static enum tmesh_err open_sockets(struct tmesh_producer *producer, tmesh_error_
 {
     producer->dials = dials_new(producer->context, producer->endpoints.items,
                                 producer->endpoints.count, MESSAGE_BYTES_MAX);
-    producer->answers_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (producer->dials == NULL || producer->answers_fd < 0 || waker_open(&producer->waker) != 0) {
+    producer->exchange.answers_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (producer->dials == NULL || producer->exchange.answers_fd < 0 ||
+        waker_open(&producer->exchange.waker) != 0) {
         return failure(error, TMESH_E_SYSTEM, "too few descriptors or memory for sockets");
     }
     return TMESH_OK;
@@ -139,13 +144,13 @@ static enum tmesh_err start(struct tmesh_producer *producer,
 tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tmesh_error_t *error)
 {
     struct tmesh_producer *producer = calloc(1, sizeof *producer);
-    if (producer == NULL || pthread_mutex_init(&producer->lock, NULL) != 0 ||
-        thread_condition_init(&producer->changed) != 0) {
+    if (producer == NULL || pthread_mutex_init(&producer->exchange.lock, NULL) != 0 ||
+        thread_condition_init(&producer->exchange.changed) != 0) {
         failure(error, TMESH_E_SYSTEM, "out of memory");
         free(producer);
         return NULL;
     }
-    producer->waker.fd = producer->answers_fd = -1;
+    producer->exchange.waker.fd = producer->exchange.answers_fd = -1;
     producer->log = (struct log){.write = options->log, .context = options->log_context};
     if (start(producer, options, error) != TMESH_OK) tmesh_producer_destroy(&producer);
     return producer;
@@ -162,14 +167,15 @@ enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer, uint32_t tim
                                         tmesh_error_t *error)
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
-    char refusals[sizeof producer->refusals];
-    pthread_mutex_lock(&producer->lock);
-    while (producer->counts.links_open == 0 &&
-           thread_wait_until(&producer->changed, &producer->lock, until_ns) == 0) {
+    char refusals[sizeof producer->exchange.refusals];
+    pthread_mutex_lock(&producer->exchange.lock);
+    while (producer->exchange.counts.links_open == 0 &&
+           thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
+               0) {
     }
-    bool connected = producer->counts.links_open > 0;
-    memcpy(refusals, producer->refusals, sizeof refusals);
-    pthread_mutex_unlock(&producer->lock);
+    bool connected = producer->exchange.counts.links_open > 0;
+    memcpy(refusals, producer->exchange.refusals, sizeof refusals);
+    pthread_mutex_unlock(&producer->exchange.lock);
     if (connected) return TMESH_OK;
     if (refusals[0] != '\0') return failure(error, TMESH_E_REFUSED, "%s", refusals);
     return failure(error, TMESH_E_UNREACHABLE,
@@ -180,28 +186,29 @@ enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer, uint32_t tim
 
 void tmesh_producer_counts(tmesh_producer_t *producer, tmesh_producer_counts_t *counts)
 {
-    pthread_mutex_lock(&producer->lock);
-    const struct producer_counts *core = &producer->counts;
+    pthread_mutex_lock(&producer->exchange.lock);
+    const struct producer_counts *core = &producer->exchange.counts;
     *counts = (tmesh_producer_counts_t){.ventilators = core->links_open,
-                                        .outbox = producer->outbox,
+                                        .outbox = producer->exchange.outbox,
                                         .awaited = core->awaited,
-                                        .submitted = producer->submitted,
+                                        .submitted = producer->exchange.submitted,
                                         .accepted = core->accepted,
                                         .rejected = core->rejected,
                                         .unknown = core->unknown,
                                         .ended = core->ended,
                                         .resent = core->resent};
-    pthread_mutex_unlock(&producer->lock);
+    pthread_mutex_unlock(&producer->exchange.lock);
 }
 
 static enum tmesh_err flush_until(tmesh_producer_t *producer, uint64_t until_ns)
 {
-    pthread_mutex_lock(&producer->lock);
-    while (producer->outbox > 0 &&
-           thread_wait_until(&producer->changed, &producer->lock, until_ns) == 0) {
+    pthread_mutex_lock(&producer->exchange.lock);
+    while (producer->exchange.outbox > 0 &&
+           thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
+               0) {
     }
-    bool empty = producer->outbox == 0;
-    pthread_mutex_unlock(&producer->lock);
+    bool empty = producer->exchange.outbox == 0;
+    pthread_mutex_unlock(&producer->exchange.lock);
     return empty ? TMESH_OK : TMESH_E_TIMEOUT;
 }
 
@@ -213,11 +220,11 @@ enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uint32_t timeout
 static void stop_thread(struct tmesh_producer *producer)
 {
     if (!producer->started) return;
-    pthread_mutex_lock(&producer->lock);
-    producer->closed = producer->stop = true;
-    pthread_cond_broadcast(&producer->changed);
-    pthread_mutex_unlock(&producer->lock);
-    waker_wake(&producer->waker);
+    pthread_mutex_lock(&producer->exchange.lock);
+    producer->exchange.closed = producer->exchange.stop = true;
+    pthread_cond_broadcast(&producer->exchange.changed);
+    pthread_mutex_unlock(&producer->exchange.lock);
+    waker_wake(&producer->exchange.waker);
     pthread_join(producer->thread, NULL);
     producer->started = false;
 }
@@ -225,10 +232,10 @@ static void stop_thread(struct tmesh_producer *producer)
 enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms)
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
-    pthread_mutex_lock(&producer->lock);
-    producer->closed = true;
-    pthread_cond_broadcast(&producer->changed);
-    pthread_mutex_unlock(&producer->lock);
+    pthread_mutex_lock(&producer->exchange.lock);
+    producer->exchange.closed = true;
+    pthread_cond_broadcast(&producer->exchange.changed);
+    pthread_mutex_unlock(&producer->exchange.lock);
     enum tmesh_err result = flush_until(producer, until_ns);
     if (producer->ventilator != NULL) {
         uint64_t now_ns = clock_now_ns();
@@ -247,21 +254,21 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
     dials_destroy(&producer->dials);
     tmesh_ventilator_destroy(&producer->ventilator);
     net_context_destroy(&producer->context);
-    waker_close(&producer->waker);
-    if (producer->answers_fd >= 0) (void)close(producer->answers_fd);
+    waker_close(&producer->exchange.waker);
+    if (producer->exchange.answers_fd >= 0) (void)close(producer->exchange.answers_fd);
     decoder_destroy(&producer->decoder);
     encoder_destroy(&producer->encoder);
-    answer_clear(&producer->answers);
+    answer_clear(&producer->exchange.answers);
     answer_clear(&producer->telling);
-    if (producer->block.memory != NULL) waits_clear(&producer->waits);
-    stage_clear(&producer->stage);
+    if (producer->block.memory != NULL) waits_clear(&producer->exchange.waits);
+    stage_clear(&producer->exchange.stage);
     stage_clear(&producer->taking);
     free(producer->settled);
     free(producer->actions);
     block_release(&producer->block);
     endpoints_clear(&producer->endpoints);
-    pthread_cond_destroy(&producer->changed);
-    pthread_mutex_destroy(&producer->lock);
+    pthread_cond_destroy(&producer->exchange.changed);
+    pthread_mutex_destroy(&producer->exchange.lock);
     free(producer);
     *handle = NULL;
 }

@@ -2,6 +2,7 @@
 #include "../watch/clock.h"
 #include "failure.h"
 #include "producer_node.h"
+#include "thread.h"
 
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -32,7 +33,7 @@ static void leave_outbox(struct tmesh_producer *producer, struct ticket *ticket)
 /* The ticket goes back when the turn is published, since the lock is needed. */
 static void settle(struct tmesh_producer *producer, uint32_t number)
 {
-    leave_outbox(producer, &producer->tickets.tickets[number]);
+    leave_outbox(producer, &producer->exchange.tickets.tickets[number]);
     if (producer->settled_count == producer->settled_max) producer_publish(producer);
     producer->settled[producer->settled_count++] = number;
 }
@@ -41,10 +42,10 @@ static void tell(struct tmesh_producer *producer, const struct ticket *ticket,
                  const tmesh_answer_t *answer)
 {
     if (ticket->deliver == TMESH_DELIVER_WAIT && answer->kind != TMESH_ACCEPTED) {
-        pthread_mutex_lock(&producer->lock);
-        (void)waits_tell(&producer->waits, answer);
-        pthread_cond_broadcast(&producer->changed);
-        pthread_mutex_unlock(&producer->lock);
+        pthread_mutex_lock(&producer->exchange.lock);
+        (void)waits_tell(&producer->exchange.waits, answer);
+        pthread_cond_broadcast(&producer->exchange.changed);
+        pthread_mutex_unlock(&producer->exchange.lock);
         return;
     }
     if (!answer_append(&producer->telling, answer)) {
@@ -54,7 +55,7 @@ static void tell(struct tmesh_producer *producer, const struct ticket *ticket,
 
 void producer_tell(struct tmesh_producer *producer, const struct producer_action *action)
 {
-    struct ticket *ticket = &producer->tickets.tickets[action->ticket];
+    struct ticket *ticket = &producer->exchange.tickets.tickets[action->ticket];
     char text[TMESH_TEXT_BYTES_MAX + 1];
     tmesh_answer_t answer = {.id = ticket->id, .tag = ticket->tag};
     if (action->kind == PRODUCER_ACCEPTED) {
@@ -81,13 +82,13 @@ void producer_tell(struct tmesh_producer *producer, const struct producer_action
 
 static void show_answers(const struct tmesh_producer *producer)
 {
-    const struct waker bell = {.fd = producer->answers_fd};
+    const struct waker bell = {.fd = producer->exchange.answers_fd};
     waker_wake(&bell);
 }
 
 static void hide_answers(const struct tmesh_producer *producer)
 {
-    const struct waker bell = {.fd = producer->answers_fd};
+    const struct waker bell = {.fd = producer->exchange.answers_fd};
     waker_calm(&bell);
 }
 
@@ -95,30 +96,30 @@ void producer_publish(struct tmesh_producer *producer)
 {
     struct producer_counts counts;
     producer_counts(producer->core, &counts);
-    pthread_mutex_lock(&producer->lock);
+    pthread_mutex_lock(&producer->exchange.lock);
     bool told = producer->telling.first != NULL;
-    if (told && producer->answers.first == NULL) show_answers(producer);
-    answer_move(&producer->answers, &producer->telling);
+    if (told && producer->exchange.answers.first == NULL) show_answers(producer);
+    answer_move(&producer->exchange.answers, &producer->telling);
     for (uint32_t at = 0; at < producer->settled_count; at++) {
-        tickets_return(&producer->tickets, producer->settled[at]);
+        tickets_return(&producer->exchange.tickets, producer->settled[at]);
     }
     bool moved = told || producer->settled_count > 0 || producer->left_outbox > 0 ||
-                 counts.links_open != producer->counts.links_open;
+                 counts.links_open != producer->exchange.counts.links_open;
     producer->settled_count = 0;
-    producer->outbox -= producer->left_outbox;
-    producer->outbox_bytes -= producer->left_outbox_bytes;
+    producer->exchange.outbox -= producer->left_outbox;
+    producer->exchange.outbox_bytes -= producer->left_outbox_bytes;
     producer->left_outbox = 0;
     producer->left_outbox_bytes = 0;
-    producer->counts = counts;
-    producer->crowded = producer->answers.bytes > producer->answers_bytes_max;
-    if (moved) pthread_cond_broadcast(&producer->changed);
-    pthread_mutex_unlock(&producer->lock);
+    producer->exchange.counts = counts;
+    producer->exchange.crowded = producer->exchange.answers.bytes > producer->answers_bytes_max;
+    if (moved) pthread_cond_broadcast(&producer->exchange.changed);
+    pthread_mutex_unlock(&producer->exchange.lock);
 }
 
 void producer_tell_rest(struct tmesh_producer *producer)
 {
-    for (uint32_t number = 0; number < producer->tickets.fresh; number++) {
-        if (producer->tickets.tickets[number].state == TICKET_FREE) continue;
+    for (uint32_t number = 0; number < producer->exchange.tickets.fresh; number++) {
+        if (producer->exchange.tickets.tickets[number].state == TICKET_FREE) continue;
         producer_tell(producer, &(struct producer_action){
                                     .kind = PRODUCER_UNKNOWN,
                                     .ticket = number,
@@ -129,16 +130,17 @@ void producer_tell_rest(struct tmesh_producer *producer)
 
 int tmesh_producer_fd(const tmesh_producer_t *producer)
 {
-    return producer->answers_fd;
+    return producer->exchange.answers_fd;
 }
 
 /* Waits for an answer, with the lock held. */
 static void await_answers(struct tmesh_producer *producer, uint32_t timeout_ms)
 {
-    if (producer->answers.first != NULL || timeout_ms == 0) return;
+    if (producer->exchange.answers.first != NULL || timeout_ms == 0) return;
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
-    while (producer->answers.first == NULL && !producer->stop &&
-           thread_wait_until(&producer->changed, &producer->lock, until_ns) == 0) {
+    while (producer->exchange.answers.first == NULL && !producer->exchange.stop &&
+           thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
+               0) {
     }
 }
 
@@ -147,27 +149,29 @@ size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms, size
 {
     size_t handed = 0, most = answers_max == 0 ? SIZE_MAX : answers_max;
     bool relieved = false;
-    pthread_mutex_lock(&producer->lock);
+    pthread_mutex_lock(&producer->exchange.lock);
     await_answers(producer, timeout_ms);
-    const struct answer_chunk *until = producer->answers.last; /* what is there now, not for ever */
+    const struct answer_chunk *until =
+        producer->exchange.answers.last; /* what is there now, not for ever */
     while (handed < most) {
-        struct answer_chunk *chunk = answer_take(&producer->answers);
+        struct answer_chunk *chunk = answer_take(&producer->exchange.answers);
         if (chunk == NULL) break;
-        if (producer->answers.first == NULL) hide_answers(producer);
+        if (producer->exchange.answers.first == NULL) hide_answers(producer);
         bool last = chunk == until, rest;
-        pthread_mutex_unlock(&producer->lock);
+        pthread_mutex_unlock(&producer->exchange.lock);
         handed += answer_hand_out(chunk, most - handed, handle, context, &rest);
         if (!rest) answer_chunk_free(chunk);
-        pthread_mutex_lock(&producer->lock);
+        pthread_mutex_lock(&producer->exchange.lock);
         if (rest) {
-            if (producer->answers.first == NULL) show_answers(producer);
-            answer_put_back(&producer->answers, chunk);
+            if (producer->exchange.answers.first == NULL) show_answers(producer);
+            answer_put_back(&producer->exchange.answers, chunk);
         }
         if (last) break;
     }
-    relieved = producer->crowded && producer->answers.bytes <= producer->answers_bytes_max / 2;
-    pthread_mutex_unlock(&producer->lock);
-    if (relieved) waker_wake(&producer->waker);
+    relieved = producer->exchange.crowded &&
+               producer->exchange.answers.bytes <= producer->answers_bytes_max / 2;
+    pthread_mutex_unlock(&producer->exchange.lock);
+    if (relieved) waker_wake(&producer->exchange.waker);
     return handed;
 }
 
@@ -176,16 +180,17 @@ enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t 
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     struct answer_chunk *chunk = NULL;
-    pthread_mutex_lock(&producer->lock);
+    pthread_mutex_lock(&producer->exchange.lock);
     enum waits_found found;
     for (;;) {
-        found = waits_take(&producer->waits, id, &chunk);
+        found = waits_take(&producer->exchange.waits, id, &chunk);
         if (found != WAITS_PENDING) break;
-        if (thread_wait_until(&producer->changed, &producer->lock, until_ns) == 0) continue;
-        found = waits_take(&producer->waits, id, &chunk);
+        if (thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) == 0)
+            continue;
+        found = waits_take(&producer->exchange.waits, id, &chunk);
         break;
     }
-    pthread_mutex_unlock(&producer->lock);
+    pthread_mutex_unlock(&producer->exchange.lock);
     if (found == WAITS_UNKNOWN) return TMESH_E_NOT_FOUND;
     if (found == WAITS_PENDING) return TMESH_E_TIMEOUT;
     bool rest;

@@ -1,5 +1,7 @@
 /* producer_loop.c - the producer's thread: sockets, clock and core. */
+#include "../net/dials.h"
 #include "../watch/clock.h"
+#include "../wire/codec.h"
 #include "failure.h"
 #include "producer_node.h"
 
@@ -20,14 +22,14 @@ static void send_message(struct tmesh_producer *producer, const struct producer_
 static void take_refusal(struct tmesh_producer *producer, const struct producer_action *action)
 {
     const struct message_refuse *refuse = &action->message.u.refuse;
-    pthread_mutex_lock(&producer->lock);
-    snprintf(producer->refusals, sizeof producer->refusals, "%s refused: %.*s",
+    pthread_mutex_lock(&producer->exchange.lock);
+    snprintf(producer->exchange.refusals, sizeof producer->exchange.refusals, "%s refused: %.*s",
              producer->endpoints.items[action->link],
              refuse->text.size < 160 ? (int)refuse->text.size : 160,
              refuse->text.size > 0 ? (const char *)refuse->text.data
                                    : failure_reason(refuse->reason));
-    pthread_cond_broadcast(&producer->changed);
-    pthread_mutex_unlock(&producer->lock);
+    pthread_cond_broadcast(&producer->exchange.changed);
+    pthread_mutex_unlock(&producer->exchange.lock);
     log_line(&producer->log, TMESH_ERROR, "ventilator=%s refused this producer: %s",
              producer->endpoints.items[action->link], failure_reason(refuse->reason));
 }
@@ -84,8 +86,8 @@ static void turn_until_done(struct tmesh_producer *producer, enum producer_event
 {
     do {
         producer_step_and_perform(
-            producer,
-            &(struct producer_event){.kind = kind, .now_ns = now_ns, .crowded = producer->crowded});
+            producer, &(struct producer_event){
+                          .kind = kind, .now_ns = now_ns, .crowded = producer->exchange.crowded});
     } while (producer->actions->more);
 }
 
@@ -133,20 +135,20 @@ static void nap(struct tmesh_producer *producer, bool hurry)
     uint64_t timeout_ns = deadline_ns == INSTANT_NEVER ? INSTANT_NEVER
                           : deadline_ns > now_ns       ? deadline_ns - now_ns
                                                        : 0;
-    pthread_mutex_lock(&producer->lock);
-    hurry = hurry || !stage_is_empty(&producer->stage) || producer->stop;
-    producer->asleep = !hurry;
-    pthread_mutex_unlock(&producer->lock);
-    dials_wait(producer->dials, &producer->waker, hurry ? 0 : timeout_ns);
-    waker_calm(&producer->waker);
+    pthread_mutex_lock(&producer->exchange.lock);
+    hurry = hurry || !stage_is_empty(&producer->exchange.stage) || producer->exchange.stop;
+    producer->exchange.asleep = !hurry;
+    pthread_mutex_unlock(&producer->exchange.lock);
+    dials_wait(producer->dials, &producer->exchange.waker, hurry ? 0 : timeout_ns);
+    waker_calm(&producer->exchange.waker);
 }
 
 static bool is_stopping(struct tmesh_producer *producer)
 {
-    pthread_mutex_lock(&producer->lock);
-    producer->asleep = false;
-    bool stop = producer->stop;
-    pthread_mutex_unlock(&producer->lock);
+    pthread_mutex_lock(&producer->exchange.lock);
+    producer->exchange.asleep = false;
+    bool stop = producer->exchange.stop;
+    pthread_mutex_unlock(&producer->exchange.lock);
     return stop;
 }
 

@@ -6,25 +6,21 @@
  *   producer_answer.c   answers on their way out
  *   producer_status.c   questions to the ventilators
  *
- * One lock guards what application and thread share.  The thread takes it a
- * fixed number of times each turn, never per task.
+ * What the application and the thread share is in exchange.h.
  */
 #ifndef NODE_PRODUCER_NODE_H
 #define NODE_PRODUCER_NODE_H
 
 #include "../core/producer.h"
-#include "../net/dials.h"
 #include "../watch/log.h"
-#include "../wire/codec.h"
-#include "answers.h"
 #include "block.h"
 #include "endpoints.h"
+#include "exchange.h"
 #include "identity.h"
-#include "inquiry.h"
-#include "stage.h"
-#include "thread.h"
-#include "tickets.h"
-#include "waits.h"
+
+struct dials;
+struct decoder;
+struct encoder;
 
 struct tmesh_producer {
     /* Fixed after the start: */
@@ -36,8 +32,7 @@ struct tmesh_producer {
     struct log log;
     void *context;
     tmesh_ventilator_t *ventilator; /* embedded, or NULL */
-    int answers_fd;                 /* readable while answers wait */
-    struct waker waker;
+    struct exchange exchange;
     pthread_t thread;
     bool started;
 
@@ -55,25 +50,6 @@ struct tmesh_producer {
     uint32_t left_outbox; /* tasks that left the outbox in this turn */
     uint64_t left_outbox_bytes;
     bool open[ENDPOINTS_MAX]; /* by link: a session stands */
-
-    /* Guarded by lock: */
-    pthread_mutex_t lock;
-    pthread_cond_t changed; /* for everybody who waits for anything */
-    struct stage stage;
-    struct tickets tickets;
-    struct waits waits;
-    struct answer_queue answers;
-    struct producer_counts counts; /* as of the last turn */
-    struct inquiry inquiry;
-    uint64_t submitted;
-    uint32_t outbox;
-    uint64_t outbox_bytes;
-    uint32_t room_waiters;
-    bool asleep;  /* the thread waits, or is about to, and nothing was staged */
-    bool closed;  /* no more submissions */
-    bool stop;    /* the thread is to end */
-    bool crowded; /* too many answers wait to be polled */
-    char refusals[TMESH_ERROR_TEXT_BYTES / 2]; /* what the last ventilator that refused us said */
 };
 
 /* producer_loop.c */

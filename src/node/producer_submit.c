@@ -2,6 +2,7 @@
 #include "../core/name.h"
 #include "../watch/clock.h"
 #include "producer_node.h"
+#include "thread.h"
 
 enum { STAGED_EACH_TURN = 8192 };
 
@@ -16,9 +17,10 @@ static enum tmesh_err judge(const tmesh_task_t *task)
 
 static bool has_room(const struct tmesh_producer *producer, size_t bytes)
 {
-    if (producer->tickets.used >= producer->tickets.capacity) return false;
-    if (producer->outbox >= producer->outbox_max) return false;
-    return producer->outbox == 0 || producer->outbox_bytes + bytes <= producer->outbox_bytes_max;
+    if (producer->exchange.tickets.used >= producer->exchange.tickets.capacity) return false;
+    if (producer->exchange.outbox >= producer->outbox_max) return false;
+    return producer->exchange.outbox == 0 ||
+           producer->exchange.outbox_bytes + bytes <= producer->outbox_bytes_max;
 }
 
 /* Waits for room, with the lock held. */
@@ -26,13 +28,12 @@ static enum tmesh_err await_room(struct tmesh_producer *producer, size_t bytes, 
 {
     uint64_t until_ns = 0;
     for (;;) {
-        if (producer->closed) return TMESH_E_CLOSED;
+        if (producer->exchange.closed) return TMESH_E_CLOSED;
         if (has_room(producer, bytes)) return TMESH_OK;
         if (timeout_ms == 0) return TMESH_E_FULL;
         if (until_ns == 0) until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
-        producer->room_waiters++;
-        int late = thread_wait_until(&producer->changed, &producer->lock, until_ns);
-        producer->room_waiters--;
+        int late =
+            thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns);
         if (late != 0) timeout_ms = 0; /* one last look */
     }
 }
@@ -48,23 +49,24 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
     memcpy(submission.id.octets, id->octets, sizeof id->octets);
     if (task->queue != NULL) submission.queue = bytes_text(task->queue);
     bool waited = task->deliver == TMESH_DELIVER_WAIT;
-    if (waited && !waits_expect(&producer->waits, id)) return TMESH_E_INVALID;
-    uint32_t number = tickets_draw(&producer->tickets);
+    if (waited && !waits_expect(&producer->exchange.waits, id)) return TMESH_E_INVALID;
+    uint32_t number = tickets_draw(&producer->exchange.tickets);
     assert(number != TICKET_NONE);
-    producer->tickets.tickets[number] = (struct ticket){.id = *id,
-                                                        .tag = task->tag,
-                                                        .bytes = (uint32_t)task->payload_bytes,
-                                                        .state = TICKET_OUTBOX,
-                                                        .deliver = (uint8_t)task->deliver,
-                                                        .report_accepted = task->report_accepted};
-    if (!stage_append(&producer->stage, &submission, number)) {
-        if (waited) waits_forget(&producer->waits, id);
-        tickets_return(&producer->tickets, number);
+    producer->exchange.tickets.tickets[number] =
+        (struct ticket){.id = *id,
+                        .tag = task->tag,
+                        .bytes = (uint32_t)task->payload_bytes,
+                        .state = TICKET_OUTBOX,
+                        .deliver = (uint8_t)task->deliver,
+                        .report_accepted = task->report_accepted};
+    if (!stage_append(&producer->exchange.stage, &submission, number)) {
+        if (waited) waits_forget(&producer->exchange.waits, id);
+        tickets_return(&producer->exchange.tickets, number);
         return TMESH_E_SYSTEM;
     }
-    producer->outbox++;
-    producer->outbox_bytes += task->payload_bytes;
-    producer->submitted++;
+    producer->exchange.outbox++;
+    producer->exchange.outbox_bytes += task->payload_bytes;
+    producer->exchange.submitted++;
     return TMESH_OK;
 }
 
@@ -76,13 +78,13 @@ enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer, const tmesh_tas
     if (id != NULL) *id = own;
     enum tmesh_err result = judge(task);
     if (result != TMESH_OK) return result;
-    pthread_mutex_lock(&producer->lock);
+    pthread_mutex_lock(&producer->exchange.lock);
     result = await_room(producer, task->payload_bytes, timeout_ms);
     if (result == TMESH_OK) result = stage_task(producer, task, &own);
-    bool rouse = result == TMESH_OK && producer->asleep;
-    if (rouse) producer->asleep = false;
-    pthread_mutex_unlock(&producer->lock);
-    if (rouse) waker_wake(&producer->waker);
+    bool rouse = result == TMESH_OK && producer->exchange.asleep;
+    if (rouse) producer->exchange.asleep = false;
+    pthread_mutex_unlock(&producer->exchange.lock);
+    if (rouse) waker_wake(&producer->exchange.waker);
     return result;
 }
 
@@ -90,11 +92,11 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
 {
     if (stage_is_empty(&producer->taking)) {
         stage_reset(&producer->taking);
-        pthread_mutex_lock(&producer->lock);
-        struct stage swapped = producer->stage;
-        producer->stage = producer->taking;
+        pthread_mutex_lock(&producer->exchange.lock);
+        struct stage swapped = producer->exchange.stage;
+        producer->exchange.stage = producer->taking;
         producer->taking = swapped;
-        pthread_mutex_unlock(&producer->lock);
+        pthread_mutex_unlock(&producer->exchange.lock);
     }
     struct submission submission;
     uint32_t ticket;

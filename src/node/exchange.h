@@ -1,0 +1,43 @@
+/* exchange.h - what the application and the producer's thread hand each other.
+ *
+ * One lock guards all of it.  The thread takes it a fixed number of times each
+ * turn, never per task.
+ */
+#ifndef NODE_EXCHANGE_H
+#define NODE_EXCHANGE_H
+
+#include "../core/producer.h"
+#include "../net/waker.h"
+#include "inquiry.h"
+#include "stage.h"
+#include "tickets.h"
+#include "waits.h"
+
+#include <pthread.h>
+
+struct exchange {
+    struct waker waker; /* rouses the thread */
+    int answers_fd;     /* readable while answers wait */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* for everybody who waits for anything */
+    /* The rest is guarded by lock. */
+
+    struct stage stage; /* submissions on their way in */
+    struct tickets tickets;
+    uint32_t outbox; /* staged, or in the core and not accepted */
+    uint64_t outbox_bytes;
+    uint64_t submitted;
+    bool asleep; /* the thread waits, or is about to, and nothing was staged */
+    bool closed; /* no more submissions */
+    bool stop;   /* the thread is to end */
+
+    struct answer_queue answers; /* answers on their way out */
+    bool crowded;                /* too many of them */
+    struct waits waits;
+    struct producer_counts counts; /* as of the last turn */
+    struct inquiry inquiry;
+    char refusals[TMESH_ERROR_TEXT_BYTES / 2]; /* what the last ventilator that refused us said */
+};
+
+#endif
