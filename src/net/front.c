@@ -134,8 +134,8 @@ static void name_intake(struct front *front, const char *bound)
     /* The host is whatever a peer reached the front by: only that is sure to
      * work from where the peer is. */
     bool tcp = strncmp(bound, "tcp://", 6) == 0;
-    if (tcp) (void)snprintf(text, ENDPOINT_BYTES, "tcp://*%s", strrchr(bound, ':'));
-    if (!tcp) (void)snprintf(text, ENDPOINT_BYTES, "%s", bound);
+    (void)snprintf(text, ENDPOINT_BYTES, "%s%s", tcp ? "tcp://*" : "",
+                   tcp ? strrchr(bound, ':') : bound);
     front->intakes[front->intake_count++] = bytes_text(text);
 }
 
@@ -277,9 +277,9 @@ static void note_origin(struct front *front, uint32_t link)
     origins_heard(&front->origins, fd, link);
 }
 
-static bool read_link(const zmq_msg_t *sender, uint32_t *link)
+static bool read_link(zmq_msg_t *sender, uint32_t *link)
 {
-    const uint8_t *id = zmq_msg_data((zmq_msg_t *)(uintptr_t)sender);
+    const uint8_t *id = zmq_msg_data(sender);
     if (zmq_msg_size(sender) != LINK_BYTES || id[0] != 0) return false;
     *link = (uint32_t)id[1] << 24 | (uint32_t)id[2] << 16 | (uint32_t)id[3] << 8 | id[4];
     return true;
@@ -330,9 +330,8 @@ static enum passage next_passage(struct front *front)
 {
     assert(front->router_ready || front->pull_ready);
     if (front->stretch_left == 0) {
-        bool front_next_now = front->turn == PASSAGE_INTAKE;
-        front->turn = front_next_now ? PASSAGE_FRONT : PASSAGE_INTAKE;
-        front->stretch_left = front_next_now ? FRONT_STRETCH : INTAKE_STRETCH;
+        front->turn = front->turn == PASSAGE_FRONT ? PASSAGE_INTAKE : PASSAGE_FRONT;
+        front->stretch_left = front->turn == PASSAGE_FRONT ? FRONT_STRETCH : INTAKE_STRETCH;
     }
     front->stretch_left--;
     if (!front->router_ready) return PASSAGE_INTAKE;

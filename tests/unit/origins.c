@@ -62,11 +62,12 @@ static void an_end_is_told_only_after_everything_was_read(void **state)
     origins_accepted(&origins, FD);
     origins_heard(&origins, FD, 7);
     origins_disconnected(&origins, FD);
-    assert_true(origins_unsettled(&origins));
+    assert_true(origins_untold(&origins));
     assert_false(origins_take_ending(&origins, &told));
     origins_settle(&origins);
-    assert_false(origins_unsettled(&origins));
+    assert_true(origins_untold(&origins));
     expect_ending(7);
+    assert_false(origins_untold(&origins));
 }
 
 static void a_connection_that_never_spoke_ends_nothing(void **state)
