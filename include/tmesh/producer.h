@@ -96,7 +96,8 @@ typedef struct tmesh_answer {
     void *tag;
     enum tmesh_state state; /* ENDED */
     uint32_t attempt;       /* ENDED: the attempt that ended it, 1 for the first */
-    const void *result;     /* ENDED: what the handler returned; NULL when there is none */
+    const void *result;     /* ENDED: what the handler returned, or what a command that failed
+                               put out in its last run; NULL when there is none */
     size_t result_bytes;
     const char *reason; /* REJECTED, UNKNOWN, and ENDED unless done; else NULL */
 } tmesh_answer_t;
@@ -128,6 +129,7 @@ TMESH_EXPORT enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uin
 
 typedef struct tmesh_producer_counts {
     uint32_t ventilators; /* with a session now */
+    uint32_t busy;        /* of these, taking no task for now: a limit reached, or draining */
     uint32_t outbox;      /* not accepted yet */
     uint32_t awaited;     /* accepted, not ended yet */
     uint64_t submitted, accepted, rejected, unknown, ended, resent;

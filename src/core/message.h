@@ -156,7 +156,7 @@ struct result {
     enum task_state state;
     uint32_t attempt;
     enum reason reason;  /* REASON_NONE when state is TASK_DONE */
-    struct bytes result; /* absent when there is none */
+    struct bytes result; /* absent when there is none; also what a failed run put out */
     struct bytes text;   /* what the handler said of its failure; may be absent */
 };
 

@@ -164,6 +164,9 @@ void producer_counts(const struct producer *producer, struct producer_counts *co
         .resent = producer->resent,
     };
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
-        if (producer->links[i].open) counts->links_open++;
+        const struct producer_link *link = &producer->links[i];
+        if (!link->open) continue;
+        counts->links_open++;
+        if (link->busy_streak > 0 || link->draining) counts->links_busy++;
     }
 }

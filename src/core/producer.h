@@ -93,8 +93,9 @@ struct producer_actions {
 
 struct producer_counts {
     uint32_t links_open;
-    uint32_t outbox;  /* tasks not accepted yet */
-    uint32_t awaited; /* accepted, result awaited */
+    uint32_t links_busy; /* open, but refusing tasks for now: a limit reached, or draining */
+    uint32_t outbox;     /* tasks not accepted yet */
+    uint32_t awaited;    /* accepted, result awaited */
     uint64_t accepted, rejected, ended, unknown, resent;
 };
 

@@ -2,6 +2,11 @@
 #include "retry.h"
 #include "ventilator_state.h"
 
+struct task_failure {
+    enum task_state state;
+    enum reason reason;
+};
+
 bool ventilator_lease_counts(const struct task *task, const struct lease *lease)
 {
     /* A token is never 0, and one that was given back or replaced is gone: so a
@@ -22,6 +27,11 @@ static void keep_result(struct ventilator *ventilator, uint32_t slot, struct byt
     struct task *task = &ventilator->tasks[slot];
     bool wanted = peers_resolve(&ventilator->peers, task->owner) != PEER_NONE;
     store_drop(&ventilator->store, &task->text);
+    if (wanted && result.size > ventilator->options.payload_bytes_max) {
+        keep_text(ventilator, task, bytes_text("the result is larger than this ventilator allows"));
+        task_end(ventilator, slot, TASK_FAILED, REASON_TOO_BIG);
+        return;
+    }
     if (wanted && result.data != NULL) {
         store_drop(&ventilator->store, &task->payload); /* makes room first */
         task->result = store_put(&ventilator->store, result);
@@ -35,22 +45,35 @@ static void keep_result(struct ventilator *ventilator, uint32_t slot, struct byt
     task_end(ventilator, slot, TASK_DONE, REASON_NONE);
 }
 
+/* The end of a task that fails.  What its last run put out all the same goes with
+ * it, if somebody wants to see it and there is room. */
+static void give_up(struct ventilator *ventilator, uint32_t slot,
+                    const struct completion *completion, struct task_failure failure)
+{
+    struct task *task = &ventilator->tasks[slot];
+    bool wanted = peers_resolve(&ventilator->peers, task->owner) != PEER_NONE;
+    if (wanted && completion->result.size <= ventilator->options.payload_bytes_max) {
+        task->result = store_put(&ventilator->store, completion->result);
+    }
+    task_end(ventilator, slot, failure.state, failure.reason);
+}
+
 static void fail(struct ventilator *ventilator, uint32_t slot, const struct completion *completion)
 {
     struct task *task = &ventilator->tasks[slot];
     const struct ventilator_options *options = &ventilator->options;
     keep_text(ventilator, task, completion->text);
     if (completion->outcome == OUTCOME_PERMANENT) {
-        task_end(ventilator, slot, TASK_FAILED, REASON_PERMANENT);
+        give_up(ventilator, slot, completion, (struct task_failure){TASK_FAILED, REASON_PERMANENT});
         return;
     }
     task->failures++;
     if (completion->outcome == OUTCOME_CRASHED && ++task->crashes >= options->crashes_max) {
-        task_end(ventilator, slot, TASK_DEAD, REASON_CRASHES);
+        give_up(ventilator, slot, completion, (struct task_failure){TASK_DEAD, REASON_CRASHES});
         return;
     }
     if (task->failures >= task->attempts_max) {
-        task_end(ventilator, slot, TASK_FAILED, REASON_ATTEMPTS);
+        give_up(ventilator, slot, completion, (struct task_failure){TASK_FAILED, REASON_ATTEMPTS});
         return;
     }
     uint64_t delay_ns = completion->retry_after_ms * MILLISECOND;

@@ -189,6 +189,7 @@ void tmesh_producer_counts(tmesh_producer_t *producer, tmesh_producer_counts_t *
     pthread_mutex_lock(&producer->exchange.lock);
     const struct producer_counts *core = &producer->exchange.counts;
     *counts = (tmesh_producer_counts_t){.ventilators = core->links_open,
+                                        .busy = core->links_busy,
                                         .outbox = producer->exchange.outbox,
                                         .awaited = core->awaited,
                                         .submitted = producer->exchange.submitted,

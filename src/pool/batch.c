@@ -44,11 +44,11 @@ void batch_add(struct batch *batch, struct batch_item item, struct tmesh_job *jo
     assert(batch->read == 0);
     item.has_result = false;
     item.has_text = false;
-    if (item.outcome == OUTCOME_DONE && job->has_result) {
+    if (job->has_result) {
         item.result_at = batch->bytes.used;
         item.result_size = (uint32_t)job->result.used;
         item.has_result = move_result(batch, job);
-        if (!item.has_result) item.outcome = OUTCOME_FAILED;
+        if (!item.has_result && item.outcome == OUTCOME_DONE) item.outcome = OUTCOME_FAILED;
     }
     if (item.outcome != OUTCOME_DONE && job->text_size > 0) {
         item.text_at = batch->bytes.used;

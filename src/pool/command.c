@@ -269,6 +269,7 @@ static enum outcome judge(struct tmesh_job *job, const struct run *run, int stat
         job->has_result = true;
         return OUTCOME_DONE;
     }
+    job->has_result = job->result.used > 0; /* a failing program may have said much, like diff */
     job_explain(job, "exit status %d", WEXITSTATUS(status));
     return job_outcome(WEXITSTATUS(status));
 }

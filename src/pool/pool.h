@@ -50,8 +50,8 @@ struct pool_done {
     uint32_t job;
     enum outcome outcome;
     uint32_t retry_after_ms;
-    struct bytes result, text; /* borrowed until the next pool_collect.  A result only with
-                                  OUTCOME_DONE, a text only with failures */
+    struct bytes result, text; /* borrowed until the next pool_collect.  With failures
+                                  a text, and a result only from commands that put something out */
     uint64_t run_ns;
 };
 

@@ -130,6 +130,8 @@ static enum outcome run_function(struct tmesh_job *job)
 {
     int verdict = job->handler->function(job, job->handler->context);
     enum outcome outcome = job_outcome(verdict);
+    if (outcome != OUTCOME_DONE)
+        job->has_result = false; /* what a function failed at is no result */
     if (outcome != OUTCOME_DONE && verdict != TMESH_RETRY && verdict != TMESH_PERMANENT &&
         job->text_size == 0)
         job_explain(job, "handler returned %d", verdict);

@@ -12,23 +12,9 @@
 
 #include <cmocka.h>
 
-static struct producer_options with_links(uint32_t count)
-{
-    struct producer_options options = producer_story_options();
-    options.link_count = count;
-    return options;
-}
-
-/* The connection of `link` breaks and a new one is asked for within 100 ms. */
-static void reconnect(struct producer_story *story, uint32_t link)
-{
-    producer_story_on(story, PRODUCER_CLOSED, link);
-    producer_story_pass(story, 100);
-}
-
 static void start_links(struct producer_story *story, uint32_t count)
 {
-    struct producer_options options = with_links(count);
+    struct producer_options options = producer_story_options_for(count);
     producer_story_start_open(story, &options);
 }
 
@@ -44,7 +30,7 @@ static void a_lost_session_sends_the_same_tasks_again_in_order(void **state)
     }
     producer_story_submit(&story, "d");
     producer_story_accept(&story, 0, 2);
-    reconnect(&story, 0);
+    producer_story_reconnect(&story, 0);
     producer_story_open(&story, 0, 'V');
     producer_story_turn(&story);
     producer_story_expect(&story, "[ 0.0] 0 submit 1 intake: a\n"
@@ -80,7 +66,7 @@ static void an_answer_of_the_session_before_is_not_taken_for_one_of_this(void **
     producer_story_turn(&story);
     producer_story_accept(&story, 0, 1);
     uint32_t before = story.links[0].session;
-    reconnect(&story, 0);
+    producer_story_reconnect(&story, 0);
     producer_story_open(&story, 0, 'V');
     producer_story_turn(&story);
     story.used = 0;
@@ -107,7 +93,7 @@ static void a_new_session_begins_without_the_pause_and_backlog_of_the_old(void *
     producer_story_reject(&story, 0, 1, (struct rejection){.item = 0, .reason = REASON_BUSY});
     producer_story_say(
         &story, 0, (struct message){.kind = MESSAGE_HEARTBEAT, .u.heartbeat = {.backlog = 1000}});
-    reconnect(&story, 0);
+    producer_story_reconnect(&story, 0);
     producer_story_open(&story, 0, 'V');
     story.used = 0;
     producer_story_on(&story, PRODUCER_CONNECTED, 0); /* said once too often: no second HELLO */
@@ -206,125 +192,11 @@ static void a_batch_without_answer_tries_the_same_ventilator_once_more_first(voi
     producer_story_end(&story);
 }
 
-static void a_ventilator_that_gave_our_results_up_leaves_its_tasks_unknown(void **state)
-{
-    (void)state;
-    struct producer_story story;
-    start_links(&story, 1);
-    producer_story_submit(&story, "a");
-    producer_story_turn(&story);
-    producer_story_accept(&story, 0, 1);
-    reconnect(&story, 0);
-    producer_story_open(&story, 0, 'V'); /* it remembers: the result still comes */
-    producer_story_turn(&story);
-    reconnect(&story, 0);
-    story.links[0].forgetful = true;
-    story.used = 0;
-    producer_story_open(&story, 0, 'V');
-    producer_story_turn(&story);
-    producer_story_expect(&story, "[ 0.2] 0 hello\n"
-                                  "[ 0.2] 0 opened\n"
-                                  "[ 0.2] 0 intake\n"
-                                  "[ 0.2] 0 unknown a owner gone\n");
-    producer_story_end(&story);
-}
-
-static void a_ventilator_that_restarted_leaves_its_tasks_unknown(void **state)
-{
-    (void)state;
-    struct producer_story story;
-    start_links(&story, 2);
-    producer_story_say(
-        &story, 1, (struct message){.kind = MESSAGE_HEARTBEAT, .u.heartbeat = {.backlog = 1000}});
-    producer_story_submit(&story, "aBc");
-    producer_story_turn(&story);
-    producer_story_accept(&story, 0, 1);
-    producer_story_say(
-        &story, 0, (struct message){.kind = MESSAGE_HEARTBEAT, .u.heartbeat = {.backlog = 2000}});
-    producer_story_submit(&story, "d");
-    producer_story_turn(&story);
-    producer_story_accept(&story, 1, 1);
-    story.used = 0;
-    reconnect(&story, 0);
-    producer_story_open(&story, 0, 'X');
-    producer_story_turn(&story);
-    producer_story_result(&story, 0, "a"); /* too late: it was told */
-    producer_story_result(&story, 1, "d"); /* of another ventilator */
-    producer_story_expect(&story, "[ 0.0] 0 shut\n"
-                                  "[ 0.0] 0 lost\n"
-                                  "[ 0.1] 0 open\n"
-                                  "[ 0.1] 0 hello\n"
-                                  "[ 0.1] 0 opened\n"
-                                  "[ 0.1] 0 intake\n"
-                                  "[ 0.1] 0 unknown a owner gone\n"
-                                  "[ 0.1] 0 unknown c owner gone\n"
-                                  "[ 0.1] 1 ended d\n");
-    producer_story_expect_counts(&story, "open 2 outbox 0 awaited 0 accepted 4 rejected 0 ended 1 "
-                                         "unknown 2 resent 0");
-    producer_story_end(&story);
-}
-
-static void many_orphans_are_told_over_several_turns(void **state)
-{
-    (void)state;
-    struct producer_story story;
-    struct producer_options options = with_links(1);
-    options.tasks_max = 3000;
-    producer_story_start_open(&story, &options);
-    for (uint32_t n = 1; n <= 3000; n++) {
-        struct submission submission = {.name = bytes_text("task"),
-                                        .flags = SUBMISSION_WANTS_RESULT};
-        memcpy(submission.id.octets, &n, sizeof n);
-        producer_story_step(
-            &story, (struct producer_event){.kind = PRODUCER_SUBMIT, .submission = &submission});
-    }
-    producer_story_turn(&story);
-    uint32_t told[3] = {0};
-    for (uint64_t batch = 1; batch <= 3; batch++) {
-        producer_story_accept(&story, 0, batch);
-        story.used = 0;
-    }
-    reconnect(&story, 0);
-    producer_story_open(&story, 0, 'X');
-    for (uint32_t i = 0; i < 3; i++) {
-        producer_story_on(&story, PRODUCER_TURN, 0);
-        story.used = 0;
-        told[i] = story.out->count;
-        assert_int_equal(story.out->more, i < 2);
-    }
-    assert_int_equal(told[0], 1024);
-    assert_int_equal(told[1], 1024);
-    assert_int_equal(told[2], 952);
-    producer_story_end(&story);
-}
-
-static void a_result_saves_an_orphan_that_was_not_told_yet(void **state)
-{
-    (void)state;
-    struct producer_story story;
-    start_links(&story, 1);
-    producer_story_submit(&story, "ab");
-    producer_story_turn(&story);
-    producer_story_accept(&story, 0, 1);
-    reconnect(&story, 0);
-    story.used = 0;
-    producer_story_open(&story, 0, 'X');
-    producer_story_result(&story, 0, "b");
-    producer_story_turn(&story);
-    producer_story_expect(&story, "[ 0.1] 0 hello\n"
-                                  "[ 0.1] 0 opened\n"
-                                  "[ 0.1] 0 intake\n"
-                                  "[ 0.1] 0 ended b\n"
-                                  "[ 0.1] 0 receipt through 1\n"
-                                  "[ 0.1] 0 unknown a owner gone\n");
-    producer_story_end(&story);
-}
-
 static void a_refusal_is_told_and_tried_again_slowly(void **state)
 {
     (void)state;
     struct producer_story story;
-    struct producer_options options = with_links(1);
+    struct producer_options options = producer_story_options_for(1);
     producer_story_start(&story, &options);
     producer_story_turn(&story);
     producer_story_on(&story, PRODUCER_CONNECTED, 0);
@@ -399,7 +271,7 @@ static void an_idle_session_beats_and_a_silent_one_is_lost(void **state)
 {
     (void)state;
     struct producer_story story;
-    struct producer_options options = with_links(1);
+    struct producer_options options = producer_story_options_for(1);
     producer_story_start(&story, &options);
     open_beating(&story);
     producer_story_pass(&story, 2500);
@@ -420,7 +292,7 @@ static void a_producer_that_was_stopped_does_not_blame_the_ventilator(void **sta
 {
     (void)state;
     struct producer_story story;
-    struct producer_options options = with_links(1);
+    struct producer_options options = producer_story_options_for(1);
     producer_story_start(&story, &options);
     open_beating(&story);
     producer_story_pass(&story, 500);
@@ -479,7 +351,7 @@ static void an_intake_that_comes_up_after_its_session_ended_is_not_used(void **s
     (void)state;
     struct producer_story story;
     start_links(&story, 1);
-    reconnect(&story, 0);
+    producer_story_reconnect(&story, 0);
     producer_story_on(&story, PRODUCER_INTAKE_UP, 0);
     producer_story_open(&story, 0, 'V');
     story.used = 0;
@@ -499,10 +371,6 @@ int main(void)
         cmocka_unit_test(the_less_loaded_ventilator_gets_the_batch),
         cmocka_unit_test(what_a_busy_ventilator_refused_goes_to_another),
         cmocka_unit_test(a_batch_without_answer_tries_the_same_ventilator_once_more_first),
-        cmocka_unit_test(a_ventilator_that_gave_our_results_up_leaves_its_tasks_unknown),
-        cmocka_unit_test(a_ventilator_that_restarted_leaves_its_tasks_unknown),
-        cmocka_unit_test(many_orphans_are_told_over_several_turns),
-        cmocka_unit_test(a_result_saves_an_orphan_that_was_not_told_yet),
         cmocka_unit_test(a_refusal_is_told_and_tried_again_slowly),
         cmocka_unit_test(a_refusal_in_a_session_returns_its_tasks),
         cmocka_unit_test(a_gap_in_what_the_ventilator_says_ends_the_session),

@@ -303,3 +303,16 @@ void producer_story_expect_counts(struct producer_story *story, const char *text
              (unsigned)counts.unknown, (unsigned)counts.resent);
     assert_string_equal(found, text);
 }
+
+struct producer_options producer_story_options_for(uint32_t link_count)
+{
+    struct producer_options options = producer_story_options();
+    options.link_count = link_count;
+    return options;
+}
+
+void producer_story_reconnect(struct producer_story *story, uint32_t link)
+{
+    producer_story_on(story, PRODUCER_CLOSED, link);
+    producer_story_pass(story, 100);
+}

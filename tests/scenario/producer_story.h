@@ -31,6 +31,9 @@ struct producer_options producer_story_options(void);
 
 void producer_story_start(struct producer_story *story, const struct producer_options *options);
 
+/* The same limits for several links. */
+struct producer_options producer_story_options_for(uint32_t link_count);
+
 /* The same, with a session on each link, with 'V', 'W' and so on.  What led there
  * is not in the trace. */
 void producer_story_start_open(struct producer_story *story,
@@ -56,6 +59,9 @@ void producer_story_submit(struct producer_story *story, const char *letters);
 
 /* A session opens on `link`, with ventilator `node`. */
 void producer_story_open(struct producer_story *story, uint32_t link, char node);
+
+/* The connection of `link` breaks and a new one is asked for within 100 ms. */
+void producer_story_reconnect(struct producer_story *story, uint32_t link);
 
 /* The ventilator of `link` says `message`, in order. */
 void producer_story_say(struct producer_story *story, uint32_t link, struct message message);
