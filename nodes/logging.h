@@ -1,0 +1,20 @@
+/* logging.h - the library's log lines on stderr, as text or as JSON. */
+#ifndef NODES_LOGGING_H
+#define NODES_LOGGING_H
+
+#include <tmesh.h>
+
+enum logging_format { LOGGING_TEXT, LOGGING_JSON };
+
+struct logging {
+    enum tmesh_level least; /* what is below is not shown */
+    enum logging_format format;
+};
+
+/* From the words of --log-level and --log-format, which are checked already. */
+struct logging logging_from(const char *level, const char *format);
+
+/* A tmesh_log_fn; `context` is a struct logging. */
+void logging_write(enum tmesh_level level, const char *line, void *context);
+
+#endif

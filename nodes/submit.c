@@ -1,0 +1,183 @@
+/* submit.c - `tmesh submit`: what the user asked for, checked.
+ *
+ * Owns: the settings and the single payload.  Not here: the conversation with
+ * the mesh (submission.h).
+ */
+#include "logging.h"
+#include "mesh.h"
+#include "notice.h"
+#include "options.h"
+#include "submission.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { RETRIES_UNSET = -1 };
+
+struct settings {
+    const char *connect, *id, *queue, *log_level, *log_format;
+    bool lines, wait, json;
+    uint64_t retries, timeout_ms, connect_timeout_ms;
+};
+
+static const struct option options_table[] = {
+    {"connect", 'c', OPTION_TEXT, "ENDPOINT[,ENDPOINT...]",
+     "the ventilators to submit to; each task goes to one of them; required",
+     offsetof(struct settings, connect), 0, 0},
+    {"lines", 'l', OPTION_FLAG, NULL, "submit one task for each line of standard input",
+     offsetof(struct settings, lines), 0, 0},
+    {"wait", 'w', OPTION_FLAG, NULL,
+     "wait for the results, and print each as one line of JSON when it arrives",
+     offsetof(struct settings, wait), 0, 0},
+    {"id", 0, OPTION_TEXT, "UUID",
+     "the task's id: the same id again is the same task; default: a new one",
+     offsetof(struct settings, id), 0, 0},
+    {"queue", 'q', OPTION_TEXT, "NAME", "the queue to submit to; default: default",
+     offsetof(struct settings, queue), 0, 0},
+    {"retries", 'r', OPTION_COUNT, "N",
+     "how often a failed run is tried again; default: as the ventilator says",
+     offsetof(struct settings, retries), 0, 1000000},
+    {"timeout", 't', OPTION_SECONDS, "T",
+     "give up waiting after this time, with exit status 75; default: wait for ever",
+     offsetof(struct settings, timeout_ms), 1, UINT32_MAX},
+    {"connect-timeout", 0, OPTION_SECONDS, "T",
+     "give up when no ventilator answers within this time; default 5s",
+     offsetof(struct settings, connect_timeout_ms), 0, UINT32_MAX},
+    {"json", 0, OPTION_FLAG, NULL, "without --wait: print JSON for each task, not just its id",
+     offsetof(struct settings, json), 0, 0},
+    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default error",
+     offsetof(struct settings, log_level), 0, 0},
+    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
+     offsetof(struct settings, log_format), 0, 0},
+};
+
+/* Reads standard input to its end into `payload`, which has room for one byte
+ * more than a payload may have. */
+static int read_payload(char *payload, size_t *bytes)
+{
+    *bytes = 0;
+    while (*bytes <= TMESH_PAYLOAD_BYTES_MAX) {
+        ssize_t got = read(STDIN_FILENO, payload + *bytes, TMESH_PAYLOAD_BYTES_MAX + 1 - *bytes);
+        if (got == 0) return 0;
+        if (got > 0) {
+            *bytes += (size_t)got;
+        } else if (errno != EINTR) {
+            notice_print("cannot read the payload from standard input: %s", strerror(errno));
+            return EX_IOERR;
+        }
+    }
+    notice_print("the payload on standard input is over %d bytes, which is the limit",
+                 (int)TMESH_PAYLOAD_BYTES_MAX);
+    return EX_DATAERR;
+}
+
+static int check_words(const struct settings *settings, const struct options *options)
+{
+    const char *const *words = options->arguments;
+    if (!settings->connect) {
+        return options_refuse(options, "--connect is missing: the ventilators to submit to, such "
+                                       "as --connect tcp://127.0.0.1:5555");
+    }
+    if (options->argument_count == 0) return options_refuse(options, "the task's NAME is missing");
+    if (options->argument_count > (settings->lines ? 1 : 2)) {
+        return options_refuse(options, "'%s' is one argument too many%s",
+                              words[settings->lines ? 1 : 2],
+                              settings->lines ? ": with --lines the payloads come from standard "
+                                                "input"
+                                              : "; quote a payload that has blanks");
+    }
+    if (settings->lines && settings->id) {
+        return options_refuse(options, "--id is for one task, --lines submits many");
+    }
+    if (!tmesh_name_is_valid(words[0]) || !tmesh_name_is_valid(settings->queue)) {
+        bool task = !tmesh_name_is_valid(words[0]);
+        return options_refuse(options,
+                              "'%s' cannot name a %s; a name is 1 to %d of a-z, 0-9, '.', '_' "
+                              "and '-'",
+                              task ? words[0] : settings->queue, task ? "task" : "queue",
+                              (int)TMESH_NAME_BYTES_MAX);
+    }
+    return OPTIONS_READY;
+}
+
+static int submit(const struct settings *settings, const struct options *options, char *payload)
+{
+    const char *word = options->arguments[1];
+    struct logging logging = logging_from(settings->log_level, settings->log_format);
+    struct submission_plan plan = {
+        .task = {.name = options->arguments[0], .queue = settings->queue},
+        .connect = settings->connect,
+        .logging = &logging,
+        .source = settings->lines ? SUBMISSION_LINES : SUBMISSION_ONE,
+        .answers = settings->wait   ? SUBMISSION_RESULTS
+                   : settings->json ? SUBMISSION_JSON
+                                    : SUBMISSION_IDS,
+        .timeout_ms = settings->timeout_ms,
+        .connect_timeout_ms = settings->connect_timeout_ms,
+    };
+    if (settings->retries != (uint64_t)RETRIES_UNSET) {
+        plan.task.attempts_max = (uint32_t)settings->retries + 1;
+    }
+    if (settings->id && tmesh_id_parse(settings->id, &plan.task.id) != TMESH_OK) {
+        return options_refuse(options,
+                              "--id %s: must be a UUID, such as "
+                              "018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5d",
+                              settings->id);
+    }
+    if (word && strcmp(word, "-") == 0) {
+        int status = read_payload(payload, &plan.task.payload_bytes);
+        if (status) return status;
+        plan.task.payload = payload;
+    } else if (word) {
+        plan.task.payload = word;
+        plan.task.payload_bytes = strlen(word);
+    }
+    return submission_run(&plan);
+}
+
+static int run(int argc, char **argv)
+{
+    struct settings settings = {
+        .queue = "default",
+        .log_level = "error",
+        .log_format = "text",
+        .retries = (uint64_t)RETRIES_UNSET,
+        .connect_timeout_ms = 5000,
+    };
+    struct options options = {.command = &submit_command, .settings = &settings};
+    int status = options_parse(&options, argc, argv);
+    if (status == OPTIONS_READY) status = check_words(&settings, &options);
+    if (status == OPTIONS_READY) {
+        char *payload = malloc(TMESH_PAYLOAD_BYTES_MAX + 1);
+        status = payload ? submit(&settings, &options, payload) : EX_OSERR;
+        if (!payload) notice_print("out of memory");
+        free(payload);
+    }
+    options_clear(&options);
+    return status;
+}
+
+const struct command submit_command = {
+    .name = "submit",
+    .usage = "--connect ENDPOINT[,ENDPOINT...] [OPTIONS] NAME [PAYLOAD | -]",
+    .summary = "submit tasks, and wait for their results if asked to",
+    .purpose =
+        "Submits one task called NAME, with PAYLOAD, or with all of standard input for '-', or "
+        "with nothing. With --lines, one task for each line of standard input, submitted as the "
+        "lines come.\n\n"
+        "Prints the id of each task once a ventilator has accepted it. With --wait, prints each "
+        "result when it arrives, in no particular order, as JSON on one line: id, name, state "
+        "(done, failed, dead, cancelled, expired), attempt, result (or result_base64 when it is "
+        "not UTF-8), and the reason if it did not end well. Exit status 1 says that some task is "
+        "not done.",
+    .examples = "  tmesh submit --connect tcp://127.0.0.1:5555 --wait count 'some text'\n"
+                "  tmesh submit --connect tcp://127.0.0.1:5555 thumbnail - < photo.jpg\n"
+                "  find . -type f | tmesh submit --connect tcp://127.0.0.1:5555 --lines --wait "
+                "sha256\n",
+    .options = options_table,
+    .option_count = sizeof options_table / sizeof *options_table,
+    .run = run,
+};

@@ -1,0 +1,109 @@
+/* tmesh.c - the program: finds the command and hands over to it. */
+#include "command.h"
+#include "help.h"
+#include "nearest.h"
+#include "notice.h"
+
+#include <czmq.h>
+#include <fcntl.h>
+#include <msgpack.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <tmesh.h>
+#include <unistd.h>
+#include <zmq.h>
+
+static const struct command *const commands[] = {
+    &ventilator_command, &worker_command, &submit_command, &map_command, &status_command, NULL};
+
+static const struct command *find(const char *name)
+{
+    size_t i = 0;
+    while (commands[i] && strcmp(commands[i]->name, name) != 0) i++;
+    return commands[i];
+}
+
+static int unknown(const char *name)
+{
+    struct nearest nearest = nearest_to(name);
+    for (size_t i = 0; commands[i]; i++) nearest_offer(&nearest, commands[i]->name);
+    const char *kind = name[0] == '-' ? "option" : "command";
+    if (nearest.word) {
+        notice_print("unknown %s '%s'; did you mean '%s'?", kind, name, nearest.word);
+    } else {
+        notice_print("unknown %s '%s'", kind, name);
+    }
+    notice_plain("Run 'tmesh --help' for the list of commands.");
+    return EX_USAGE;
+}
+
+static int print_version(void)
+{
+    int zmq_parts[3], czmq_parts[3];
+    zmq_version(&zmq_parts[0], &zmq_parts[1], &zmq_parts[2]);
+    zsys_version(&czmq_parts[0], &czmq_parts[1], &czmq_parts[2]);
+    printf("tmesh %s (libzmq %d.%d.%d, czmq %d.%d.%d, msgpack %s)\n", tmesh_version(), zmq_parts[0],
+           zmq_parts[1], zmq_parts[2], czmq_parts[0], czmq_parts[1], czmq_parts[2],
+           msgpack_version());
+    return 0;
+}
+
+static int print_help(const char *name)
+{
+    const struct command *command = name ? find(name) : NULL;
+    if (name && !command) return unknown(name);
+    if (command) {
+        help_print(command);
+    } else {
+        help_overview(commands);
+    }
+    return 0;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name) {
+        notice_print("no command is given");
+        notice_plain("Run 'tmesh --help' for the list of commands.");
+        return EX_USAGE;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) return print_version();
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return print_help(NULL);
+    if (strcmp(name, "help") == 0) return print_help(argc > 2 ? argv[2] : NULL);
+    const struct command *command = find(name);
+    if (!command) return unknown(name);
+
+    char speaker[64];
+    snprintf(speaker, sizeof speaker, "tmesh %s", command->name);
+    notice_name(speaker);
+    int status = command->run(argc - 1, argv + 1);
+    notice_name("tmesh");
+    return status;
+}
+
+/* A descriptor of the library must not become standard input, output or error
+ * because that was closed. */
+static bool open_standard(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (!open_standard()) return EX_OSERR;
+    int status = dispatch(argc, argv);
+    /* Help and version go through stdio; every other answer has been told. */
+    if (fflush(stdout) != 0 && status == 0) {
+        notice_print("cannot write to standard output");
+        return EX_IOERR;
+    }
+    return status;
+}

@@ -1,0 +1,177 @@
+/* ventilator.c - `tmesh ventilator`: owns tasks and gives them to workers. */
+#include "clock.h"
+#include "json.h"
+#include "logging.h"
+#include "mesh.h"
+#include "notice.h"
+#include "options.h"
+#include "stopping.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sysexits.h>
+#include <tmesh.h>
+#include <unistd.h>
+
+/* A signal is noticed between two of these. */
+enum { DRAIN_SLICE_MS = 100 };
+
+struct settings {
+    const char *bind, *intake, *log_level, *log_format;
+    bool insecure, json;
+    uint64_t tasks_max, memory_max, heartbeat_ms, attempts, backoff_ms, backoff_max_ms, grace_ms;
+};
+
+static const struct option options_table[] = {
+    {"bind", 'b', OPTION_TEXT, "ENDPOINT",
+     "the one address that producers and workers need: tcp://HOST:PORT (port 0: any free one) or "
+     "ipc://PATH; required",
+     offsetof(struct settings, bind), 0, 0},
+    {"intake", 0, OPTION_TEXT, "ENDPOINT",
+     "where bulk submissions come in; default: a free port of the same host",
+     offsetof(struct settings, intake), 0, 0},
+    {"insecure", 0, OPTION_FLAG, NULL,
+     "permit an address that other machines can reach: there is no encryption and no "
+     "authentication yet",
+     offsetof(struct settings, insecure), 0, 0},
+    {"tasks-max", 0, OPTION_COUNT, "N", "tasks held at once; default 10000000",
+     offsetof(struct settings, tasks_max), 1, UINT32_MAX},
+    {"memory-max", 0, OPTION_SIZE, "SIZE", "payloads and results held at once; default 2G",
+     offsetof(struct settings, memory_max), 1 << 20, 0},
+    {"heartbeat", 0, OPTION_MILLISECONDS, "MS",
+     "how often nodes prove that they live; a worker silent for four is lost; default 1000",
+     offsetof(struct settings, heartbeat_ms), 50, 60000},
+    {"attempts", 0, OPTION_COUNT, "N",
+     "failed runs before a task is given up, unless it says otherwise; default 5",
+     offsetof(struct settings, attempts), 1, 1000000},
+    {"backoff", 0, OPTION_SECONDS, "T",
+     "the first retry comes within this time, each later one within twice that; default 1s",
+     offsetof(struct settings, backoff_ms), 1, UINT32_MAX},
+    {"backoff-max", 0, OPTION_SECONDS, "T", "no retry waits longer than this; default 10m",
+     offsetof(struct settings, backoff_max_ms), 1, UINT32_MAX},
+    {"grace", 0, OPTION_SECONDS, "T",
+     "how long the first signal lets tasks end before they are forgotten; default 10s",
+     offsetof(struct settings, grace_ms), 0, UINT32_MAX},
+    {"json", 0, OPTION_FLAG, NULL,
+     "say {\"event\":\"ready\",\"endpoint\":...} on stdout, not in words on stderr",
+     offsetof(struct settings, json), 0, 0},
+    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default info",
+     offsetof(struct settings, log_level), 0, 0},
+    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
+     offsetof(struct settings, log_format), 0, 0},
+};
+
+static int say_ready(const char *endpoint, bool as_json)
+{
+    struct output output;
+    struct json json = {.output = &output};
+    if (!as_json) {
+        notice_plain("ventilator ready at %s", endpoint);
+        return 0;
+    }
+    output_open(&output, STDOUT_FILENO);
+    json_object(&json, NULL);
+    json_text(&json, "event", "ready");
+    json_text(&json, "endpoint", endpoint);
+    json_object_end(&json);
+    json_line_end(&json);
+    return output_end(&output, 0);
+}
+
+/* Lets tasks end, in slices, so that a second signal cuts it short.  Returns
+ * how many have not. */
+static uint64_t drain(tmesh_ventilator_t *ventilator, uint64_t grace_ms, struct stopping *stopping)
+{
+    uint64_t open = 0;
+    unsigned count = stopping->count;
+    uint64_t end_ms = clock_ms() + grace_ms;
+    notice_print("draining: no new tasks, %" PRIu64 ".%" PRIu64 " s for the others to end; once "
+                 "more to stop at once",
+                 grace_ms / 1000, grace_ms % 1000 / 100);
+    for (;;) {
+        uint64_t now_ms = clock_ms();
+        uint64_t left_ms = now_ms < end_ms ? end_ms - now_ms : 0;
+        uint32_t slice_ms = (uint32_t)(left_ms < DRAIN_SLICE_MS ? left_ms : DRAIN_SLICE_MS);
+        if (tmesh_ventilator_drain(ventilator, slice_ms, &open) == TMESH_OK) return 0;
+        stopping_read(stopping);
+        if (stopping->count > count || left_ms <= slice_ms) return open;
+    }
+}
+
+static int serve(tmesh_ventilator_t *ventilator, const struct settings *settings,
+                 struct stopping *stopping)
+{
+    int status = say_ready(tmesh_ventilator_endpoint(ventilator), settings->json);
+    if (status) return status;
+    stopping_wait(stopping, 0, -1);
+    uint64_t open = drain(ventilator, settings->grace_ms, stopping);
+    if (open == 0) {
+        notice_print("stopped; no task was left");
+        return 0;
+    }
+    notice_print("stopped; %" PRIu64 " unfinished task%s forgotten", open,
+                 open == 1 ? " was" : "s were");
+    return EX_TEMPFAIL;
+}
+
+static int run_with(const struct settings *settings)
+{
+    struct logging logging = logging_from(settings->log_level, settings->log_format);
+    tmesh_ventilator_options_t options = {
+        .bind = settings->bind,
+        .intake = settings->intake,
+        .insecure = settings->insecure,
+        .tasks_max = (uint32_t)settings->tasks_max,
+        .memory_bytes_max = settings->memory_max,
+        .heartbeat_ms = (uint32_t)settings->heartbeat_ms,
+        .attempts_max = (uint32_t)settings->attempts,
+        .backoff_ms = (uint32_t)settings->backoff_ms,
+        .backoff_ms_max = (uint32_t)settings->backoff_max_ms,
+        .log = logging_write,
+        .log_context = &logging,
+    };
+    struct stopping stopping;
+    tmesh_error_t error;
+    int status = stopping_open(&stopping);
+    if (status) return status;
+    tmesh_ventilator_t *ventilator = tmesh_ventilator_new(&options, &error);
+    status = ventilator ? serve(ventilator, settings, &stopping) : mesh_fault(&error);
+    tmesh_ventilator_destroy(&ventilator);
+    stopping_close(&stopping);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct settings settings = {.log_level = "info", .log_format = "text", .grace_ms = 10000};
+    struct options options = {.command = &ventilator_command, .settings = &settings};
+    int status = options_parse(&options, argc, argv);
+    if (status == OPTIONS_READY && options.argument_count > 0) {
+        status = options_refuse(&options, "'%s' is not an option", options.arguments[0]);
+    }
+    if (status == OPTIONS_READY && !settings.bind) {
+        status = options_refuse(
+            &options, "--bind is missing: where to listen, such as --bind tcp://127.0.0.1:5555");
+    }
+    if (status == OPTIONS_READY) status = run_with(&settings);
+    options_clear(&options);
+    return status;
+}
+
+const struct command ventilator_command = {
+    .name = "ventilator",
+    .usage = "--bind ENDPOINT [OPTIONS]",
+    .summary = "own tasks, and give them to workers",
+    .purpose =
+        "Starts a ventilator: it takes tasks from producers, gives each to a worker, and keeps it "
+        "until it has ended, whatever becomes of the worker. Run as many as you like, and name "
+        "them all where producers and workers connect; none needs another.\n\n"
+        "Tasks are kept in memory. The first SIGTERM or ^C lets them end within the grace time, "
+        "the second stops at once. Exit status 75 says that unfinished tasks were forgotten.",
+    .examples = "  tmesh ventilator --bind tcp://127.0.0.1:5555\n"
+                "  tmesh ventilator --bind ipc:///run/tmesh/front --memory-max 8G\n"
+                "  tmesh ventilator --bind 'tcp://*:5555' --insecure --log-format json\n",
+    .options = options_table,
+    .option_count = sizeof options_table / sizeof *options_table,
+    .run = run,
+};

@@ -1,0 +1,263 @@
+/* worker.c - `tmesh worker`: runs tasks. */
+#include "clock.h"
+#include "logging.h"
+#include "mesh.h"
+#include "notice.h"
+#include "options.h"
+#include "stopping.h"
+#include "words.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <tmesh.h>
+
+enum {
+    DRAIN_SLICE_MS = 100, /* a signal is noticed between two of these */
+    FORCE_SECONDS = 2     /* for commands to be killed and leases to be given back */
+};
+
+struct settings {
+    const char *connect, *pool, *queue, *label, *log_level, *log_format;
+    struct option_list modules, commands;
+    bool allow_exec;
+    uint64_t slots, grace_ms;
+};
+
+static const struct option options_table[] = {
+    {"connect", 'c', OPTION_TEXT, "ENDPOINT[,ENDPOINT...]",
+     "the ventilators to work for, all of them at once; required",
+     offsetof(struct settings, connect), 0, 0},
+    {"command", 0, OPTION_LIST, "NAME=\"PROGRAM ARGS\"",
+     "run PROGRAM for each task called NAME: the payload is its standard input, its standard "
+     "output the result. Cut into words like a shell does, nothing is expanded. May be repeated",
+     offsetof(struct settings, commands), 0, 0},
+    {"module", 0, OPTION_LIST, "FILE.so",
+     "load task handlers written in C (tmesh/worker.h). May be repeated",
+     offsetof(struct settings, modules), 0, 0},
+    {"allow-exec", 0, OPTION_FLAG, NULL,
+     "also run whatever program a task names, as tmesh map --connect asks: who may submit can "
+     "then run any program here",
+     offsetof(struct settings, allow_exec), 0, 0},
+    {"queue", 'q', OPTION_TEXT, "NAME[,NAME...]",
+     "take tasks from these queues only; default: default", offsetof(struct settings, queue), 0, 0},
+    {"slots", 's', OPTION_COUNT, "N", "tasks run at once; default: the number of processors",
+     offsetof(struct settings, slots), 1, 1024},
+    {"pool", 0, OPTION_CHOICE, "threads|process",
+     "where C handlers run; default threads (process is not available yet)",
+     offsetof(struct settings, pool), 0, 0},
+    {"label", 0, OPTION_TEXT, "TEXT",
+     "what tmesh status calls this worker; default: host and process",
+     offsetof(struct settings, label), 0, 0},
+    {"grace", 0, OPTION_SECONDS, "T",
+     "how long the first signal lets running tasks end; default 10s",
+     offsetof(struct settings, grace_ms), 0, UINT32_MAX},
+    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default info",
+     offsetof(struct settings, log_level), 0, 0},
+    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
+     offsetof(struct settings, log_format), 0, 0},
+};
+
+/* The worker's options, and what they point to. */
+struct plan {
+    tmesh_worker_options_t options;
+    tmesh_command_t *commands;
+    struct words *words; /* one for each command */
+    char **names;        /* likewise */
+    char *queue_text;
+    const char **queues;
+};
+
+static void plan_clear(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->options.command_count; i++) {
+        words_clear(&plan->words[i]);
+        free(plan->names[i]);
+    }
+    free(plan->commands);
+    free(plan->words);
+    free(plan->names);
+    free(plan->queue_text);
+    free(plan->queues);
+}
+
+static int out_of_memory(void)
+{
+    notice_print("out of memory");
+    return EX_OSERR;
+}
+
+/* NAME="PROGRAM ARGS" */
+static int plan_command(struct plan *plan, const char *text, const struct options *options)
+{
+    size_t at = plan->options.command_count;
+    const char *equals = strchr(text, '=');
+    if (!equals) {
+        return options_refuse(options, "--command %s: must be NAME=\"PROGRAM ARGS\"", text);
+    }
+    char *name = strndup(text, (size_t)(equals - text));
+    if (!name) return out_of_memory();
+    plan->names[at] = name;
+    plan->options.command_count++;
+    if (!tmesh_name_is_valid(name)) {
+        return options_refuse(options,
+                              "--command %s: '%s' cannot name a task; a name is 1 to %d of "
+                              "a-z, 0-9, '.', '_' and '-'",
+                              text, name, (int)TMESH_NAME_BYTES_MAX);
+    }
+    const char *fault = words_split(equals + 1, &plan->words[at]);
+    if (fault) return options_refuse(options, "--command %s: %s", text, fault);
+    plan->commands[at] = (tmesh_command_t){name, (const char *const *)plan->words[at].argv};
+    return OPTIONS_READY;
+}
+
+static int plan_commands(struct plan *plan, const struct option_list *list,
+                         const struct options *options)
+{
+    plan->commands = calloc(list->count + 1, sizeof *plan->commands);
+    plan->words = calloc(list->count + 1, sizeof *plan->words);
+    plan->names = calloc(list->count + 1, sizeof *plan->names);
+    if (!plan->commands || !plan->words || !plan->names) return out_of_memory();
+    for (size_t i = 0; i < list->count; i++) {
+        int code = plan_command(plan, list->items[i], options);
+        if (code != OPTIONS_READY) return code;
+    }
+    plan->options.commands = plan->commands;
+    return OPTIONS_READY;
+}
+
+static int plan_queues(struct plan *plan, const char *text, const struct options *options)
+{
+    size_t count = 0;
+    if (!text) return OPTIONS_READY;
+    plan->queue_text = strdup(text);
+    plan->queues = calloc(strlen(text) + 2, sizeof *plan->queues);
+    if (!plan->queue_text || !plan->queues) return out_of_memory();
+    for (char *rest = plan->queue_text, *name; (name = strsep(&rest, ","));) {
+        if (!tmesh_name_is_valid(name)) {
+            return options_refuse(options,
+                                  "--queue %s: '%s' cannot name a queue; a name is 1 to %d of "
+                                  "a-z, 0-9, '.', '_' and '-'",
+                                  text, name, (int)TMESH_NAME_BYTES_MAX);
+        }
+        plan->queues[count++] = name;
+    }
+    plan->options.queues = plan->queues;
+    return OPTIONS_READY;
+}
+
+static int plan_make(struct plan *plan, const struct settings *settings,
+                     const struct options *options)
+{
+    bool something = settings->commands.count + settings->modules.count > 0;
+    if (!settings->connect) {
+        return options_refuse(options, "--connect is missing: the ventilators to work for, such "
+                                       "as --connect tcp://127.0.0.1:5555");
+    }
+    if (strcmp(settings->pool, "process") == 0) {
+        return options_refuse(options, "--pool process: not available yet; commands run as "
+                                       "processes in any case");
+    }
+    if (!something && !settings->allow_exec) {
+        return options_refuse(options, "nothing to serve: give --command NAME=\"PROGRAM\", "
+                                       "--module FILE.so or --allow-exec");
+    }
+    int code = plan_commands(plan, &settings->commands, options);
+    if (code == OPTIONS_READY) code = plan_queues(plan, settings->queue, options);
+    plan->options.connect = settings->connect;
+    plan->options.label = settings->label;
+    plan->options.slots = (uint32_t)settings->slots;
+    plan->options.modules = settings->modules.items;
+    plan->options.allow_exec = settings->allow_exec;
+    return code;
+}
+
+/* Lets running tasks end, in slices, so that a second signal cuts it short.
+ * Returns whether all have. */
+static bool drain(tmesh_worker_t *worker, uint64_t grace_ms, struct stopping *stopping)
+{
+    tmesh_worker_counts_t counts;
+    unsigned count = stopping->count;
+    uint64_t end_ms = clock_ms() + grace_ms;
+    tmesh_worker_counts(worker, &counts);
+    notice_print("draining: no new tasks, %" PRIu64 ".%" PRIu64 " s for the %" PRIu32
+                 " running to end; once more to stop at once",
+                 grace_ms / 1000, grace_ms % 1000 / 100, counts.running);
+    for (;;) {
+        uint64_t now_ms = clock_ms();
+        uint64_t left_ms = now_ms < end_ms ? end_ms - now_ms : 0;
+        uint32_t slice_ms = (uint32_t)(left_ms < DRAIN_SLICE_MS ? left_ms : DRAIN_SLICE_MS);
+        if (tmesh_worker_drain(worker, slice_ms) == TMESH_OK) return true;
+        stopping_read(stopping);
+        if (stopping->count > count || left_ms <= slice_ms) return false;
+    }
+}
+
+static int serve(tmesh_worker_t *worker, uint64_t grace_ms, struct stopping *stopping)
+{
+    tmesh_worker_counts_t counts;
+    stopping_wait(stopping, 0, -1);
+    bool drained = drain(worker, grace_ms, stopping);
+    tmesh_worker_counts(worker, &counts);
+    notice_print("stopped; %" PRIu64 " tasks done, %" PRIu64 " failed, %" PRIu64
+                 " given back, %" PRIu32 " cut short",
+                 counts.done, counts.failed, counts.returned, counts.running);
+    if (drained) return 0;
+    /* A C handler that does not return would keep us for ever. */
+    stopping_force(EX_TEMPFAIL, FORCE_SECONDS);
+    return EX_TEMPFAIL;
+}
+
+static int run_with(const struct plan *plan, const struct settings *settings)
+{
+    struct logging logging = logging_from(settings->log_level, settings->log_format);
+    tmesh_worker_options_t options = plan->options;
+    struct stopping stopping;
+    tmesh_error_t error;
+    options.log = logging_write;
+    options.log_context = &logging;
+    int status = stopping_open(&stopping);
+    if (status) return status;
+    tmesh_worker_t *worker = tmesh_worker_new(&options, &error);
+    status = worker ? serve(worker, settings->grace_ms, &stopping) : mesh_fault(&error);
+    tmesh_worker_destroy(&worker);
+    stopping_close(&stopping);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct settings settings = {
+        .pool = "threads", .log_level = "info", .log_format = "text", .grace_ms = 10000};
+    struct options options = {.command = &worker_command, .settings = &settings};
+    struct plan plan = {.queues = NULL};
+    int status = options_parse(&options, argc, argv);
+    if (status == OPTIONS_READY && options.argument_count > 0) {
+        status = options_refuse(&options, "'%s' is not an option", options.arguments[0]);
+    }
+    if (status == OPTIONS_READY) status = plan_make(&plan, &settings, &options);
+    if (status == OPTIONS_READY) status = run_with(&plan, &settings);
+    plan_clear(&plan);
+    options_clear(&options);
+    return status;
+}
+
+const struct command worker_command = {
+    .name = "worker",
+    .usage = "--connect ENDPOINT[,ENDPOINT...] --command NAME=\"PROGRAM ARGS\" [OPTIONS]",
+    .summary = "run tasks: programs, or handlers written in C",
+    .purpose =
+        "Starts a worker. It takes tasks from every ventilator it is connected to, as many as it "
+        "has slots, and finds them again by itself when a connection breaks.\n\n"
+        "A program's exit status decides: 0 is done, 75 try again later, 65 never try again; any "
+        "other is tried again by policy. TMESH_TASK_ID, TMESH_TASK_NAME, TMESH_ATTEMPT and "
+        "TMESH_LEASE are in its environment. The first SIGTERM or ^C lets running tasks end "
+        "within the grace time and gives the others back, the second stops at once.",
+    .examples = "  tmesh worker --connect tcp://127.0.0.1:5555 --command count=\"wc -c\"\n"
+                "  tmesh worker --connect tcp://a:5555,tcp://b:5555 --slots 8 --module ./tasks.so\n"
+                "  tmesh worker --connect tcp://127.0.0.1:5555 --allow-exec\n",
+    .options = options_table,
+    .option_count = sizeof options_table / sizeof *options_table,
+    .run = run,
+};
