@@ -22,6 +22,7 @@ static int exit_status(enum tmesh_err code)
     case TMESH_E_TIMEOUT: return EX_TEMPFAIL;
     case TMESH_E_UNREACHABLE:
     case TMESH_E_REFUSED: return EX_UNAVAILABLE;
+    case TMESH_E_BIND:
     case TMESH_E_SYSTEM: return EX_OSERR;
     case TMESH_E_CLOSED:
     case TMESH_E_NOT_FOUND: return EX_SOFTWARE;

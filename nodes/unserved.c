@@ -39,18 +39,19 @@ static void tell_lane(struct unserved *unserved)
                  other ? unserved->queue : "", unserved->serve);
 }
 
-/* The producer offers again what a full ventilator rejected, so that nobody is
- * told; here it shows as tasks that stay in the outbox. */
-static void tell_full(struct unserved *unserved, const tmesh_ventilator_row_t *row, uint32_t outbox)
+/* The producer offers again what a full ventilator rejected, and tells nobody. */
+static void tell_full(struct unserved *unserved, const tmesh_ventilator_row_t *row,
+                      const tmesh_producer_counts_t *counts)
 {
-    if (unserved->told_full || outbox == 0 || row->rejected == 0) return;
+    if (unserved->told_full || counts->outbox == 0 || counts->busy == 0) return;
     unserved->told_full = true;
     notice_print("the ventilator at %s is full, or drains: it holds %" PRIu64 " tasks, and %" PRIu32
                  " wait here until it takes them",
-                 row->endpoint, row->ready + row->waiting + row->leased, outbox);
+                 row->endpoint, row->ready + row->waiting + row->leased, counts->outbox);
 }
 
-static void tell(struct unserved *unserved, const tmesh_status_t *status, uint32_t outbox)
+static void tell(struct unserved *unserved, const tmesh_status_t *status,
+                 const tmesh_producer_counts_t *counts)
 {
     size_t answered = 0;
     for (size_t v = 0; v < status->ventilator_count; v++) {
@@ -59,7 +60,7 @@ static void tell(struct unserved *unserved, const tmesh_status_t *status, uint32
         for (size_t i = 0; row->answered && i < row->lane_count; i++) {
             if (waits(unserved, &row->lanes[i])) tell_lane(unserved);
         }
-        if (row->answered) tell_full(unserved, row, outbox);
+        if (row->answered) tell_full(unserved, row, counts);
     }
     if (answered > 0 || unserved->told_gone) return;
     notice_print("no ventilator answers at %s any more; waiting for it to come back",
@@ -83,6 +84,6 @@ void unserved_ask(struct unserved *unserved, tmesh_producer_t *producer)
     if (!unserved->connect) return;
     enum tmesh_err code = tmesh_producer_status(producer, UNSERVED_ASK_MS, &status);
     tmesh_producer_counts(producer, &counts);
-    if (code == TMESH_OK || code == TMESH_E_TIMEOUT) tell(unserved, status, counts.outbox);
+    if (code == TMESH_OK || code == TMESH_E_TIMEOUT) tell(unserved, status, &counts);
     tmesh_status_destroy(&status);
 }

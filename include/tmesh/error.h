@@ -22,13 +22,14 @@ enum tmesh_err {
     TMESH_E_FULL = -2,        /* a documented limit is reached for now; try later */
     TMESH_E_TOO_BIG = -3,     /* a payload or result is over its limit; it will never fit */
     TMESH_E_TIMEOUT = -4,     /* the time given ran out; what was asked for may still happen */
-    TMESH_E_ENDPOINT = -5,    /* an endpoint is malformed, in use, or cannot be reached at all */
+    TMESH_E_ENDPOINT = -5,    /* an endpoint is malformed, or not allowed */
     TMESH_E_UNREACHABLE = -6, /* no ventilator answers */
     TMESH_E_REFUSED = -7,     /* a ventilator refused the session, and said why */
     TMESH_E_MODULE = -8,      /* a module could not be loaded */
     TMESH_E_SYSTEM = -9,      /* the operating system refused: memory, descriptors, threads */
     TMESH_E_CLOSED = -10,     /* the handle was closed already */
-    TMESH_E_NOT_FOUND = -11   /* no such task is known here */
+    TMESH_E_NOT_FOUND = -11,  /* no such task is known here */
+    TMESH_E_BIND = -12        /* an address is in use, or the system does not let us have it */
 };
 
 enum { TMESH_ERROR_TEXT_BYTES = 512 };

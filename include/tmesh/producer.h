@@ -44,7 +44,7 @@ typedef struct tmesh_producer_options {
 } tmesh_producer_options_t;
 
 /* Starts a producer.  Does not wait for a connection.  Returns NULL on failure:
- * TMESH_E_INVALID, TMESH_E_ENDPOINT, TMESH_E_SYSTEM.  `options` is read during
+ * TMESH_E_INVALID, TMESH_E_ENDPOINT, TMESH_E_BIND, TMESH_E_SYSTEM.  `options` is read during
  * the call only. */
 TMESH_EXPORT tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options,
                                                   tmesh_error_t *error);
@@ -55,7 +55,8 @@ TMESH_EXPORT const char *tmesh_producer_endpoint(const tmesh_producer_t *produce
 
 /* Waits until a session with at least one ventilator stands.
  * TMESH_E_UNREACHABLE: none does after `timeout_ms`; TMESH_E_REFUSED: all that
- * answered refused.  `error` names the endpoints and what they said. */
+ * answered refused; TMESH_E_CLOSED: the producer was closed.  `error` names the
+ * endpoints, or one that refused and what it said. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer,
                                                      uint32_t timeout_ms, tmesh_error_t *error);
 
@@ -79,10 +80,15 @@ typedef struct tmesh_task {
 } tmesh_task_t;
 
 /* Hands a task over.  *id (if not NULL) receives its id, also on error.
- *   TMESH_E_INVALID    name or queue break the rule, or the id is in the outbox already
+ *   TMESH_E_INVALID    name or queue break the rule, or an answer to the same id is kept for
+ *                      tmesh_producer_wait.  (Any other id that is in this producer already
+ *                      answers `rejected`.)
  *   TMESH_E_TOO_BIG    the payload is over TMESH_PAYLOAD_BYTES_MAX
- *   TMESH_E_FULL       the outbox was still full after `timeout_ms`; 0 never waits
+ *   TMESH_E_FULL       the outbox was still full after `timeout_ms`, or as many tasks are
+ *                      awaited, or answers kept for tmesh_producer_wait, as may be; 0 never
+ *                      waits
  *   TMESH_E_CLOSED     tmesh_producer_close was called
+ *   TMESH_E_SYSTEM     out of memory
  * On an error the task is not taken. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer,
                                                   const tmesh_task_t *task, uint32_t timeout_ms,
@@ -140,8 +146,9 @@ TMESH_EXPORT void tmesh_producer_counts(tmesh_producer_t *producer,
 
 /* Takes no more submissions, flushes for at most `timeout_ms`, and stops the
  * thread.  Answers that arrived can still be polled.  TMESH_E_TIMEOUT: some
- * submissions were given up; each of them answers `unknown`.  An embedded
- * ventilator is drained within the same time. */
+ * submissions were given up, accepted ones whose result was awaited among them;
+ * each of them answers `unknown`.  An embedded ventilator is drained within the
+ * same time. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms);
 
 /* Closes at once if that was not done, frees everything, and sets *producer to

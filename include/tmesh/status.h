@@ -53,8 +53,9 @@ typedef struct tmesh_status {
 
 /* Asks every ventilator this producer connects to.  Returns TMESH_OK when all
  * answered, TMESH_E_TIMEOUT when some did not within `timeout_ms` (their rows
- * say so), TMESH_E_SYSTEM when memory is short (*status is NULL then).  The
- * caller destroys *status.  One call at a time; others wait their turn. */
+ * say so); with *status set to NULL, TMESH_E_SYSTEM when memory is short and
+ * TMESH_E_CLOSED when the producer was closed.  The caller destroys *status.
+ * One call at a time; others wait their turn, within their own time. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_status(tmesh_producer_t *producer, uint32_t timeout_ms,
                                                   tmesh_status_t **status);
 

@@ -36,7 +36,7 @@ typedef struct tmesh_ventilator_options {
 } tmesh_ventilator_options_t;
 
 /* Starts a ventilator.  Returns NULL on failure: TMESH_E_INVALID,
- * TMESH_E_ENDPOINT (malformed, in use, or not loopback without `insecure`),
+ * TMESH_E_ENDPOINT (malformed, or not loopback without `insecure`), TMESH_E_BIND,
  * TMESH_E_SYSTEM.  `options` is read during the call only. */
 TMESH_EXPORT tmesh_ventilator_t *tmesh_ventilator_new(const tmesh_ventilator_options_t *options,
                                                       tmesh_error_t *error);

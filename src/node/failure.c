@@ -46,12 +46,13 @@ const char *tmesh_error_text(enum tmesh_err code)
     case TMESH_E_FULL: return "a limit is reached; try again later";
     case TMESH_E_TOO_BIG: return "it is over a size limit and will never fit";
     case TMESH_E_TIMEOUT: return "the time given ran out";
-    case TMESH_E_ENDPOINT: return "an endpoint is malformed, in use, or not allowed";
+    case TMESH_E_ENDPOINT: return "an endpoint is malformed, or not allowed";
     case TMESH_E_UNREACHABLE: return "no ventilator answers";
     case TMESH_E_REFUSED: return "the ventilator refused the session";
     case TMESH_E_MODULE: return "a module could not be loaded";
     case TMESH_E_SYSTEM: return "the operating system refused";
     case TMESH_E_CLOSED: return "it was closed already";
+    case TMESH_E_BIND: return "an address is in use, or cannot be had";
     case TMESH_E_NOT_FOUND: return "no such task is known here";
     }
     return "an error of a later version";

@@ -104,8 +104,9 @@ static void heed_wishes(struct tmesh_ventilator *node, uint64_t now_ns)
 {
     pthread_mutex_lock(&node->lock);
     enum wish wish = node->wish;
+    bool asked = node->open_count == UINT64_MAX;
     node->open_count = ventilator_open_count(node->core);
-    if (node->open_count == 0) pthread_cond_broadcast(&node->changed);
+    if (asked || node->open_count == 0) pthread_cond_broadcast(&node->changed);
     pthread_mutex_unlock(&node->lock);
     if (wish >= WISH_DRAIN && node->done < WISH_DRAIN) {
         step(node, &(struct ventilator_event){.kind = VENTILATOR_DRAIN, .now_ns = now_ns});
@@ -153,7 +154,7 @@ static enum tmesh_err open_sockets(struct tmesh_ventilator *node,
                                                     .inproc = lent,
                                                     .message_bytes_max = MESSAGE_BYTES_MAX},
                             why, sizeof why);
-    if (node->front == NULL) return failure(error, TMESH_E_ENDPOINT, "%s", why);
+    if (node->front == NULL) return failure(error, TMESH_E_BIND, "%s", why);
     if (waker_open(&node->waker) != 0) {
         return failure(error, TMESH_E_SYSTEM, "no descriptor left for the ventilator's waker");
     }
@@ -240,6 +241,10 @@ enum tmesh_err tmesh_ventilator_drain(tmesh_ventilator_t *ventilator, uint32_t t
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     wish_for(ventilator, WISH_DRAIN);
     pthread_mutex_lock(&ventilator->lock);
+    /* The thread looks in its next turn, however short the time given is. */
+    while (ventilator->open_count == UINT64_MAX) {
+        (void)pthread_cond_wait(&ventilator->changed, &ventilator->lock);
+    }
     while (ventilator->open_count != 0 &&
            thread_wait_until(&ventilator->changed, &ventilator->lock, until_ns) == 0) {
     }

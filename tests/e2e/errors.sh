@@ -39,9 +39,9 @@ refused 64 "'tcp://127.0.0.1'" port 5555 -- submit --connect tcp://127.0.0.1 a
 refused 64 "'tcp://127.0.0.1:'" '1 to 65535' -- worker --connect tcp://127.0.0.1: --command a=cat
 refused 64 "'tcp://127.0.0.1:99999'" '1 to 65535' -- ventilator --bind tcp://127.0.0.1:99999
 refused 64 "'here'" 'tcp://' 'ipc://' -- ventilator --bind here
-refused 64 "$front" 'in use' 'choose another port' -- ventilator --bind "$front"
-refused 64 "$scratch/no/front" 'make the directory' -- ventilator --bind "ipc://$scratch/no/front"
-refused 64 'tcp://192.0.2.1:0' 'of this machine' -- ventilator --bind tcp://192.0.2.1:0 --insecure
+refused 71 "$front" 'in use' 'choose another port' -- ventilator --bind "$front"
+refused 71 "$scratch/no/front" 'make the directory' -- ventilator --bind "ipc://$scratch/no/front"
+refused 71 'tcp://192.0.2.1:0' 'of this machine' -- ventilator --bind tcp://192.0.2.1:0 --insecure
 for everywhere in 'tcp://*:0' 'tcp://0.0.0.0:0'; do
     refused 64 "'$everywhere'" 'other machines' encryption loopback insecure -- \
         ventilator --bind "$everywhere"
