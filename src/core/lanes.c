@@ -60,7 +60,7 @@ static void match(struct lanes *lanes, uint32_t lane, uint32_t profile)
 
 static bool lane_is_idle(const struct lane *lane)
 {
-    return lane->ready.count == 0 && lane->waiting == 0 && lane->leased == 0;
+    return lane->ready.count == 0 && lane->waiting == 0 && lane->leased == 0 && lane->dead == 0;
 }
 
 /* Takes an idle lane out of its bucket and out of every profile. */

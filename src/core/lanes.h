@@ -27,14 +27,14 @@ struct lane {
     uint8_t name_bytes, queue_bytes;
     uint16_t next; /* in its bucket, plus one; 0 ends */
     struct task_list ready;
-    uint64_t waiting, leased;
-    uint32_t workers; /* with an open session and a profile that serves this */
-    uint32_t turn;    /* profile to ask first next time, so that all get their share */
+    uint64_t waiting, leased, dead; /* dead: letters kept */
+    uint32_t workers;               /* of the profiles that serve it */
+    uint32_t turn; /* profile to ask first next time, so that all get their share */
     uint64_t profiles[PROFILES_WORDS]; /* that serve it */
 };
 
 struct profile {
-    uint32_t workers;   /* with an open session */
+    uint32_t workers;   /* that are not given up, with a session or without */
     uint32_t available; /* first of the ring of workers with credit, TASK_NOWHERE for none */
     uint32_t name_count, queue_count;
     uint32_t texts;              /* bytes used */

@@ -121,7 +121,7 @@ uint32_t peers_reference(const struct peers *peers, uint32_t slot)
 
 uint32_t peers_resolve(const struct peers *peers, uint32_t reference)
 {
-    uint32_t slot = reference & 0xffff;
+    uint32_t slot = peers_slot(reference);
     if (reference == 0 || slot >= peers->nodes.capacity) return PEER_NONE;
     const struct peer *peer = &peers->peers[slot];
     if (peer->state == PEER_FREE || peer->state == PEER_GONE) return PEER_NONE;

@@ -8,7 +8,7 @@
  *    +------------------- HELLO again ------------------------+
  *
  * GONE is only the moment in which what a node held is taken back, a part in
- * each turn, before its record goes. *
+ * each turn, before its record goes.
  * A producer that is gone while results wait for it stays ABSENT for a time.
  */
 #ifndef CORE_PEERS_H
@@ -60,7 +60,7 @@ struct peer {
 
 struct peers {
     struct index nodes;   /* by node id; slots are peer slots */
-    struct index links;   /* by link; a closed session may have lost its entry to a newer one */
+    struct index links;   /* by link: those with a session */
     uint32_t *link_peers; /* by slot of `links` */
     uint32_t *peer_links; /* by peer slot: slot in `links` plus one */
     struct peer *peers;
@@ -89,6 +89,12 @@ void peers_shut(struct peers *peers, uint32_t slot);
 
 /* A name for the record that outlives it harmlessly; never 0. */
 uint32_t peers_reference(const struct peers *peers, uint32_t slot);
+/* The slot it names, whosever that is by now. */
+static inline uint32_t peers_slot(uint32_t reference)
+{
+    return reference & 0xffff;
+}
+
 /* Back to the slot, or PEER_NONE when that record is no more, or as good as. */
 uint32_t peers_resolve(const struct peers *peers, uint32_t reference);
 

@@ -12,7 +12,7 @@ enum reason {
     REASON_VERSION = 1,    /* major versions differ */
     REASON_MALFORMED = 2,  /* the message breaks the protocol's rules */
     REASON_BUSY = 3,       /* a limit of the ventilator is reached for now; try later */
-    REASON_TOO_BIG = 4,    /* the payload is larger than WELCOME allows */
+    REASON_TOO_BIG = 4,    /* the payload or result is larger than WELCOME allows */
     REASON_BAD_NAME = 5,   /* a task or queue name breaks the naming rule */
     REASON_DRAINING = 6,   /* the ventilator takes no new tasks; submit elsewhere */
     REASON_ROLE = 7,       /* this role may not send this message */

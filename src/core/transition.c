@@ -187,13 +187,19 @@ void task_ripen(struct ventilator *ventilator, uint32_t slot)
     note(ventilator, slot, RECORD_RIPE, NULL);
 }
 
+static void drop_oldest_letter(struct ventilator *ventilator)
+{
+    uint32_t slot = slot_ring_pop(&ventilator->dead);
+    ventilator->lanes.lanes[ventilator->tasks[slot].lane].dead--;
+    task_let_go(ventilator, slot, TASK_KEPT_DEAD);
+}
+
 static void bury_letter(struct ventilator *ventilator, uint32_t slot)
 {
-    if (slot_ring_is_full(&ventilator->dead)) {
-        task_let_go(ventilator, slot_ring_pop(&ventilator->dead), TASK_KEPT_DEAD);
-    }
+    if (slot_ring_is_full(&ventilator->dead)) drop_oldest_letter(ventilator);
     slot_ring_push(&ventilator->dead, slot);
     ventilator->tasks[slot].kept |= TASK_KEPT_DEAD;
+    ventilator->lanes.lanes[ventilator->tasks[slot].lane].dead++; /* or its name would be lost */
 }
 
 void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state state,
@@ -237,12 +243,6 @@ static void forget(struct ventilator *ventilator, uint32_t slot)
     store_drop(&ventilator->store, &task->text);
     memset(task, 0, sizeof *task);
     index_remove(&ventilator->ids, slot);
-}
-
-void task_discard(struct ventilator *ventilator, uint32_t slot)
-{
-    assert(ventilator->tasks[slot].state == TASK_NONE);
-    forget(ventilator, slot);
 }
 
 /* Forgets the oldest ended id; its record stays if something else keeps it. */

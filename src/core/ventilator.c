@@ -35,10 +35,12 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
     struct ventilator scratch = {0};
     struct ventilator *ventilator = arena_take(arena, 1, sizeof *ventilator);
     struct ventilator *laid = ventilator != NULL ? ventilator : &scratch;
-    uint32_t ids_max = options->tasks_max + options->ended_max + options->dead_letters_max;
-    index_init(&laid->ids, arena, ids_max, options->seed);
+    uint64_t ids_max =
+        (uint64_t)options->tasks_max + options->ended_max + options->dead_letters_max;
+    assert(ids_max < TASK_NOWHERE);
+    index_init(&laid->ids, arena, (uint32_t)ids_max, options->seed);
     laid->tasks = arena_take(arena, ids_max, sizeof *laid->tasks);
-    heap_init(&laid->alarms, arena, ids_max);
+    heap_init(&laid->alarms, arena, (uint32_t)ids_max);
     lanes_init(&laid->lanes, arena);
     peers_init(&laid->peers, arena, options->peers_max, options->seed);
     slot_ring_init(&laid->ended, arena, options->ended_max);
@@ -59,7 +61,10 @@ struct ventilator *ventilator_init(void *memory, const struct ventilator_options
 {
     assert(memory != NULL && ((uintptr_t)memory & 63) == 0);
     assert(options->suspect_ns < options->lost_ns && options->heartbeat_ns < options->suspect_ns);
-    assert(options->attempts_max > 0 && options->crashes_max > 0 && options->losses_max > 0);
+    assert(options->attempts_max > 0 && options->attempts_max <= UINT16_MAX);
+    assert(options->crashes_max > 0 && options->crashes_max <= UINT16_MAX);
+    assert(options->losses_max > 0 && options->losses_max <= UINT16_MAX);
+    assert(options->payload_bytes_max <= MESSAGE_PAYLOAD_BYTES_MAX); /* or no message holds it */
     struct arena arena = {.base = memory, .size = ventilator_memory_bytes(options)};
     struct ventilator *ventilator = lay_out(&arena, options);
     ventilator->options = *options;

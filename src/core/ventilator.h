@@ -47,8 +47,8 @@ enum ventilator_event_kind {
 struct ventilator_event {
     enum ventilator_event_kind kind;
     uint64_t now_ns;
-    uint32_t link; /* MESSAGE, CLOSED: names a connection of the front; unused on the intake */
-    enum passage passage;          /* MESSAGE */
+    uint32_t link; /* MESSAGE, GARBAGE, CLOSED: a connection of the front; unused on the intake */
+    enum passage passage;          /* MESSAGE, GARBAGE */
     const struct message *message; /* MESSAGE; borrowed for the step */
     enum reason reason;            /* GARBAGE */
 };
@@ -68,7 +68,7 @@ struct ventilator_send {
  * Large: allocate one and reuse it. */
 struct ventilator_actions {
     uint32_t send_count, record_count;
-    bool more; /* a TURN could not say all it had to: perform this, then step TURN again */
+    bool more; /* a TURN or STOP could not say all it had to: perform this, then step it again */
     struct ventilator_send sends[VENTILATOR_SENDS_MAX];
     struct record records[VENTILATOR_RECORDS_MAX];
     /* Room that the sends point into: */

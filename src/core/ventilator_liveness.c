@@ -78,10 +78,7 @@ static void drop_results(struct ventilator *ventilator, struct peer *producer)
             producer->results.count > 0 ? &producer->results : &producer->unreceipted;
         if (list->count == 0) return;
         uint32_t task = list->first;
-        task_unlink(ventilator->tasks, list, task);
-        ventilator->owed--;
-        ventilator->tasks[task].owner = 0;
-        ventilator->tasks[task].kept &= (uint8_t)~TASK_KEPT_SENT;
+        ventilator_withdraw_result(ventilator, task);
         task_let_go(ventilator, task, TASK_KEPT_RESULT);
     }
 }
@@ -122,11 +119,25 @@ static void send_heartbeat(struct ventilator *ventilator, uint32_t slot)
     beat->u.heartbeat = (struct message_heartbeat){.backlog = backlog};
 }
 
+/* After a late turn of ours, the HELLO of a node that came back may still be
+ * somewhere in what piled up meanwhile. */
+static bool prolong_grace(const struct ventilator *ventilator, struct peer *peer)
+{
+    uint64_t until_ns = instant_after(ventilator->turn.resumed_ns, ventilator->options.closed_ns);
+    if (until_ns <= ventilator->now_ns) return false;
+    peer->gone_ns = until_ns;
+    return true;
+}
+
 static void check_peer(struct ventilator *ventilator, uint32_t slot)
 {
     const struct ventilator_options *options = &ventilator->options;
     struct peer *peer = &ventilator->peers.peers[slot];
     if (peer->state == PEER_CLOSED || peer->state == PEER_ABSENT) {
+        if (peer->state == PEER_CLOSED && prolong_grace(ventilator, peer)) {
+            ventilator_watch(ventilator, slot);
+            return;
+        }
         give_up(ventilator, slot);
         return;
     }

@@ -29,6 +29,24 @@ static uint32_t result_bytes(const struct task *task)
     return task->result.size + task->text.size + RESULT_OVERHEAD_BYTES;
 }
 
+void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    assert((task->kept & TASK_KEPT_RESULT) != 0);
+    /* Not peers_resolve: a producer that is gone has its lists until its record goes. */
+    struct peer *producer = &ventilator->peers.peers[peers_slot(task->owner)];
+    if ((task->kept & TASK_KEPT_SENT) != 0) {
+        task_unlink(ventilator->tasks, &producer->unreceipted, slot);
+        producer->unreceipted_bytes -= result_bytes(task);
+    } else {
+        task_unlink(ventilator->tasks, &producer->results, slot);
+    }
+    task->kept &= (uint8_t)~TASK_KEPT_SENT;
+    task->owner = 0;
+    producer->owned--;
+    ventilator->owed--;
+}
+
 static struct result result_of(const struct ventilator *ventilator, uint32_t slot)
 {
     const struct task *task = &ventilator->tasks[slot];
@@ -84,14 +102,8 @@ void ventilator_receipt(struct ventilator *ventilator, uint32_t slot, uint32_t t
     struct peer *producer = &ventilator->peers.peers[slot];
     while (producer->unreceipted.count > 0) {
         uint32_t at = producer->unreceipted.first;
-        struct task *task = &ventilator->tasks[at];
-        if ((int32_t)(through - task->sent) < 0) break;
-        task_unlink(ventilator->tasks, &producer->unreceipted, at);
-        producer->unreceipted_bytes -= result_bytes(task);
-        producer->owned--;
-        ventilator->owed--;
-        task->owner = 0;
-        task->kept &= (uint8_t)~TASK_KEPT_SENT;
+        if ((int32_t)(through - ventilator->tasks[at].sent) < 0) break;
+        ventilator_withdraw_result(ventilator, at);
         task_let_go(ventilator, at, TASK_KEPT_RESULT);
     }
     if (producer->results.count > 0) peers_touch(&ventilator->peers, slot);

@@ -66,6 +66,7 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
                       const struct message_hello *hello)
 {
     struct ventilator_actions *out = ventilator->out;
+    assert(hello->lease_count <= MESSAGE_ITEMS_MAX);
     ventilator_orphan(ventilator, worker);
     for (uint32_t at = 0; at < hello->lease_count; at++) {
         const struct lease *claim = &hello->leases[at];
@@ -179,8 +180,7 @@ static bool is_well_formed(const struct message_hello *hello)
 {
     if (id_is_zero(&hello->node)) return false;
     if (hello->role == ROLE_PRODUCER) return true;
-    return hello->role == ROLE_WORKER &&
-           names_are_valid(hello->names, hello->name_count) &&
+    return hello->role == ROLE_WORKER && names_are_valid(hello->names, hello->name_count) &&
            names_are_valid(hello->queues, hello->queue_count);
 }
 

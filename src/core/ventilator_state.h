@@ -73,8 +73,6 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
 void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept);
 /* Forgets ended ids that are over the limits; a few at a time. */
 void task_forget_ended(struct ventilator *ventilator);
-/* Frees the slot of a task that never was accepted. */
-void task_discard(struct ventilator *ventilator, uint32_t slot);
 
 /* ventilator_session.c */
 void ventilator_hello(struct ventilator *ventilator, const struct ventilator_event *event);
@@ -111,6 +109,8 @@ void ventilator_ring_update(struct ventilator *ventilator, uint32_t peer);
 void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
                          const struct message_complete *complete);
 void ventilator_owe_result(struct ventilator *ventilator, uint32_t slot);
+/* Takes a result from the producer it is owed to. */
+void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot);
 bool ventilator_send_results(struct ventilator *ventilator, uint32_t peer);
 void ventilator_receipt(struct ventilator *ventilator, uint32_t peer, uint32_t through);
 void ventilator_query(struct ventilator *ventilator, uint32_t peer,

@@ -39,15 +39,10 @@ static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t 
     uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
     bool ended = task->state >= TASK_DONE;
     if (owner == peer && (!ended || (task->kept & TASK_KEPT_RESULT) != 0)) return;
-    if (ended && (task->kept & TASK_KEPT_RESULT) != 0) {
-        struct peer *before = &ventilator->peers.peers[owner];
-        struct task_list *list =
-            (task->kept & TASK_KEPT_SENT) == 0 ? &before->results : &before->unreceipted;
-        task_unlink(ventilator->tasks, list, slot);
-        ventilator->owed--;
-        task->kept &= (uint8_t) ~(TASK_KEPT_RESULT | TASK_KEPT_SENT);
-    }
-    if (owner != PEER_NONE) ventilator->peers.peers[owner].owned--;
+    if ((task->kept & TASK_KEPT_RESULT) != 0)
+        ventilator_withdraw_result(ventilator, slot);
+    else if (owner != PEER_NONE)
+        ventilator->peers.peers[owner].owned--;
     set_owner(ventilator, slot, peer);
     if (!ended) return;
     /* A dead letter still has its reason and text; of others only the state is left. */
@@ -78,10 +73,7 @@ static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
                                     : item->attempts_max > UINT16_MAX ? UINT16_MAX
                                                                       : item->attempts_max);
     task->payload = store_put(&ventilator->store, item->payload);
-    if (item->payload.data != NULL && task->payload.place == 0) {
-        task_discard(ventilator, slot);
-        return REASON_BUSY;
-    }
+    assert(item->payload.data == NULL || task->payload.place != 0); /* it fits, as we saw */
     if ((item->flags & SUBMISSION_WANTS_RESULT) != 0) set_owner(ventilator, slot, peer);
     task_accept(ventilator, slot);
     return REASON_NONE;

@@ -1,0 +1,292 @@
+/* ventilator_tables.c - whether a ventilator's tables agree with each other. */
+#include "ventilator_check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* What a walk over everything counted. */
+struct census {
+    uint64_t waiting, ready, leased, ended, kept_results, kept_dead, kept_ended;
+    uint64_t listed_leased, listed_results, workers, producers;
+};
+
+static void demand(bool holds, const char *what)
+{
+    if (!holds) fail_msg("%s", what);
+}
+
+static uint32_t list_next(const struct ventilator *ventilator, const struct task_list *list,
+                          uint32_t slot)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    if (task->next == TASK_NOWHERE)
+        demand(list->last == slot, "a list ends elsewhere");
+    else
+        demand(ventilator->tasks[task->next].previous == slot, "a list does not lead back");
+    return task->next;
+}
+
+static void check_list(const struct ventilator *ventilator, const struct task_list *list)
+{
+    uint32_t count = 0;
+    demand(list->count == 0 || ventilator->tasks[list->first].previous == TASK_NOWHERE,
+           "a list begins elsewhere");
+    for (uint32_t at = list->first; at != TASK_NOWHERE; at = list_next(ventilator, list, at)) {
+        demand(++count <= list->count, "a list longer than its count");
+    }
+    demand(count == list->count, "a list shorter than its count");
+}
+
+static void check_values(const struct ventilator *ventilator, const struct task *task)
+{
+    bool has_values = task->payload.place + task->result.place + task->text.place != 0;
+    if (task->state < TASK_DONE) {
+        demand(task->attempt > 0 || task->token == 0, "a lease given back is not over");
+        demand(task->kept == 0, "an open task has ended");
+        demand(task->result.place == 0, "an open task has a result");
+        return;
+    }
+    demand(task->token == 0, "an ended task has a lease");
+    demand(task->kept != 0, "a record kept for nothing");
+    if ((task->kept & (TASK_KEPT_RESULT | TASK_KEPT_DEAD)) == 0) {
+        demand(!has_values, "values kept for nobody");
+    }
+    if ((task->kept & TASK_KEPT_RESULT) != 0) {
+        demand(task->owner != 0 && (task->owner & 0xffff) < ventilator->peers.nodes.capacity,
+               "a result for nobody");
+    }
+    demand((task->kept & TASK_KEPT_SENT) == 0 || (task->kept & TASK_KEPT_RESULT) != 0,
+           "sent, but not kept");
+}
+
+static void count_task(const struct ventilator *ventilator, uint32_t slot, struct census *census)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    if (task->state == TASK_WAITING) census->waiting++;
+    if (task->state == TASK_READY) census->ready++;
+    if (task->state == TASK_LEASED) census->leased++;
+    if (task->state >= TASK_DONE) census->ended++;
+    if ((task->kept & TASK_KEPT_RESULT) != 0) census->kept_results++;
+    if ((task->kept & TASK_KEPT_DEAD) != 0) census->kept_dead++;
+    if ((task->kept & TASK_KEPT_ENDED) != 0) census->kept_ended++;
+    demand(heap_has(&ventilator->alarms, slot) == (task->state == TASK_WAITING),
+           "an alarm that is not a waiting task's");
+    demand(index_find(&ventilator->ids, &ventilator->ids.ids[slot]) == slot, "an id lost");
+    check_values(ventilator, task);
+}
+
+static void check_lane(const struct ventilator *ventilator, uint32_t number)
+{
+    const struct lanes *lanes = &ventilator->lanes;
+    const struct lane *lane = &lanes->lanes[number];
+    uint64_t waiting = 0, leased = 0, dead = 0;
+    check_list(ventilator, &lane->ready);
+    for (uint32_t at = lane->ready.first; at != TASK_NOWHERE; at = ventilator->tasks[at].next) {
+        demand(ventilator->tasks[at].state == TASK_READY, "in line, but not ready");
+        demand(ventilator->tasks[at].lane == number, "in another's line");
+    }
+    for (uint32_t slot = 0; slot < ventilator->ids.fresh; slot++) {
+        const struct task *task = &ventilator->tasks[slot];
+        if (task->state == TASK_NONE || task->lane != number) continue;
+        waiting += task->state == TASK_WAITING;
+        leased += task->state == TASK_LEASED;
+        dead += (task->kept & TASK_KEPT_DEAD) != 0;
+    }
+    demand(waiting == lane->waiting && leased == lane->leased, "a lane's counts");
+    demand(dead == lane->dead, "a lane's dead letters");
+    bool is_runnable = heap_has(&lanes->runnable, number);
+    bool is_starved = bits_has(lanes->starved, number);
+    demand((is_runnable || is_starved) == (lane->ready.count > 0), "a lane in line for nothing");
+    demand(!is_runnable || !is_starved, "a lane both runnable and starved");
+    uint32_t workers = 0;
+    for (uint32_t profile = 0; profile < lanes->profile_count; profile++) {
+        bool serves = bits_has(lane->profiles, profile);
+        demand(serves == bits_has(lanes->profiles[profile].lanes, number), "a one-sided match");
+        if (serves) workers += lanes->profiles[profile].workers;
+        demand(!serves || !is_starved || !bits_has(lanes->available, profile),
+               "starved beside a worker with credit");
+    }
+    demand(workers == lane->workers, "a lane's workers");
+}
+
+static void check_profile(const struct ventilator *ventilator, uint32_t number)
+{
+    const struct profile *profile = &ventilator->lanes.profiles[number];
+    uint32_t workers = 0, ringed = 0, walked = 0;
+    for (uint32_t slot = 0; slot < ventilator->peers.nodes.fresh; slot++) {
+        const struct peer *peer = &ventilator->peers.peers[slot];
+        if (peer->state == PEER_FREE || peer->role != ROLE_WORKER || peer->profile != number) {
+            continue;
+        }
+        workers += peer->state != PEER_GONE;
+        ringed += peer->ringed;
+    }
+    demand(workers == profile->workers, "a profile's workers");
+    if (profile->available != TASK_NOWHERE) {
+        uint32_t at = profile->available;
+        do {
+            const struct peer *peer = &ventilator->peers.peers[at];
+            demand(peer->ringed && peer->profile == number, "a stranger in the ring");
+            demand(ventilator->peers.peers[peer->ring_next].ring_previous == at, "a torn ring");
+            demand(++walked <= ringed, "a ring without an end");
+            at = peer->ring_next;
+        } while (at != profile->available);
+    }
+    demand(walked == ringed, "a worker outside its ring");
+    demand((ringed > 0) == bits_has(ventilator->lanes.available, number), "a profile's bit");
+}
+
+static void check_worker(const struct ventilator *ventilator, uint32_t slot, struct census *census)
+{
+    const struct peer *worker = &ventilator->peers.peers[slot];
+    const struct {
+        const struct task_list *list;
+        enum task_sent sent;
+    } lists[] = {{&worker->leases, TASK_SENT},
+                 {&worker->fresh, TASK_UNSENT},
+                 {&worker->orphans, TASK_ORPHAN}};
+    for (size_t which = 0; which < 3; which++) {
+        check_list(ventilator, lists[which].list);
+        census->listed_leased += lists[which].list->count;
+        for (uint32_t at = lists[which].list->first; at != TASK_NOWHERE;
+             at = ventilator->tasks[at].next) {
+            const struct task *task = &ventilator->tasks[at];
+            demand(task->state == TASK_LEASED && task->holder == slot, "not this worker's lease");
+            demand(task->sent == lists[which].sent, "in the wrong list of its worker");
+            demand(task->token != 0, "leased without a token");
+        }
+    }
+    bool may_take = worker->state == PEER_OPEN && worker->given_tasks < worker->credit_tasks &&
+                    worker->given_bytes < worker->credit_bytes;
+    demand(worker->ringed == may_take, "a worker with credit must be asked, and no other");
+    demand(worker->given_tasks <= worker->credit_tasks, "given more than was asked for");
+}
+
+static void check_producer(const struct ventilator *ventilator, uint32_t slot,
+                           struct census *census)
+{
+    const struct peer *producer = &ventilator->peers.peers[slot];
+    uint64_t bytes = 0, owned = 0;
+    check_list(ventilator, &producer->results);
+    check_list(ventilator, &producer->unreceipted);
+    census->listed_results += producer->results.count + producer->unreceipted.count;
+    for (uint32_t at = producer->results.first; at != TASK_NOWHERE;
+         at = ventilator->tasks[at].next) {
+        const uint8_t kept = ventilator->tasks[at].kept;
+        demand((kept & TASK_KEPT_RESULT) != 0 && (kept & TASK_KEPT_SENT) == 0, "not to be sent");
+    }
+    for (uint32_t at = producer->unreceipted.first; at != TASK_NOWHERE;
+         at = ventilator->tasks[at].next) {
+        const struct task *task = &ventilator->tasks[at];
+        demand((task->kept & TASK_KEPT_RESULT) != 0 && (task->kept & TASK_KEPT_SENT) != 0,
+               "not sent");
+        bytes += task->result.size + task->text.size + 64;
+    }
+    if (producer->state == PEER_GONE) return;
+    demand(bytes == producer->unreceipted_bytes, "bytes not receipted");
+    uint32_t reference = peers_reference(&ventilator->peers, slot);
+    for (uint32_t task = 0; task < ventilator->ids.fresh; task++) {
+        owned += ventilator->tasks[task].state != TASK_NONE &&
+                 ventilator->tasks[task].owner == reference;
+    }
+    demand(owned == producer->owned, "tasks that a producer waits for");
+}
+
+static uint64_t due_of(const struct ventilator *ventilator, const struct peer *peer)
+{
+    const struct ventilator_options *options = &ventilator->options;
+    if (peer->state == PEER_CLOSED || peer->state == PEER_ABSENT) return peer->gone_ns;
+    uint64_t resumed_ns = ventilator->turn.resumed_ns;
+    uint64_t from_ns = peer->heard_ns > resumed_ns ? peer->heard_ns : resumed_ns;
+    uint64_t quiet_ns =
+        from_ns + (peer->state == PEER_OPEN ? options->suspect_ns : options->lost_ns);
+    uint64_t beat_ns = peer->said_ns + options->heartbeat_ns;
+    return beat_ns < quiet_ns ? beat_ns : quiet_ns;
+}
+
+static void check_peer(const struct ventilator *ventilator, uint32_t slot, struct census *census)
+{
+    const struct peers *peers = &ventilator->peers;
+    const struct peer *peer = &peers->peers[slot];
+    if (peer->state == PEER_FREE) {
+        demand(!heap_has(&peers->deadlines, slot) && !peer->touched, "a trace of a peer gone");
+        return;
+    }
+    demand(peers_of_node(peers, &peers->nodes.ids[slot]) == slot, "a node lost");
+    demand((peer->session != 0) == (peer->state == PEER_OPEN || peer->state == PEER_SUSPECT),
+           "a session in the wrong state");
+    demand(peer->session == 0 || peers_of_link(peers, peer->link) == slot, "a link lost");
+    if (peer->session != 0 && peer->role == ROLE_WORKER) census->workers++;
+    if (peer->session != 0 && peer->role == ROLE_PRODUCER) census->producers++;
+    demand(heap_has(&peers->deadlines, slot) == (peer->state != PEER_GONE), "nobody watches");
+    if (peer->state != PEER_GONE) {
+        uint32_t place = peers->deadlines.where[slot] - 1;
+        demand(peers->deadlines.entries[place].key <= due_of(ventilator, peer), "watched late");
+    }
+    if (peer->role == ROLE_WORKER)
+        check_worker(ventilator, slot, census);
+    else
+        check_producer(ventilator, slot, census);
+}
+
+static void check_settled(const struct ventilator *ventilator)
+{
+    demand(ventilator->peers.touched_first == 0, "a peer not served");
+    demand(ventilator_deadline(ventilator) > ventilator->now_ns, "a deadline left behind");
+    for (uint32_t slot = 0; slot < ventilator->peers.nodes.fresh; slot++) {
+        const struct peer *peer = &ventilator->peers.peers[slot];
+        demand(peer->state != PEER_GONE, "a node not cleared away");
+        demand(peer->state == PEER_FREE || peer->orphans.count == 0, "orphans left behind");
+        if (peer->state != PEER_OPEN) continue;
+        demand(peer->fresh.count == 0, "work not sent");
+        demand(!peer->receipt_due, "a receipt not sent");
+        demand(peer->results.count == 0 || peer->unreceipted_bytes >= 8 * 1024 * 1024 ||
+                   peer->unreceipted.count >= 65536,
+               "results not sent");
+    }
+    const struct lanes *lanes = &ventilator->lanes;
+    for (uint32_t lane = 0; lane < lanes->lane_count; lane++) {
+        if (lanes->lanes[lane].ready.count == 0) continue;
+        demand(bits_next(lanes->lanes[lane].profiles, lanes->available, PROFILES_WORDS, 0) ==
+                   BITS_NONE,
+               "a task waits beside a worker with credit");
+    }
+}
+
+void ventilator_check_tables(const struct ventilator *ventilator, enum check_moment moment)
+{
+    struct census census = {0};
+    uint32_t held = 0;
+    for (uint32_t slot = 0; slot < ventilator->ids.fresh; slot++) {
+        if (ventilator->tasks[slot].state == TASK_NONE) continue;
+        held++;
+        count_task(ventilator, slot, &census);
+    }
+    for (uint32_t lane = 0; lane < ventilator->lanes.lane_count; lane++) {
+        check_lane(ventilator, lane);
+    }
+    for (uint32_t profile = 0; profile < ventilator->lanes.profile_count; profile++) {
+        check_profile(ventilator, profile);
+    }
+    for (uint32_t peer = 0; peer < ventilator->peers.nodes.fresh; peer++) {
+        check_peer(ventilator, peer, &census);
+    }
+    const struct totals *totals = &ventilator->totals;
+    demand(held == ventilator->ids.count, "ids held");
+    demand(census.waiting == totals->waiting && census.ready == totals->ready, "tasks in line");
+    demand(census.leased == totals->leased && census.leased == census.listed_leased, "leases");
+    demand(census.ended <= totals->done + totals->failed + totals->dead, "more ended than did");
+    demand(census.kept_results == ventilator->owed, "results owed");
+    demand(census.kept_results == census.listed_results, "a result in nobody's list");
+    demand(census.kept_dead == ventilator->dead.count, "dead letters");
+    demand(census.kept_ended == ventilator->ended.count, "ids remembered");
+    demand(census.workers == ventilator->peers.workers, "workers");
+    demand(census.producers == ventilator->peers.producers, "producers");
+    demand(held > 0 || ventilator->peers.nodes.count > 0 || ventilator->store.bytes_used == 0,
+           "values without a task");
+    if (moment == CHECK_SETTLED) check_settled(ventilator);
+}
