@@ -11,7 +11,6 @@ void peers_init(struct peers *peers, struct arena *arena, uint32_t peers_max, ui
     peers->peers = arena_take(arena, peers_max, sizeof *peers->peers);
     heap_init(&peers->deadlines, arena, peers_max);
     peers->touched_first = peers->touched_last = 0;
-    peers->births = (uint16_t)salt;
     peers->sessions = (uint16_t)(salt >> 16);
 }
 
@@ -53,8 +52,7 @@ uint32_t peers_add(struct peers *peers, const struct id *node, enum role role)
     if (slot == INDEX_NONE) return PEER_NONE;
     struct peer *peer = &peers->peers[slot];
     memset(peer, 0, sizeof *peer);
-    if (++peers->births == 0) peers->births = 1;
-    peer->birth = peers->births;
+    peer->birth = ++peers->births;
     peer->state = PEER_CLOSED;
     peer->role = role;
     peer->leases = peer->fresh = peer->orphans = task_list_empty();
@@ -114,12 +112,12 @@ void peers_shut(struct peers *peers, uint32_t slot)
         peers->producers--;
 }
 
-uint32_t peers_reference(const struct peers *peers, uint32_t slot)
+uint64_t peers_reference(const struct peers *peers, uint32_t slot)
 {
-    return (uint32_t)peers->peers[slot].birth << 16 | slot;
+    return peers->peers[slot].birth << 16 | slot;
 }
 
-uint32_t peers_resolve(const struct peers *peers, uint32_t reference)
+uint32_t peers_resolve(const struct peers *peers, uint64_t reference)
 {
     uint32_t slot = peers_slot(reference);
     if (reference == 0 || slot >= peers->nodes.capacity) return PEER_NONE;

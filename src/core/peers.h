@@ -30,7 +30,7 @@ struct peer {
     uint32_t link;    /* of the session; meaningless without one */
     uint32_t session; /* 0: none now */
     uint32_t next_in, next_intake, next_out;
-    uint16_t birth; /* tells this record from earlier ones in the same slot */
+    uint64_t birth; /* tells this record from earlier ones in the same slot */
     uint64_t heard_ns, said_ns;
     uint64_t gone_ns; /* CLOSED, ABSENT: when it is given up */
     struct stored label;
@@ -66,7 +66,7 @@ struct peers {
     struct peer *peers;
     struct heap deadlines;                /* by peer slot */
     uint32_t touched_first, touched_last; /* plus one; 0 for none */
-    uint16_t births;
+    uint64_t births;
     uint16_t sessions;
     uint64_t producers, workers; /* with a session now */
 };
@@ -88,15 +88,15 @@ void peers_open(struct peers *peers, uint32_t slot, uint32_t link, uint64_t now_
 void peers_shut(struct peers *peers, uint32_t slot);
 
 /* A name for the record that outlives it harmlessly; never 0. */
-uint32_t peers_reference(const struct peers *peers, uint32_t slot);
+uint64_t peers_reference(const struct peers *peers, uint32_t slot);
 /* The slot it names, whosever that is by now. */
-static inline uint32_t peers_slot(uint32_t reference)
+static inline uint32_t peers_slot(uint64_t reference)
 {
-    return reference & 0xffff;
+    return (uint32_t)(reference & 0xffff);
 }
 
 /* Back to the slot, or PEER_NONE when that record is no more, or as good as. */
-uint32_t peers_resolve(const struct peers *peers, uint32_t reference);
+uint32_t peers_resolve(const struct peers *peers, uint64_t reference);
 
 /* Puts a peer on the list of those to be served this turn. */
 void peers_touch(struct peers *peers, uint32_t slot);

@@ -31,7 +31,7 @@ enum task_kept {
 struct task {
     uint32_t next, previous;
     uint32_t holder; /* LEASED: the worker's peer slot */
-    uint32_t owner;  /* peer reference of the producer that wants the result, 0 for none */
+    uint64_t owner;  /* peer reference of the producer that wants the result, 0 for none */
     uint64_t token;  /* of the latest lease, 0 when that was given back unused */
     uint64_t order;  /* place in line while READY; when it ended, in ns, once it did */
     struct stored payload, result, text;

@@ -13,6 +13,7 @@ struct ventilator_options ventilator_defaults(void)
         .tasks_max = 10000000,
         .store_bytes_max = UINT64_C(2) * 1024 * 1024 * 1024,
         .peers_max = 10000,
+        .leases_max = MESSAGE_ITEMS_MAX, /* as many as a HELLO can claim after a lost session */
         .ended_max = 1024 * 1024,
         .ended_ns_max = 600 * SECOND,
         .dead_letters_max = 10000,

@@ -123,4 +123,5 @@ void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
     worker->receipt_due = true;
     worker->receipt_through = worker->next_in - 1;
     peers_touch(&ventilator->peers, peer);
+    ventilator_ring_update(ventilator, peer);
 }

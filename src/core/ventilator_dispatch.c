@@ -6,10 +6,11 @@
  */
 #include "ventilator_state.h"
 
-static bool has_credit(const struct peer *worker)
+static bool has_credit(const struct ventilator *ventilator, const struct peer *worker)
 {
-    return worker->state == PEER_OPEN && worker->given_tasks < worker->credit_tasks &&
-           worker->given_bytes < worker->credit_bytes;
+    uint32_t held = worker->leases.count + worker->fresh.count + worker->orphans.count;
+    return worker->state == PEER_OPEN && held < ventilator->options.leases_max &&
+           worker->given_tasks < worker->credit_tasks && worker->given_bytes < worker->credit_bytes;
 }
 
 static void ring_add(struct ventilator *ventilator, uint32_t slot)
@@ -50,7 +51,7 @@ static void ring_remove(struct ventilator *ventilator, uint32_t slot)
 void ventilator_ring_update(struct ventilator *ventilator, uint32_t slot)
 {
     const struct peer *worker = &ventilator->peers.peers[slot];
-    if (worker->role != ROLE_WORKER || has_credit(worker) == worker->ringed) return;
+    if (worker->role != ROLE_WORKER || has_credit(ventilator, worker) == worker->ringed) return;
     if (worker->ringed)
         ring_remove(ventilator, slot);
     else
@@ -74,14 +75,14 @@ bool ventilator_dispatch(struct ventilator *ventilator)
         if (!lanes_pick(&ventilator->lanes, &lane, &profile)) return false;
         uint32_t slot = ventilator->lanes.profiles[profile].available;
         struct peer *worker = &ventilator->peers.peers[slot];
-        assert(worker->ringed && has_credit(worker));
+        assert(worker->ringed && has_credit(ventilator, worker));
         uint32_t task = ventilator->lanes.lanes[lane].ready.first;
         worker->given_tasks++;
         worker->given_bytes += ventilator->tasks[task].payload.size;
         task_lease(ventilator, task, slot);
         peers_touch(&ventilator->peers, slot);
         ventilator->lanes.profiles[profile].available = worker->ring_next;
-        if (!has_credit(worker)) ring_remove(ventilator, slot);
+        if (!has_credit(ventilator, worker)) ring_remove(ventilator, slot);
     }
     return true;
 }

@@ -27,7 +27,11 @@ void ventilator_close_session(struct ventilator *ventilator, uint32_t slot, enum
     assert(peer->session != 0);
     peers_shut(&ventilator->peers, slot);
     peer->state = PEER_CLOSED;
-    peer->gone_ns = instant_after(ventilator->now_ns, ventilator->options.closed_ns);
+    /* After a gap the peer is alive, and learns of it by a message that may take
+     * its time; after a closed connection it may be dead. */
+    uint64_t grace_ns =
+        why == RECORD_PEER_RESET ? ventilator->options.lost_ns : ventilator->options.closed_ns;
+    peer->gone_ns = instant_after(ventilator->now_ns, grace_ns);
     ventilator_ring_update(ventilator, slot);
     ventilator_watch(ventilator, slot);
     ventilator_record(ventilator,

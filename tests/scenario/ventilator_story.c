@@ -22,6 +22,7 @@ struct ventilator_options story_options(void)
     options.tasks_max = 64;
     options.store_bytes_max = 1024 * 1024;
     options.peers_max = 16;
+    options.leases_max = UINT32_MAX; /* credit alone decides */
     options.ended_max = 64;
     options.dead_letters_max = 8;
     return options;

@@ -160,7 +160,9 @@ static void check_worker(const struct ventilator *ventilator, uint32_t slot, str
             demand(task->token != 0, "leased without a token");
         }
     }
-    bool may_take = worker->state == PEER_OPEN && worker->given_tasks < worker->credit_tasks &&
+    uint32_t held = worker->leases.count + worker->fresh.count + worker->orphans.count;
+    bool may_take = held < ventilator->options.leases_max && worker->state == PEER_OPEN &&
+                    worker->given_tasks < worker->credit_tasks &&
                     worker->given_bytes < worker->credit_bytes;
     demand(worker->ringed == may_take, "a worker with credit must be asked, and no other");
     demand(worker->given_tasks <= worker->credit_tasks, "given more than was asked for");
@@ -188,7 +190,7 @@ static void check_producer(const struct ventilator *ventilator, uint32_t slot,
     }
     if (producer->state == PEER_GONE) return;
     demand(bytes == producer->unreceipted_bytes, "bytes not receipted");
-    uint32_t reference = peers_reference(&ventilator->peers, slot);
+    uint64_t reference = peers_reference(&ventilator->peers, slot);
     for (uint32_t task = 0; task < ventilator->ids.fresh; task++) {
         owned += ventilator->tasks[task].state != TASK_NONE &&
                  ventilator->tasks[task].owner == reference;

@@ -87,6 +87,29 @@ static void credit_in_tasks_is_never_exceeded_and_a_repeat_of_it_grants_nothing(
     story_end(&story);
 }
 
+static void a_worker_holds_no_more_than_it_could_claim_again(void **state)
+{
+    (void)state;
+    struct story story;
+    struct ventilator_options options = story_options();
+    options.leases_max = 2;
+    story_start_with(&story, &options);
+    story_hello(&story, P1);
+    story_hello(&story, W1);
+    story_submit(&story, P1, "ABC");
+    story_clear(&story);
+    story_credit(&story, W1, 9);
+    story_complete(&story, W1, "A", OUTCOME_DONE);
+    story_expect(&story, "[    0] leased A/1 w1\n"
+                         "[    0] leased B/1 w1\n"
+                         "[    0] > w1 work A/1 B/1\n"
+                         "[    0] ended A/1 w1 done\n"
+                         "[    0] leased C/1 w1\n"
+                         "[    0] > w1 receipt 2\n"
+                         "[    0] > w1 work C/1\n");
+    story_end(&story);
+}
+
 static void credit_in_bytes_is_overshot_by_one_payload_at_most(void **state)
 {
     (void)state;
@@ -427,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_task_goes_from_submit_to_its_receipted_result),
         cmocka_unit_test(no_result_is_kept_for_a_producer_that_wants_none),
         cmocka_unit_test(credit_in_tasks_is_never_exceeded_and_a_repeat_of_it_grants_nothing),
+        cmocka_unit_test(a_worker_holds_no_more_than_it_could_claim_again),
         cmocka_unit_test(credit_in_bytes_is_overshot_by_one_payload_at_most),
         cmocka_unit_test(a_new_session_begins_without_credit),
         cmocka_unit_test(bad_submissions_are_refused_one_by_one_with_the_reason),

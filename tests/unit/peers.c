@@ -161,7 +161,7 @@ static void a_reference_outlives_its_peer_harmlessly(void **state)
     (void)state;
     struct table *table = table_new();
     uint32_t slot = add(table, 1, ROLE_PRODUCER);
-    uint32_t reference = peers_reference(&table->peers, slot);
+    uint64_t reference = peers_reference(&table->peers, slot);
     assert_int_not_equal(reference, 0);
     assert_int_equal(peers_resolve(&table->peers, reference), slot);
     assert_int_equal(peers_resolve(&table->peers, 0), PEER_NONE);
