@@ -44,7 +44,8 @@ void lines_close(struct lines *lines);
 enum lines_state lines_peek(struct lines *lines, struct line *line);
 void lines_take(struct lines *lines);
 
-/* One read of the descriptor. */
+/* One read of the descriptor.  Only after LINES_WANTING: otherwise there may be
+ * no room for what comes. */
 void lines_read(struct lines *lines);
 
 #endif

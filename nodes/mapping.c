@@ -36,9 +36,10 @@ struct mapping {
     struct window window;
     struct output output;
     struct unserved unserved;
-    bool over;  /* no more inputs come */
-    bool full;  /* the outbox had no room for the current one */
-    int status; /* what was wrong with the input, or with us: an exit status; 0 */
+    bool over;    /* no more inputs come */
+    bool wanting; /* every input that was read is taken */
+    bool full;    /* the outbox had no room for the current one */
+    int status;   /* what was wrong with the input, or with us: an exit status; 0 */
     uint64_t ended, failed;
 };
 
@@ -117,13 +118,14 @@ static void feed(struct mapping *mapping)
 {
     struct lines *lines = &mapping->lines;
     struct line line;
+    mapping->wanting = false;
     while (!mapping->over && window_has_room(&mapping->window)) {
         switch (lines_peek(lines, &line)) {
         case LINES_READY:
             if (!offer(mapping, &line)) return;
             lines_take(lines);
             break;
-        case LINES_WANTING: return;
+        case LINES_WANTING: mapping->wanting = true; return;
         case LINES_OVER: mapping->over = true; break;
         case LINES_OVERSIZE:
             notice_print("input %" PRIu64 " has %zu bytes%s, and the limit is %zu; it and what "
@@ -155,14 +157,17 @@ static void print(struct mapping *mapping)
 
 static void rest(struct mapping *mapping)
 {
-    bool reading = !mapping->over && !mapping->full && window_has_room(&mapping->window);
+    bool reading = !mapping->over && mapping->wanting;
+    /* Inputs that were read wait, and what was just printed made room for them. */
+    bool busy =
+        mapping->full || (!mapping->over && !mapping->wanting && window_has_room(&mapping->window));
     struct pollfd fds[] = {
         {.fd = tmesh_producer_fd(mapping->producer), .events = POLLIN},
         {.fd = mapping->stopping.fd, .events = POLLIN},
         {.fd = reading ? STDIN_FILENO : -1, .events = POLLIN},
     };
     output_flush(&mapping->output);
-    poll(fds, sizeof fds / sizeof *fds, mapping->full ? 0 : LOOK_EVERY_MS);
+    poll(fds, sizeof fds / sizeof *fds, busy ? 0 : LOOK_EVERY_MS);
     if (fds[1].revents) stopping_read(&mapping->stopping);
     if (fds[2].revents) lines_read(&mapping->lines);
 }
@@ -252,18 +257,24 @@ static void close_mesh(struct mapping *mapping)
 int mapping_run(const struct mapping_plan *plan)
 {
     struct mapping *mapping = calloc(1, sizeof *mapping);
-    if (!mapping || !window_open(&mapping->window) ||
-        !lines_open(&mapping->lines, STDIN_FILENO, plan->separator, TMESH_PAYLOAD_BYTES_MAX)) {
+    if (!mapping) {
         notice_print("out of memory");
         return EX_OSERR;
     }
+    int status = EX_OSERR;
     mapping->plan = plan;
+    mapping->stopping.fd = -1;
     template_open(&mapping->template, plan->argv);
     output_open(&mapping->output, STDOUT_FILENO);
-    int status = stopping_open(&mapping->stopping);
-    if (status == 0) status = open_mesh(mapping);
-    if (status == 0) status = output_end(&mapping->output, converse(mapping));
-    close_mesh(mapping);
+    if (window_open(&mapping->window) &&
+        lines_open(&mapping->lines, STDIN_FILENO, plan->separator, TMESH_PAYLOAD_BYTES_MAX)) {
+        status = stopping_open(&mapping->stopping);
+        if (status == 0) status = open_mesh(mapping);
+        if (status == 0) status = output_end(&mapping->output, converse(mapping));
+        close_mesh(mapping);
+    } else {
+        notice_print("out of memory");
+    }
     stopping_close(&mapping->stopping);
     template_close(&mapping->template);
     lines_close(&mapping->lines);

@@ -1,6 +1,7 @@
 /* nearest.c - see nearest.h. */
 #include "nearest.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -12,12 +13,12 @@ static unsigned least(unsigned a, unsigned b)
 }
 
 /* Edits (insert, delete, replace) between two words: Levenshtein, one row of
- * the table at a time. */
+ * the table at a time.  What is too long for the table is near to nothing. */
 static unsigned edits(const char *a, const char *b)
 {
     unsigned row[NEAREST_BYTES_MAX + 1];
     size_t b_bytes = strlen(b);
-    if (strlen(a) > NEAREST_BYTES_MAX || b_bytes > NEAREST_BYTES_MAX) return NEAREST_BYTES_MAX;
+    if (strlen(a) > NEAREST_BYTES_MAX || b_bytes > NEAREST_BYTES_MAX) return UINT_MAX;
     for (size_t i = 0; i <= b_bytes; i++) row[i] = (unsigned)i;
     for (unsigned line = 1; *a; a++, line++) {
         unsigned diagonal = row[0];
@@ -33,7 +34,8 @@ static unsigned edits(const char *a, const char *b)
 
 struct nearest nearest_to(const char *wanted)
 {
-    /* A third of the letters may be wrong; more than that is another word. */
+    /* A third of the letters may be wrong, and one more, as for two that changed
+     * places; beyond that it is another word. */
     return (struct nearest){.wanted = wanted, .distance = (unsigned)strlen(wanted) / 3 + 2};
 }
 

@@ -19,23 +19,29 @@ void notice_name(const char *name)
     speaker = name;
 }
 
-/* UTF-8 passes, control characters do not: names of files are shown as they
- * are, but none can move the cursor. */
-static bool printable(unsigned char byte)
+/* How many bytes at `text` are a control character; 0: none.  UTF-8 passes:
+ * names of files are shown as they are, but none can move the cursor, also not
+ * by U+0080 to U+009F, which some terminals obey. */
+static size_t control_bytes(const char *text)
 {
-    return byte == '\n' || byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+    unsigned char byte = (unsigned char)text[0];
+    if (byte == '\n' || byte == '\t') return 0;
+    if (byte < 0x20 || byte == 0x7f) return 1;
+    return byte == 0xc2 && ((unsigned char)text[1] & 0xe0) == 0x80 ? 2 : 0;
 }
 
 static size_t escape(const char *text, char *line, size_t line_bytes)
 {
     static const char hex[] = "0123456789abcdef";
-    size_t used = 0;
+    size_t used = 0, control = 0;
     for (; *text && used + 5 < line_bytes; text++) {
         unsigned char byte = (unsigned char)*text;
-        if (printable(byte)) {
+        if (control == 0) control = control_bytes(text);
+        if (control == 0) {
             line[used++] = *text;
             continue;
         }
+        control--;
         line[used++] = '\\';
         line[used++] = 'x';
         line[used++] = hex[byte >> 4];

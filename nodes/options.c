@@ -112,7 +112,10 @@ int options_set(struct options *options, size_t row, const char *text, enum opti
 
 static int unknown_option(const struct options *options, const char *name)
 {
-    struct nearest nearest = nearest_to(name + strspn(name, "-"));
+    char word[64];
+    const char *start = name + strspn(name, "-");
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(start, "="), start);
+    struct nearest nearest = nearest_to(word);
     for (size_t i = 0; i < options->command->option_count; i++) {
         nearest_offer(&nearest, options->command->options[i].name);
     }

@@ -9,7 +9,13 @@
 
 #include "command.h"
 
-enum option_source { OPTION_DEFAULT, OPTION_FROM_FLAG, OPTION_FROM_ENVIRONMENT, OPTION_FROM_FILE };
+enum option_source {
+    OPTION_DEFAULT,
+    OPTION_FROM_FLAG,
+    OPTION_FROM_ENVIRONMENT,
+    OPTION_FROM_SECTION, /* of the file, for this command */
+    OPTION_FROM_FILE     /* at its top, for all commands */
+};
 
 struct options {
     const struct command *command;
@@ -20,6 +26,7 @@ struct options {
 
     const char *config; /* --config */
     void *file;         /* the loaded config file: values point into it */
+    char *file_text;    /* as it was read, for the numbers of its lines */
     enum option_source sources[COMMAND_OPTIONS_MAX];
 };
 
@@ -36,7 +43,7 @@ int options_parse(struct options *options, int argc, char **argv);
 void options_clear(struct options *options);
 
 /* Sets one option from text; for the sources.  `origin` is what the user would
- * call the place: "--slots", "TMESH_SLOTS", "mesh.conf: slots".  Returns
+ * call the place: "--slots", "TMESH_SLOTS", "mesh.conf:7: slots".  Returns
  * OPTIONS_READY or an exit status. */
 int options_set(struct options *options, size_t row, const char *text, enum option_source source,
                 const char *origin);

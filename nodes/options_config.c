@@ -104,13 +104,42 @@ static int open_file(struct options *options)
         notice_print("cannot read the config file '%s': %s", name, strerror(errno));
         return EX_CONFIG;
     }
+    options->file_text = text;
     options->file = parse(text);
-    free(text);
     if (options->file) return OPTIONS_READY;
     notice_print("the config file '%s' has an error (see above); each line is NAME = VALUE, and "
                  "lines of a section are indented by four spaces",
                  name);
     return EX_CONFIG;
+}
+
+struct place {
+    const zconfig_t *item;
+    unsigned count; /* of items before it, the root included */
+};
+
+static int count_item(zconfig_t *item, void *context, int level)
+{
+    struct place *place = context;
+    (void)level;
+    if (item == place->item) return -1;
+    place->count++;
+    return 0;
+}
+
+/* The number of the line that an item stands on.  CZMQ keeps none, but makes one
+ * item of each line that is neither empty nor a remark, in their order. */
+static unsigned line_number(const struct options *options, const zconfig_t *item)
+{
+    struct place place = {.item = item, .count = 0};
+    unsigned number = 1;
+    zconfig_execute(options->file, count_item, &place);
+    for (const char *line = options->file_text; line; number++) {
+        if (!strchr("#\r\n", line[strspn(line, " \t")]) && --place.count == 0) break;
+        line = strchr(line, '\n');
+        if (line) line++;
+    }
+    return number;
 }
 
 static size_t find_option(const struct command *command, const char *name)
@@ -137,8 +166,9 @@ static bool known_anywhere(const char *name)
 }
 
 static int unknown_name(const struct options *options, const struct command *section,
-                        const char *name)
+                        zconfig_t *item)
 {
+    const char *name = zconfig_name(item);
     struct nearest nearest = nearest_to(name);
     for (size_t i = 0; sections[i]; i++) {
         if (section && section != sections[i]) continue;
@@ -147,18 +177,27 @@ static int unknown_name(const struct options *options, const struct command *sec
             nearest_offer(&nearest, sections[i]->options[row].name);
         }
     }
-    notice_print("the config file '%s' sets '%s'%s%s, which is not an option%s%s%s",
-                 options->config, name, section ? " for " : "", section ? section->name : "",
-                 nearest.word ? "; did you mean '" : "", nearest.word ? nearest.word : "",
-                 nearest.word ? "'?" : "");
+    notice_print("%s:%u: '%s' is not an option%s%s%s%s%s", options->config,
+                 line_number(options, item), name, section ? " of " : "",
+                 section ? section->name : "", nearest.word ? "; did you mean '" : "",
+                 nearest.word ? nearest.word : "", nearest.word ? "'?" : "");
     return EX_CONFIG;
 }
 
-/* Takes over the values below `parent`.  A section comes before the top, so
- * that what is there wins. */
+/* What stands below an option would be dropped without a word. */
+static int misplaced_name(const struct options *options, zconfig_t *item)
+{
+    zconfig_t *child = zconfig_child(item);
+    notice_print("%s:%u: '%s' is indented below '%s', which is not a section", options->config,
+                 line_number(options, child), zconfig_name(child), zconfig_name(item));
+    return EX_CONFIG;
+}
+
+/* Takes over the values below `parent`.  Sections come before the top, so that
+ * what is there wins; within a source the last value wins, and lists grow. */
 static int take_values(struct options *options, zconfig_t *parent, const struct command *section)
 {
-    bool taken[COMMAND_OPTIONS_MAX] = {false};
+    enum option_source source = section ? OPTION_FROM_SECTION : OPTION_FROM_FILE;
     for (zconfig_t *item = zconfig_child(parent); item; item = zconfig_next(item)) {
         const char *name = zconfig_name(item);
         const char *value = zconfig_value(item);
@@ -166,14 +205,16 @@ static int take_values(struct options *options, zconfig_t *parent, const struct 
         if (!section && find_section(name)) continue;
         const struct command *command = options->command;
         size_t row = find_option(command, name);
-        if (row == command->option_count) {
-            if (!section && known_anywhere(name)) continue;
-            return unknown_name(options, section, name);
+        bool ours = row < command->option_count;
+        if (!ours && (section || !known_anywhere(name))) {
+            return unknown_name(options, section, item);
         }
-        if (options->sources[row] != OPTION_DEFAULT && !taken[row]) continue;
-        taken[row] = true;
-        snprintf(origin, sizeof origin, "%s: %s", options->config, name);
-        int code = options_set(options, row, value ? value : "", OPTION_FROM_FILE, origin);
+        if (zconfig_child(item)) return misplaced_name(options, item);
+        if (!ours) continue;
+        if (options->sources[row] != OPTION_DEFAULT && options->sources[row] != source) continue;
+        snprintf(origin, sizeof origin, "%s:%u: %s", options->config, line_number(options, item),
+                 name);
+        int code = options_set(options, row, value ? value : "", source, origin);
         if (code != OPTIONS_READY) return code;
     }
     return OPTIONS_READY;
@@ -185,8 +226,10 @@ static int check_section(const struct options *options, zconfig_t *parent,
                          const struct command *section)
 {
     for (zconfig_t *item = zconfig_child(parent); item; item = zconfig_next(item)) {
-        if (find_option(section, zconfig_name(item)) < section->option_count) continue;
-        return unknown_name(options, section, zconfig_name(item));
+        if (find_option(section, zconfig_name(item)) == section->option_count) {
+            return unknown_name(options, section, item);
+        }
+        if (zconfig_child(item)) return misplaced_name(options, item);
     }
     return OPTIONS_READY;
 }
@@ -211,4 +254,6 @@ void options_close_file(struct options *options)
     zconfig_t *file = options->file;
     if (file) zconfig_destroy(&file);
     options->file = NULL;
+    free(options->file_text);
+    options->file_text = NULL;
 }

@@ -21,6 +21,7 @@ void output_open(struct output *output, int fd)
 
 static void write_all(struct output *output, const char *data, size_t bytes)
 {
+    progress_hide();
     while (bytes > 0 && !output->error) {
         ssize_t written = write(output->fd, data, bytes);
         if (written > 0) {
@@ -40,7 +41,6 @@ bool output_flush(struct output *output)
 {
     assert(output->used <= OUTPUT_BYTES);
     if (output->used > 0) {
-        progress_hide();
         write_all(output, output->bytes, output->used);
         output->used = 0;
     }

@@ -19,7 +19,9 @@ __attribute__((format(printf, 2, 3))) static void line(struct output *output, co
     va_end(list);
     /* Labels and reasons were written by others, and must not steer a terminal. */
     for (char *at = text; *at; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7f) *at = '?';
+        bool upper = (unsigned char)at[0] == 0xc2 && ((unsigned char)at[1] & 0xe0) == 0x80;
+        if (upper) *at++ = '?';
+        if (upper || (unsigned char)*at < ' ' || *at == 0x7f) *at = '?';
     }
     output_text(output, text);
     output_byte(output, '\n');

@@ -243,7 +243,7 @@ static int converse(struct submission *submission)
                       submission->answered,
                       plan->answers == SUBMISSION_RESULTS ? "ended" : "accepted");
         unserved_look(&submission->unserved, submission->producer, now_ms);
-        if (count == 0 || !finished(submission)) rest(submission, now_ms);
+        if (!finished(submission)) rest(submission, now_ms);
     }
     if (submission->status) return submission->status;
     return submission->failed > 0 ? 1 : 0;

@@ -71,6 +71,7 @@ const char *value_duration(const char *text, uint64_t plain_ms, uint64_t *ms)
     if (!digits(&text, ms)) return fault;
     if (*text == '.') {
         uint64_t weight = 100;
+        if (text[1] < '0' || text[1] > '9') return fault;
         for (text++; *text >= '0' && *text <= '9'; text++, weight /= 10) {
             thousandths += weight * (uint64_t)(*text - '0');
         }

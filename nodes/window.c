@@ -12,8 +12,8 @@ static struct window_item *at(const struct window *window, uint64_t number)
 
 static void clear(struct window *window, struct window_item *item)
 {
-    assert(window->bytes >= item->output_bytes);
-    window->bytes -= item->output_bytes;
+    assert(window->bytes >= item->input_bytes + item->output_bytes);
+    window->bytes -= item->input_bytes + item->output_bytes;
     free(item->input);
     free(item->output);
     free(item->reason);
@@ -46,6 +46,8 @@ struct window_item *window_add(struct window *window, const struct line *input)
     if (!item->input) return NULL;
     memcpy(item->input, input->data, input->bytes);
     item->input[input->bytes] = 0;
+    item->input_bytes = input->bytes;
+    window->bytes += input->bytes;
     window->next++;
     return item;
 }

@@ -14,7 +14,7 @@ enum { WINDOW_ITEMS = 10000, WINDOW_BYTES = 64 * 1024 * 1024 };
 struct window_item {
     char *input; /* ends with 0 */
     char *output;
-    size_t output_bytes;
+    size_t input_bytes, output_bytes;
     char *reason; /* why it did not end well; NULL: it did */
     bool ended;
 };
@@ -22,7 +22,7 @@ struct window_item {
 struct window {
     struct window_item *items; /* a ring */
     uint64_t first, next;      /* numbers of the oldest item, and of the one to come */
-    size_t bytes;              /* results held */
+    size_t bytes;              /* inputs and results held */
 };
 
 /* Returns false when memory is short. */

@@ -1,0 +1,75 @@
+/* node_logging.c - the library's log lines, as text and as JSON. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "../../nodes/logging.h"
+#include "node_capture.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static struct capture capture;
+
+/* What the line becomes, with every digit shown as a 9: the time is another. */
+static const char *logged(struct logging logging, enum tmesh_level level, const char *line)
+{
+    capture_start(&capture, STDERR_FILENO);
+    logging_write(level, line, &logging);
+    capture_end(&capture);
+    for (char *at = capture.text; *at; at++) {
+        if (*at >= '0' && *at <= '9') *at = '9';
+    }
+    return capture.text;
+}
+
+static void a_line_has_time_and_level(void **state)
+{
+    (void)state;
+    struct logging logging = logging_from("debug", "text");
+    assert_string_equal(logged(logging, TMESH_INFO, "worker \"a\" came"),
+                        "9999-99-99T99:99:99.999Z info    worker \"a\" came\n");
+    assert_string_equal(logged(logging, TMESH_WARNING, "x"),
+                        "9999-99-99T99:99:99.999Z warning x\n");
+    assert_string_equal(logged(logging_from("debug", "json"), TMESH_ERROR, "say \"a\"\n\xff"),
+                        "{\"ts\":\"9999-99-99T99:99:99.999Z\",\"level\":\"error\","
+                        "\"msg\":\"say \\\"a\\\"\\n\\ufffd\"}\n");
+}
+
+static void what_is_below_the_level_is_not_shown(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    for (unsigned least = 0; least < 4; least++) {
+        for (unsigned level = 0; level < 4; level++) {
+            struct logging logging = logging_from(names[least], least % 2 ? "json" : "text");
+            bool shown = *logged(logging, (enum tmesh_level)level, "x") != 0;
+            assert_int_equal(shown, level >= least);
+            if (shown) assert_non_null(strstr(capture.text, names[level]));
+        }
+    }
+}
+
+static void a_line_that_is_too_long_is_cut_and_still_ends(void **state)
+{
+    (void)state;
+    static char line[2 * TMESH_LOG_LINE_BYTES_MAX];
+    memset(line, 'x', sizeof line - 1);
+    const char *text = logged(logging_from("debug", "text"), TMESH_INFO, line);
+    assert_in_range(capture.bytes, TMESH_LOG_LINE_BYTES_MAX, TMESH_LOG_LINE_BYTES_MAX + 64);
+    assert_ptr_equal(strchr(text, '\n'), text + capture.bytes - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_has_time_and_level),
+        cmocka_unit_test(what_is_below_the_level_is_not_shown),
+        cmocka_unit_test(a_line_that_is_too_long_is_cut_and_still_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
