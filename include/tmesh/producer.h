@@ -105,7 +105,8 @@ typedef struct tmesh_answer {
     const void *result;     /* ENDED: what the handler returned, or what a command that failed
                                put out in its last run; NULL when there is none */
     size_t result_bytes;
-    const char *reason; /* REJECTED, UNKNOWN, and ENDED unless done; else NULL */
+    const char *reason; /* REJECTED, UNKNOWN, and ENDED unless done; also when it was done before
+                           under this id and its result is no longer kept; else NULL */
 } tmesh_answer_t;
 
 /* Called once for each answer; the answer is borrowed for the call.  May
@@ -145,10 +146,11 @@ TMESH_EXPORT void tmesh_producer_counts(tmesh_producer_t *producer,
                                         tmesh_producer_counts_t *counts);
 
 /* Takes no more submissions, flushes for at most `timeout_ms`, and stops the
- * thread.  Answers that arrived can still be polled.  TMESH_E_TIMEOUT: some
- * submissions were given up, accepted ones whose result was awaited among them;
- * each of them answers `unknown`.  An embedded ventilator is drained within the
- * same time. */
+ * thread.  Answers that arrived can still be polled.  An embedded ventilator is
+ * drained within the same time.  TMESH_E_TIMEOUT: some submissions were given
+ * up, accepted ones whose result was awaited among them, and each of them
+ * answers `unknown`; or the embedded ventilator holds tasks that will be
+ * forgotten with it. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms);
 
 /* Closes at once if that was not done, frees everything, and sets *producer to

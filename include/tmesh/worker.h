@@ -99,8 +99,8 @@ typedef struct tmesh_worker_options {
 
 /* Starts a worker.  Does not wait for a connection; reconnects for ever.
  * Returns NULL on failure: TMESH_E_INVALID (also: nothing to serve),
- * TMESH_E_ENDPOINT, TMESH_E_MODULE, TMESH_E_SYSTEM.  `options` is read during
- * the call only. */
+ * TMESH_E_FULL (more than 256 names to serve), TMESH_E_ENDPOINT, TMESH_E_MODULE,
+ * TMESH_E_SYSTEM.  `options` is read during the call only. */
 TMESH_EXPORT tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options,
                                               tmesh_error_t *error);
 

@@ -38,7 +38,10 @@ static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t 
     if ((item->flags & SUBMISSION_WANTS_RESULT) == 0) return;
     uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
     bool ended = task->state >= TASK_DONE;
-    if (owner == peer && (!ended || (task->kept & TASK_KEPT_RESULT) != 0)) return;
+    /* A result sent already may have been read before this was asked, and its receipt
+     * may be on the way: it goes again, since one too many does no harm. */
+    bool to_be_sent = (task->kept & (TASK_KEPT_RESULT | TASK_KEPT_SENT)) == TASK_KEPT_RESULT;
+    if (owner == peer && (!ended || to_be_sent)) return;
     if ((task->kept & TASK_KEPT_RESULT) != 0)
         ventilator_withdraw_result(ventilator, slot);
     else if (owner != PEER_NONE)

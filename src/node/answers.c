@@ -84,14 +84,28 @@ struct answer_chunk *answer_single(const tmesh_answer_t *answer)
     return chunk;
 }
 
+/* The only chunk of `from`, if it fits, goes into the last one of `to`. */
+static bool merge(struct answer_chunk *last, struct answer_queue *from)
+{
+    struct answer_chunk *chunk = from->first;
+    if (last == NULL || chunk != from->last || chunk->read > 0) return false;
+    if (last->capacity - last->used < chunk->used) return false;
+    memcpy(last->bytes + last->used, chunk->bytes, chunk->used);
+    last->used += chunk->used;
+    free(chunk);
+    return true;
+}
+
 void answer_move(struct answer_queue *to, struct answer_queue *from)
 {
     if (from->first == NULL) return;
-    if (to->last == NULL)
-        to->first = from->first;
-    else
-        to->last->next = from->first;
-    to->last = from->last;
+    if (!merge(to->last, from)) {
+        if (to->last == NULL)
+            to->first = from->first;
+        else
+            to->last->next = from->first;
+        to->last = from->last;
+    }
     to->bytes += from->bytes;
     *from = (struct answer_queue){0};
 }

@@ -23,7 +23,8 @@ bool answer_append(struct answer_queue *queue, const tmesh_answer_t *answer);
 /* A chunk of its own for one answer; NULL: out of memory. */
 struct answer_chunk *answer_single(const tmesh_answer_t *answer);
 
-/* Moves all of `from` behind all of `to`. */
+/* Moves all of `from` behind all of `to`.  Few answers at a time share a chunk:
+ * what answers cost follows from how much they say, not from how they came. */
 void answer_move(struct answer_queue *to, struct answer_queue *from);
 
 /* Takes the oldest chunk out; NULL when there is none. */

@@ -5,6 +5,7 @@
 #include "failure.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,22 @@ void endpoints_add(struct endpoints *endpoints, const char *item)
 {
     assert(endpoints->count < ENDPOINTS_MAX);
     endpoints->items[endpoints->count++] = item;
+}
+
+void endpoints_tell(const struct endpoints *endpoints, char *text, size_t text_bytes)
+{
+    enum { TAIL_BYTES = 20 }; /* " and 63 others" */
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t at = 0; at < endpoints->count; at++) {
+        const char *item = endpoints->items[at];
+        if (at > 0 && used + strlen(item) + TAIL_BYTES >= text_bytes) {
+            (void)snprintf(text + used, text_bytes - used, " and %u others", endpoints->count - at);
+            return;
+        }
+        (void)snprintf(text + used, text_bytes - used, "%s%s", at > 0 ? ", " : "", item);
+        used = strlen(text);
+    }
 }
 
 static enum tmesh_err add_checked(struct endpoints *endpoints, const char *item,

@@ -2,6 +2,7 @@
 #ifndef NODE_ENDPOINTS_H
 #define NODE_ENDPOINTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <tmesh/error.h>
 
@@ -20,6 +21,10 @@ enum tmesh_err endpoints_read(struct endpoints *endpoints, const char *text, tme
 
 /* Adds one more, a text that outlives the list. */
 void endpoints_add(struct endpoints *endpoints, const char *item);
+
+/* Writes "tcp://a:1, tcp://b:2", or as much as fits and how many are missing. */
+void endpoints_tell(const struct endpoints *endpoints, char *text, size_t text_bytes);
+
 void endpoints_clear(struct endpoints *endpoints);
 
 #endif

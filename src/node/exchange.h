@@ -36,6 +36,7 @@ struct exchange {
     bool crowded;                /* too many of them */
     struct waits waits;
     struct producer_counts counts; /* as of the last turn */
+    uint64_t given_up;             /* tasks that answered unknown because the thread ended */
     struct inquiry inquiry;
     char refusals[TMESH_ERROR_TEXT_BYTES / 2]; /* what the last ventilator that refused us said */
 };

@@ -13,22 +13,30 @@ static tmesh_ventilator_row_t *row_of(const struct inquiry *inquiry, uint32_t li
     return (tmesh_ventilator_row_t *)inquiry->status->ventilators + link;
 }
 
-bool inquiry_begin(struct inquiry *inquiry, const char *const *endpoints, uint32_t count)
+tmesh_status_t *inquiry_silence(const char *const *endpoints, uint32_t count)
 {
     tmesh_status_t *status = calloc(1, sizeof *status);
     tmesh_ventilator_row_t *rows = calloc(count, sizeof *rows);
     if (status == NULL || rows == NULL) {
         free(status);
         free(rows);
-        return false;
+        return NULL;
     }
     for (uint32_t link = 0; link < count; link++) {
         snprintf(rows[link].endpoint, sizeof rows[link].endpoint, "%s", endpoints[link]);
+    }
+    *status = (tmesh_status_t){.ventilators = rows, .ventilator_count = count};
+    return status;
+}
+
+bool inquiry_begin(struct inquiry *inquiry, const char *const *endpoints, uint32_t count)
+{
+    inquiry->status = inquiry_silence(endpoints, count);
+    if (inquiry->status == NULL) return false;
+    for (uint32_t link = 0; link < count; link++) {
         inquiry->links[link] = (struct inquiry_link){.query = QUERY_TOTALS};
     }
-    status->ventilators = rows;
-    status->ventilator_count = inquiry->link_count = count;
-    inquiry->status = status;
+    inquiry->link_count = count;
     inquiry->busy = true;
     return true;
 }
@@ -76,13 +84,29 @@ static void add_totals(tmesh_ventilator_row_t *row, const struct totals *totals)
     row->dead_letters = totals->dead_letters;
 }
 
+/* How many rows the block has room for that holds `count`. */
+static size_t room_for(size_t count)
+{
+    size_t room = count > 0 ? MESSAGE_ROWS_MAX : 0;
+    while (room < count) room *= 2;
+    return room;
+}
+
 /* Room for `count` more rows behind the `have` that are there; NULL when memory
  * is short, and then these rows are missing. */
 static void *grow(const void *rows, size_t have, size_t count, size_t row_bytes)
 {
-    uint8_t *grown = realloc((void *)rows, (have + count) * row_bytes);
+    uint8_t *grown = (void *)rows;
+    if (have + count > room_for(have)) grown = realloc(grown, room_for(have + count) * row_bytes);
     if (grown != NULL) memset(grown + have * row_bytes, 0, count * row_bytes);
     return grown;
+}
+
+/* How many of the rows that came are taken. */
+static uint32_t rows_taken(const struct message_answer *answer, size_t have, size_t rows_max)
+{
+    size_t room = rows_max - have;
+    return answer->count < room ? answer->count : (uint32_t)room;
 }
 
 static void copy_text(char *into, size_t room, struct bytes text)
@@ -92,9 +116,10 @@ static void copy_text(char *into, size_t room, struct bytes text)
 
 static void add_workers(tmesh_ventilator_row_t *row, const struct message_answer *answer)
 {
-    tmesh_worker_row_t *rows = grow(row->workers, row->worker_count, answer->count, sizeof *rows);
+    uint32_t count = rows_taken(answer, row->worker_count, INQUIRY_ROWS_MAX);
+    tmesh_worker_row_t *rows = grow(row->workers, row->worker_count, count, sizeof *rows);
     if (rows == NULL) return;
-    for (uint32_t at = 0; at < answer->count; at++) {
+    for (uint32_t at = 0; at < count; at++) {
         const struct worker_row *from = &answer->workers[at];
         tmesh_worker_row_t *to = &rows[row->worker_count++];
         copy_text(to->label, sizeof to->label, from->label);
@@ -109,9 +134,10 @@ static void add_workers(tmesh_ventilator_row_t *row, const struct message_answer
 
 static void add_lanes(tmesh_ventilator_row_t *row, const struct message_answer *answer)
 {
-    tmesh_lane_row_t *rows = grow(row->lanes, row->lane_count, answer->count, sizeof *rows);
+    uint32_t count = rows_taken(answer, row->lane_count, INQUIRY_ROWS_MAX);
+    tmesh_lane_row_t *rows = grow(row->lanes, row->lane_count, count, sizeof *rows);
     if (rows == NULL) return;
-    for (uint32_t at = 0; at < answer->count; at++) {
+    for (uint32_t at = 0; at < count; at++) {
         const struct lane_row *from = &answer->lanes[at];
         tmesh_lane_row_t *to = &rows[row->lane_count++];
         copy_text(to->queue, sizeof to->queue, from->queue);
@@ -126,9 +152,10 @@ static void add_lanes(tmesh_ventilator_row_t *row, const struct message_answer *
 
 static void add_dead(tmesh_ventilator_row_t *row, const struct message_answer *answer)
 {
-    tmesh_dead_row_t *rows = grow(row->dead_rows, row->dead_count, answer->count, sizeof *rows);
+    uint32_t count = rows_taken(answer, row->dead_count, INQUIRY_DEAD_ROWS_MAX);
+    tmesh_dead_row_t *rows = grow(row->dead_rows, row->dead_count, count, sizeof *rows);
     if (rows == NULL) return;
-    for (uint32_t at = 0; at < answer->count; at++) {
+    for (uint32_t at = 0; at < count; at++) {
         const struct dead_row *from = &answer->dead[at];
         tmesh_dead_row_t *to = &rows[row->dead_count++];
         memcpy(to->id.octets, from->id.octets, sizeof to->id.octets);
@@ -144,13 +171,25 @@ static void add_dead(tmesh_ventilator_row_t *row, const struct message_answer *a
     row->dead_rows = rows;
 }
 
+static bool is_full(const tmesh_ventilator_row_t *row, enum query query)
+{
+    switch (query) {
+    case QUERY_TOTALS: return true;
+    case QUERY_WORKERS: return row->worker_count == INQUIRY_ROWS_MAX;
+    case QUERY_LANES: return row->lane_count == INQUIRY_ROWS_MAX;
+    case QUERY_DEAD: return row->dead_count == INQUIRY_DEAD_ROWS_MAX;
+    }
+    return true;
+}
+
+/* A cursor that does not advance would keep us asking for ever. */
 static void ask_next(struct inquiry_link *link, const struct message_answer *answer,
                      const tmesh_ventilator_row_t *row)
 {
+    bool more = answer->cursor > link->cursor && !is_full(row, link->query);
     link->asked = false;
-    link->cursor = answer->cursor;
-    if (answer->cursor != 0 && row->dead_count < INQUIRY_DEAD_ROWS_MAX) return;
-    link->cursor = 0;
+    link->cursor = more ? answer->cursor : 0;
+    if (more) return;
     if (link->query == QUERY_DEAD)
         link->done = true;
     else

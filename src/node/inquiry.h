@@ -11,7 +11,11 @@
 #include <stdbool.h>
 #include <tmesh/status.h>
 
-enum { INQUIRY_LINKS_MAX = 64, INQUIRY_DEAD_ROWS_MAX = 10000 };
+enum {
+    INQUIRY_LINKS_MAX = 64,
+    INQUIRY_ROWS_MAX = 65536, /* of workers, and of lanes */
+    INQUIRY_DEAD_ROWS_MAX = 10000
+};
 
 struct inquiry_link {
     enum query query; /* to be asked, or being asked */
@@ -26,7 +30,11 @@ struct inquiry {
     tmesh_status_t *status; /* NULL when nobody asks */
 };
 
-/* Begins: one row for each endpoint.  False: out of memory. */
+/* A status in which no ventilator has answered, with a row for each endpoint.
+ * NULL: out of memory. */
+tmesh_status_t *inquiry_silence(const char *const *endpoints, uint32_t count);
+
+/* Begins with silence.  False: out of memory. */
 bool inquiry_begin(struct inquiry *inquiry, const char *const *endpoints, uint32_t count);
 
 /* Hands the status over and ends; *complete tells whether all have answered. */

@@ -169,18 +169,21 @@ enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer, uint32_t tim
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     char refusals[sizeof producer->exchange.refusals];
     pthread_mutex_lock(&producer->exchange.lock);
-    while (producer->exchange.counts.links_open == 0 &&
+    while (producer->exchange.counts.links_open == 0 && !producer->exchange.stop &&
            thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
                0) {
     }
+    bool closed = producer->exchange.stop;
     bool connected = producer->exchange.counts.links_open > 0;
     memcpy(refusals, producer->exchange.refusals, sizeof refusals);
     pthread_mutex_unlock(&producer->exchange.lock);
+    if (closed) return failure(error, TMESH_E_CLOSED, "the producer is closed");
     if (connected) return TMESH_OK;
     if (refusals[0] != '\0') return failure(error, TMESH_E_REFUSED, "%s", refusals);
+    char endpoints[TMESH_ERROR_TEXT_BYTES - 128];
+    endpoints_tell(&producer->endpoints, endpoints, sizeof endpoints);
     return failure(error, TMESH_E_UNREACHABLE,
-                   "no ventilator answers at %s%s within %u ms; is one running there?",
-                   producer->endpoints.items[0], producer->endpoints.count > 1 ? " and others" : "",
+                   "no ventilator answers at %s within %u ms; is one running there?", endpoints,
                    timeout_ms);
 }
 
@@ -237,14 +240,16 @@ enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout
     producer->exchange.closed = true;
     pthread_cond_broadcast(&producer->exchange.changed);
     pthread_mutex_unlock(&producer->exchange.lock);
-    enum tmesh_err result = flush_until(producer, until_ns);
+    (void)flush_until(producer, until_ns);
+    enum tmesh_err drained = TMESH_OK;
     if (producer->ventilator != NULL) {
         uint64_t now_ns = clock_now_ns();
         uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-        (void)tmesh_ventilator_drain(producer->ventilator, (uint32_t)(left_ns / MILLISECOND), NULL);
+        drained =
+            tmesh_ventilator_drain(producer->ventilator, (uint32_t)(left_ns / MILLISECOND), NULL);
     }
     stop_thread(producer);
-    return result;
+    return producer->exchange.given_up == 0 ? drained : TMESH_E_TIMEOUT; /* its thread is gone */
 }
 
 void tmesh_producer_destroy(tmesh_producer_t **handle)

@@ -118,14 +118,21 @@ void producer_publish(struct tmesh_producer *producer)
 
 void producer_tell_rest(struct tmesh_producer *producer)
 {
+    uint64_t given_up = 0;
     for (uint32_t number = 0; number < producer->exchange.tickets.fresh; number++) {
         if (producer->exchange.tickets.tickets[number].state == TICKET_FREE) continue;
         producer_tell(producer, &(struct producer_action){
                                     .kind = PRODUCER_UNKNOWN,
                                     .ticket = number,
                                     .result.text = bytes_text("the producer was closed first")});
+        given_up++;
     }
     producer_publish(producer);
+    pthread_mutex_lock(&producer->exchange.lock);
+    producer->exchange.given_up = given_up;
+    producer->exchange.counts.unknown += given_up;
+    producer->exchange.counts.awaited = producer->exchange.counts.links_open = 0;
+    pthread_mutex_unlock(&producer->exchange.lock);
 }
 
 int tmesh_producer_fd(const tmesh_producer_t *producer)
@@ -181,6 +188,7 @@ enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t 
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     struct answer_chunk *chunk = NULL;
     pthread_mutex_lock(&producer->exchange.lock);
+    bool full = waits_are_full(&producer->exchange.waits);
     enum waits_found found;
     for (;;) {
         found = waits_take(&producer->exchange.waits, id, &chunk);
@@ -190,6 +198,7 @@ enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t 
         found = waits_take(&producer->exchange.waits, id, &chunk);
         break;
     }
+    if (full && found == WAITS_TOLD) pthread_cond_broadcast(&producer->exchange.changed);
     pthread_mutex_unlock(&producer->exchange.lock);
     if (found == WAITS_UNKNOWN) return TMESH_E_NOT_FOUND;
     if (found == WAITS_PENDING) return TMESH_E_TIMEOUT;

@@ -127,7 +127,9 @@ static void take_arrivals(struct tmesh_producer *producer, uint64_t now_ns)
 }
 
 /* Sleeps until there is something to do.  Whoever stages a task while `asleep`
- * is set wakes us, and only then, so that a busy producer costs no wake-ups. */
+ * is set wakes us, and only then, so that a busy producer costs no wake-ups.
+ * While the core has no room for what was taken over, more of it is no reason to
+ * hurry: an answer makes room, and wakes us. */
 static void nap(struct tmesh_producer *producer, bool hurry)
 {
     uint64_t deadline_ns = producer_deadline(producer->core);
@@ -136,7 +138,8 @@ static void nap(struct tmesh_producer *producer, bool hurry)
                           : deadline_ns > now_ns       ? deadline_ns - now_ns
                                                        : 0;
     pthread_mutex_lock(&producer->exchange.lock);
-    hurry = hurry || !stage_is_empty(&producer->exchange.stage) || producer->exchange.stop;
+    bool news = stage_is_empty(&producer->taking) && !stage_is_empty(&producer->exchange.stage);
+    hurry = hurry || news || producer->exchange.stop;
     producer->exchange.asleep = !hurry;
     pthread_mutex_unlock(&producer->exchange.lock);
     dials_wait(producer->dials, &producer->exchange.waker, hurry ? 0 : timeout_ns);

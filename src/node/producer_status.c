@@ -42,33 +42,50 @@ void producer_note_session(struct tmesh_producer *producer, uint32_t link, enum 
     pthread_mutex_unlock(&producer->exchange.lock);
 }
 
-enum tmesh_err tmesh_producer_status(tmesh_producer_t *producer, uint32_t timeout_ms,
-                                     tmesh_status_t **status)
+/* Waits until nobody else asks, with the lock held.  False: until_ns came first. */
+static bool await_turn(struct tmesh_producer *producer, uint64_t until_ns)
 {
-    uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
-    *status = NULL;
-    pthread_mutex_lock(&producer->exchange.lock);
     while (producer->exchange.inquiry.busy) {
-        if (thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) == 0)
-            continue;
-        pthread_mutex_unlock(&producer->exchange.lock);
-        return TMESH_E_TIMEOUT;
+        if (thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) != 0)
+            return !producer->exchange.inquiry.busy;
     }
-    if (producer->exchange.stop ||
-        !inquiry_begin(&producer->exchange.inquiry, producer->endpoints.items,
-                       producer->endpoints.count)) {
-        enum tmesh_err why = producer->exchange.stop ? TMESH_E_CLOSED : TMESH_E_SYSTEM;
-        pthread_mutex_unlock(&producer->exchange.lock);
-        return why;
-    }
+    return true;
+}
+
+/* Asks and waits for the answers, with the lock held. */
+static enum tmesh_err inquire(struct tmesh_producer *producer, uint64_t until_ns,
+                              tmesh_status_t **status)
+{
+    struct inquiry *inquiry = &producer->exchange.inquiry;
+    const struct endpoints *endpoints = &producer->endpoints;
+    if (!inquiry_begin(inquiry, endpoints->items, endpoints->count)) return TMESH_E_SYSTEM;
     waker_wake(&producer->exchange.waker);
-    while (!inquiry_is_complete(&producer->exchange.inquiry) && !producer->exchange.stop &&
+    while (!inquiry_is_complete(inquiry) && !producer->exchange.stop &&
            thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
                0) {
     }
     bool complete;
-    *status = inquiry_end(&producer->exchange.inquiry, &complete);
+    *status = inquiry_end(inquiry, &complete);
     pthread_cond_broadcast(&producer->exchange.changed);
-    pthread_mutex_unlock(&producer->exchange.lock);
     return complete ? TMESH_OK : TMESH_E_TIMEOUT;
+}
+
+enum tmesh_err tmesh_producer_status(tmesh_producer_t *producer, uint32_t timeout_ms,
+                                     tmesh_status_t **status)
+{
+    uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    enum tmesh_err result = TMESH_E_TIMEOUT;
+    *status = NULL;
+    pthread_mutex_lock(&producer->exchange.lock);
+    bool mine = await_turn(producer, until_ns);
+    if (producer->exchange.stop) {
+        result = TMESH_E_CLOSED;
+    } else if (mine) {
+        result = inquire(producer, until_ns, status);
+    } else {
+        *status = inquiry_silence(producer->endpoints.items, producer->endpoints.count);
+        if (*status == NULL) result = TMESH_E_SYSTEM;
+    }
+    pthread_mutex_unlock(&producer->exchange.lock);
+    return result;
 }

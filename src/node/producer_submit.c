@@ -15,21 +15,25 @@ static enum tmesh_err judge(const tmesh_task_t *task)
     return TMESH_OK;
 }
 
-static bool has_room(const struct tmesh_producer *producer, size_t bytes)
+static bool has_room(const struct tmesh_producer *producer, const tmesh_task_t *task)
 {
+    if (task->deliver == TMESH_DELIVER_WAIT && waits_are_full(&producer->exchange.waits)) {
+        return false;
+    }
     if (producer->exchange.tickets.used >= producer->exchange.tickets.capacity) return false;
     if (producer->exchange.outbox >= producer->outbox_max) return false;
     return producer->exchange.outbox == 0 ||
-           producer->exchange.outbox_bytes + bytes <= producer->outbox_bytes_max;
+           producer->exchange.outbox_bytes + task->payload_bytes <= producer->outbox_bytes_max;
 }
 
 /* Waits for room, with the lock held. */
-static enum tmesh_err await_room(struct tmesh_producer *producer, size_t bytes, uint32_t timeout_ms)
+static enum tmesh_err await_room(struct tmesh_producer *producer, const tmesh_task_t *task,
+                                 uint32_t timeout_ms)
 {
     uint64_t until_ns = 0;
     for (;;) {
         if (producer->exchange.closed) return TMESH_E_CLOSED;
-        if (has_room(producer, bytes)) return TMESH_OK;
+        if (has_room(producer, task)) return TMESH_OK;
         if (timeout_ms == 0) return TMESH_E_FULL;
         if (until_ns == 0) until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
         int late =
@@ -79,7 +83,7 @@ enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer, const tmesh_tas
     enum tmesh_err result = judge(task);
     if (result != TMESH_OK) return result;
     pthread_mutex_lock(&producer->exchange.lock);
-    result = await_room(producer, task->payload_bytes, timeout_ms);
+    result = await_room(producer, task, timeout_ms);
     if (result == TMESH_OK) result = stage_task(producer, task, &own);
     bool rouse = result == TMESH_OK && producer->exchange.asleep;
     if (rouse) producer->exchange.asleep = false;

@@ -32,6 +32,11 @@ bool waits_expect(struct waits *waits, const tmesh_id_t *id)
     return true;
 }
 
+bool waits_are_full(const struct waits *waits)
+{
+    return waits->index.count == waits->index.capacity;
+}
+
 void waits_forget(struct waits *waits, const tmesh_id_t *id)
 {
     struct id key = key_of(id);

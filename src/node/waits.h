@@ -21,6 +21,9 @@ void waits_clear(struct waits *waits);
 /* Expects an answer for `id`.  False: it is expected already, or all are out. */
 bool waits_expect(struct waits *waits, const tmesh_id_t *id);
 
+/* Whether waits_expect has room for no other id: answers that nobody fetches stay. */
+bool waits_are_full(const struct waits *waits);
+
 /* Nothing will come for `id` after all. */
 void waits_forget(struct waits *waits, const tmesh_id_t *id);
 

@@ -191,9 +191,10 @@ static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
     worker_counts(node->core, &counts);
     counts.running = pool_running(node->pool);
     pthread_mutex_lock(&node->lock);
+    bool asked = !node->counts_fresh;
     node->counts = counts;
     node->counts_fresh = node->wish == wish;
-    if (counts.held + counts.owed == 0) pthread_cond_broadcast(&node->changed);
+    if (asked || counts.held + counts.owed == 0) pthread_cond_broadcast(&node->changed);
     pthread_mutex_unlock(&node->lock);
 }
 
@@ -324,11 +325,12 @@ enum tmesh_err tmesh_worker_drain(tmesh_worker_t *worker, uint32_t timeout_ms)
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     wish_for(worker, WISH_DRAIN);
     pthread_mutex_lock(&worker->lock);
-    bool empty;
-    for (;;) {
-        empty = worker->counts_fresh && worker->counts.held + worker->counts.owed == 0;
-        if (empty || thread_wait_until(&worker->changed, &worker->lock, until_ns) != 0) break;
+    /* The thread counts in its next turn, however short the time given is. */
+    while (!worker->counts_fresh) (void)pthread_cond_wait(&worker->changed, &worker->lock);
+    while (worker->counts.held + worker->counts.owed > 0 &&
+           thread_wait_until(&worker->changed, &worker->lock, until_ns) == 0) {
     }
+    bool empty = worker->counts.held + worker->counts.owed == 0;
     pthread_mutex_unlock(&worker->lock);
     return empty ? TMESH_OK : TMESH_E_TIMEOUT;
 }

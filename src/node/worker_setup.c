@@ -12,14 +12,8 @@ static enum tmesh_err register_handlers(tmesh_registry_t *registry,
                                         const tmesh_worker_options_t *options, tmesh_error_t *error)
 {
     for (size_t at = 0; at < options->handler_count; at++) {
-        const tmesh_handler_t *handler = &options->handlers[at];
-        enum tmesh_err result =
-            tmesh_registry_add(registry, handler->name, handler->handler, handler->context);
-        if (result == TMESH_OK) continue;
-        return failure(error, result,
-                       "handler '%.64s': the name breaks the rule [a-z0-9._-]{1,64}, is taken, or "
-                       "is one too many",
-                       handler->name != NULL ? handler->name : "");
+        enum tmesh_err result = registry_add_function(registry, &options->handlers[at], error);
+        if (result != TMESH_OK) return result;
     }
     for (size_t at = 0; at < options->command_count; at++) {
         const tmesh_command_t *command = &options->commands[at];

@@ -100,20 +100,26 @@ static enum tmesh_err add(tmesh_registry_t *registry, const char *name, struct h
     return TMESH_OK;
 }
 
+enum tmesh_err registry_add_function(tmesh_registry_t *registry, const tmesh_handler_t *handler,
+                                     tmesh_error_t *error)
+{
+    if (handler->handler == NULL) {
+        return fail(error, TMESH_E_INVALID, "handler \"%.80s\" has no function",
+                    handler->name == NULL ? "" : handler->name);
+    }
+    return add(registry, handler->name,
+               (struct handler){.kind = HANDLER_FUNCTION,
+                                .function = handler->handler,
+                                .context = handler->context},
+               error);
+}
+
 enum tmesh_err tmesh_registry_add(tmesh_registry_t *registry, const char *name,
                                   tmesh_handler_fn *handler, void *context)
 {
     tmesh_error_t error = {.code = TMESH_OK};
-    enum tmesh_err code;
-    if (handler == NULL) {
-        code = fail(&error, TMESH_E_INVALID, "handler \"%.80s\" has no function",
-                    name == NULL ? "" : name);
-    } else {
-        code =
-            add(registry, name,
-                (struct handler){.kind = HANDLER_FUNCTION, .function = handler, .context = context},
-                &error);
-    }
+    enum tmesh_err code = registry_add_function(
+        registry, &(tmesh_handler_t){.name = name, .handler = handler, .context = context}, &error);
     /* A module that does not look at this answer must not seem loaded. */
     if (code != TMESH_OK && registry->refusal[0] == '\0')
         tmesh_registry_refuse(registry, error.text);

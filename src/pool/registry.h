@@ -31,6 +31,8 @@ tmesh_registry_t *registry_new(void);
 void registry_destroy(tmesh_registry_t **registry);
 
 /* Each fills `error` on failure: which name or file, what is wrong, what to do. */
+enum tmesh_err registry_add_function(tmesh_registry_t *registry, const tmesh_handler_t *handler,
+                                     tmesh_error_t *error);
 enum tmesh_err registry_add_command(tmesh_registry_t *registry, const char *name,
                                     const char *const *argv, tmesh_error_t *error);
 enum tmesh_err registry_add_exec(tmesh_registry_t *registry, tmesh_error_t *error);

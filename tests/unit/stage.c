@@ -1,0 +1,153 @@
+/* stage.c - staged submissions come out as they went in, in order, and a burst
+ * does not keep its memory for ever. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "../../src/node/stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct submission submission_of(unsigned number)
+{
+    return (struct submission){.id = {{(uint8_t)number, (uint8_t)(number >> 8), 7}},
+                               .name = bytes_text("name"),
+                               .flags = number % 2,
+                               .attempts_max = number};
+}
+
+static void check_equal(struct bytes a, struct bytes b)
+{
+    assert_int_equal(a.data == NULL, b.data == NULL);
+    assert_true(bytes_equal(a, b));
+}
+
+static void check_next(struct stage *stage, const struct submission *expected, uint32_t ticket)
+{
+    struct submission submission;
+    uint32_t found;
+    for (int again = 0; again < 2; again++) { /* looking changes nothing */
+        assert_true(stage_next(stage, &submission, &found));
+        assert_int_equal(found, ticket);
+        assert_true(id_equal(&submission.id, &expected->id));
+        check_equal(submission.name, expected->name);
+        check_equal(submission.queue, expected->queue);
+        check_equal(submission.payload, expected->payload);
+        assert_int_equal(submission.flags, expected->flags);
+        assert_int_equal(submission.attempts_max, expected->attempts_max);
+    }
+    stage_pass(stage);
+}
+
+static void an_empty_stage_has_nothing(void **state)
+{
+    (void)state;
+    struct stage stage = {0};
+    struct submission submission;
+    uint32_t ticket;
+    assert_true(stage_is_empty(&stage));
+    assert_false(stage_next(&stage, &submission, &ticket));
+    stage_reset(&stage);
+    stage_clear(&stage);
+    assert_true(stage_is_empty(&stage));
+}
+
+static void absent_and_empty_stay_apart(void **state)
+{
+    (void)state;
+    char longest[MESSAGE_NAME_BYTES_MAX];
+    memset(longest, 'n', sizeof longest);
+    struct stage stage = {0};
+    struct submission all[5];
+    for (unsigned at = 0; at < 5; at++) all[at] = submission_of(at);
+    all[1].payload = bytes_of("", 0);
+    all[2].queue = bytes_text("q");
+    all[2].payload = bytes_of("a\0b", 3);
+    all[3].name = all[3].queue = bytes_of(longest, sizeof longest);
+    all[4].attempts_max = UINT32_MAX;
+    all[4].flags = UINT32_MAX;
+    for (unsigned at = 0; at < 5; at++) assert_true(stage_append(&stage, &all[at], at + 100));
+    for (unsigned at = 0; at < 5; at++) check_next(&stage, &all[at], at + 100);
+    assert_true(stage_is_empty(&stage));
+    stage_clear(&stage);
+}
+
+static void it_grows_and_keeps_the_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    static uint8_t payload[10007];
+    for (size_t at = 0; at < sizeof payload; at++) payload[at] = (uint8_t)(at * 31);
+    struct stage stage = {0};
+    for (unsigned at = 0; at < COUNT; at++) {
+        struct submission submission = submission_of(at);
+        submission.payload = bytes_of(payload, at * 13 % sizeof payload);
+        assert_true(stage_append(&stage, &submission, at));
+        if (at % 3 == 0) { /* reading goes on between */
+            struct submission first = submission_of(at / 3);
+            first.payload = bytes_of(payload, at / 3 * 13 % sizeof payload);
+            check_next(&stage, &first, at / 3);
+        }
+    }
+    for (unsigned at = COUNT / 3; at < COUNT; at++) {
+        struct submission submission = submission_of(at);
+        submission.payload = bytes_of(payload, at * 13 % sizeof payload);
+        check_next(&stage, &submission, at);
+    }
+    assert_true(stage_is_empty(&stage));
+    stage_clear(&stage);
+}
+
+static void the_largest_payload_fits(void **state)
+{
+    (void)state;
+    uint8_t *payload = calloc(1, MESSAGE_PAYLOAD_BYTES_MAX);
+    assert_non_null(payload);
+    payload[MESSAGE_PAYLOAD_BYTES_MAX - 1] = 42;
+    struct stage stage = {0};
+    struct submission submission = submission_of(1);
+    submission.payload = bytes_of(payload, MESSAGE_PAYLOAD_BYTES_MAX);
+    for (uint32_t at = 0; at < 3; at++) assert_true(stage_append(&stage, &submission, at));
+    for (uint32_t at = 0; at < 3; at++) check_next(&stage, &submission, at);
+    stage_clear(&stage);
+    free(payload);
+}
+
+static void a_reset_keeps_a_little_memory_and_no_more(void **state)
+{
+    (void)state;
+    static uint8_t payload[100000];
+    struct stage stage = {0};
+    struct submission submission = submission_of(1);
+    assert_true(stage_append(&stage, &submission, 1));
+    stage_reset(&stage);
+    assert_true(stage_is_empty(&stage));
+    assert_true(stage.capacity > 0);
+    submission.payload = bytes_of(payload, sizeof payload);
+    for (uint32_t at = 0; at < 100; at++) assert_true(stage_append(&stage, &submission, at));
+    assert_true(stage.capacity >= 100 * sizeof payload);
+    stage_reset(&stage);
+    assert_true(stage_is_empty(&stage));
+    assert_true(stage.capacity < 5 * 1024 * 1024);
+    assert_true(stage_append(&stage, &submission, 9));
+    check_next(&stage, &submission, 9);
+    stage_clear(&stage);
+    assert_int_equal(stage.capacity, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_stage_has_nothing),
+        cmocka_unit_test(absent_and_empty_stay_apart),
+        cmocka_unit_test(it_grows_and_keeps_the_order),
+        cmocka_unit_test(the_largest_payload_fits),
+        cmocka_unit_test(a_reset_keeps_a_little_memory_and_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
