@@ -53,7 +53,8 @@ retire open
 refused 64 "'sumbit'" "did you mean 'submit'" 'tmesh --help' -- sumbit
 refused 64 "'qqqqqqqq'" 'tmesh --help' -- qqqqqqqq
 refused 64 'no command' 'tmesh --help' --
-refused 64 "'--conect'" "did you mean '--connect'" 'tmesh submit --help' -- submit --conect "$front" a
+refused 64 "'--conect'" "did you mean '--connect'" 'tmesh submit --help' -- \
+    submit --conect "$front" a
 refused 64 "'--frobnicate'" 'tmesh submit --help' -- submit --frobnicate
 refused 64 'NAME is missing' -- submit --connect "$front"
 refused 64 '--connect needs a value' -- submit --connect

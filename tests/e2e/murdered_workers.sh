@@ -4,20 +4,10 @@
 # done.  Every input must have its result, once, and must stand in the handler's
 # own record of executions.
 # Usage: murdered_workers.sh BUILD_DIR; MURDER_TASKS and MURDER_SEED override.
-set -euo pipefail
-tmesh=$(cd "$1" && pwd)/nodes/tmesh
+# shellcheck source=tests/e2e/mesh.bash
+. "$(dirname "$0")/mesh.bash" "$1"
 tasks=${MURDER_TASKS:-4000}
 RANDOM=${MURDER_SEED:-20261123}
-scratch=$(mktemp -d)
-declare -a ventilators=() workers=()
-finish() {
-    status=$?
-    kill -9 "${ventilators[@]}" "${workers[@]}" 2>/dev/null || true
-    [ "$status" -eq 0 ] || tail -n 20 "$scratch"/*.log
-    rm -rf "$scratch"
-    exit "$status"
-}
-trap finish EXIT
 
 cat >"$scratch/handler" <<'HANDLER'
 #!/bin/sh
@@ -29,42 +19,35 @@ chmod +x "$scratch/handler"
 export RECORD=$scratch/record
 : >"$RECORD"
 
-endpoints=()
-for number in 1 2; do
-    "$tmesh" ventilator --bind tcp://127.0.0.1:0 2>"$scratch/ventilator-$number.log" &
-    ventilators+=($!)
-    for _ in $(seq 400); do grep -q 'ready at' "$scratch/ventilator-$number.log" && break; sleep 0.05; done
-    endpoints+=("$(sed -n 's/.*ready at \(tcp:[^ ]*\).*/\1/p' "$scratch/ventilator-$number.log")")
-done
-connect=${endpoints[0]},${endpoints[1]}
-start_worker() {
-    "$tmesh" worker --connect "$connect" --slots 2 --command "record=$scratch/handler" \
-        2>>"$scratch/worker-$1.log" &
-    workers[$1]=$!
+start_ventilator ventilator-1
+start_ventilator ventilator-2
+connect=${endpoints[ventilator-1]},${endpoints[ventilator-2]}
+# Nobody waits for it to connect: it may well be killed before.
+hire() {
+    start "worker-$1" "$tmesh" worker --connect "$connect" --slots 2 \
+        --command "record=$scratch/handler"
 }
-for number in 0 1 2; do start_worker "$number"; done
+for number in 0 1 2; do hire "$number"; done
 
-seq "$tasks" | timeout 100 "$tmesh" submit --connect "$connect" --lines --wait record >"$scratch/results" \
-    2>"$scratch/submit.log" &
-submit=$!
+seq "$tasks" >"$scratch/expected"
+start submit timeout 100 "$tmesh" submit --connect "$connect" --lines --wait record \
+    <"$scratch/expected"
 kills=0
-while kill -0 "$submit" 2>/dev/null; do
+until has_ended "${pids[submit]}"; do
     sleep "0.$((RANDOM % 6 + 2))"
     victim=$((RANDOM % 3))
-    kill -9 "${workers[$victim]}" 2>/dev/null || true
-    wait "${workers[$victim]}" 2>/dev/null || true
+    murder "worker-$victim"
     kills=$((kills + 1))
-    start_worker "$victim"
+    hire "$victim"
 done
-status=0
-wait "$submit" || status=$?
-[ "$status" -eq 0 ] || { echo "submit ended with $status"; exit 1; }
+collect submit 1
+[ "$status" -eq 0 ] || fail "submit ended with $status"
 
-sed -n 's/.*"state":"done".*"result":"result-\([0-9]*\)\(\\n\)\{0,1\}".*/\1/p' "$scratch/results" | sort -n >"$scratch/got"
-seq "$tasks" >"$scratch/expected"
-cmp "$scratch/got" "$scratch/expected" || { echo "results are missing or doubled"; exit 1; }
+results='s/.*"state":"done".*"result":"result-\([0-9]*\)\(\\n\)\{0,1\}".*/\1/p'
+sed -n "$results" "$scratch/submit.out" | sort -n >"$scratch/got"
+same got expected "results are missing or doubled"
 sort -nu "$RECORD" >"$scratch/executed"
-cmp "$scratch/executed" "$scratch/expected" || { echo "the record of executions misses inputs"; exit 1; }
+same executed expected "the record of executions misses inputs"
 runs=$(wc -l <"$RECORD")
-[ "$kills" -ge 2 ] || { echo "only $kills kills: this proved nothing"; exit 1; }
+[ "$kills" -ge 2 ] || fail "only $kills kills: this proved nothing"
 echo "TEST murdered_workers tasks=$tasks kills=$kills lost=0 runs=$runs repeated=$((runs - tasks))"

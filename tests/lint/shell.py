@@ -13,11 +13,16 @@ def check(files):
     checker = shutil.which("shellcheck")
     if not checker:
         raise tree.Skipped("shellcheck is not installed")
-    paths = [path for path in files.paths if path in ("dev", ".ci/run") or path.endswith((".sh", ".bash"))]
+    paths = [
+        path
+        for path in files.paths
+        if path in ("dev", ".ci/run") or path.endswith((".sh", ".bash"))
+    ]
     if not paths:
         return
     run = subprocess.run(
-        [checker, "--format=gcc", "--external-sources", *paths], cwd=files.source, capture_output=True, text=True
+        [checker, "--format=gcc", "--external-sources", *paths],
+        cwd=files.source, capture_output=True, text=True,
     )
     for line in run.stdout.splitlines():
         match = PLACE.match(line)

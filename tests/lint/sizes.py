@@ -10,7 +10,7 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
 COLUMNS_MAX = 100
 
-TEXTS = (".c", ".h", ".py", ".sh", ".cmake", ".in", "CMakeLists.txt", "dev", ".ci/run")
+TEXTS = (".c", ".h", ".py", ".sh", ".bash", ".cmake", ".in", "CMakeLists.txt", "dev", ".ci/run")
 
 
 def functions(lines):
