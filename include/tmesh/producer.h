@@ -26,19 +26,22 @@ typedef struct tmesh_producer tmesh_producer_t;
 
 /* Zero means the default everywhere. */
 typedef struct tmesh_producer_options {
-    const char
-        *connect; /* fronts, separated by commas; at most 64.  May be NULL when `embed` is set */
-    const tmesh_ventilator_options_t *embed; /* starts a ventilator inside this process as well, and
-                                  submits to it without a network; `bind` may be NULL or name a
-                                  front for workers elsewhere */
-    const char *label;                       /* shown to operators; default: host and process */
-    uint32_t outbox_max;                     /* tasks not accepted yet; default 100,000 */
-    uint64_t outbox_bytes_max;               /* default 256 MiB */
-    uint32_t awaited_max;       /* tasks accepted whose result is awaited; default 1,000,000 */
-    uint64_t answers_bytes_max; /* answers waiting to be polled; default 256 MiB.  Beyond it the
-                                  producer stops reading results: nothing is lost, all slows down */
-    uint32_t unknown_after_ms;  /* a task that no ventilator accepted for so long ends unknown;
-                                   default 0: never, it is sent again until one does */
+    /* Fronts, separated by commas; at most 64.  May be NULL when `embed` is set. */
+    const char *connect;
+    /* Starts a ventilator inside this process as well, and submits to it without a
+     * network; its `bind` may be NULL, or name a front for workers elsewhere. */
+    const tmesh_ventilator_options_t *embed;
+    const char *label;         /* shown to operators; default: host and process */
+    uint32_t outbox_max;       /* tasks not accepted yet; default 100,000 */
+    uint64_t outbox_bytes_max; /* default 256 MiB */
+    uint32_t awaited_max;      /* tasks accepted whose result is awaited; default 1,000,000 */
+    /* Answers waiting to be polled; default 256 MiB.  Beyond it the producer stops
+     * reading results: nothing is lost, all slows down; 1 MiB further on, submissions
+     * find it full. */
+    uint64_t answers_bytes_max;
+    /* A task that no ventilator accepted for so long ends unknown; default 0: never,
+     * it is sent again until one does. */
+    uint32_t unknown_after_ms;
     tmesh_log_fn *log;
     void *log_context;
 } tmesh_producer_options_t;

@@ -187,16 +187,18 @@ void task_ripen(struct ventilator *ventilator, uint32_t slot)
     note(ventilator, slot, RECORD_RIPE, NULL);
 }
 
-static void drop_oldest_letter(struct ventilator *ventilator)
+bool task_drop_oldest_letter(struct ventilator *ventilator)
 {
+    if (ventilator->dead.count == 0) return false;
     uint32_t slot = slot_ring_pop(&ventilator->dead);
     ventilator->lanes.lanes[ventilator->tasks[slot].lane].dead--;
     task_let_go(ventilator, slot, TASK_KEPT_DEAD);
+    return true;
 }
 
 static void bury_letter(struct ventilator *ventilator, uint32_t slot)
 {
-    if (slot_ring_is_full(&ventilator->dead)) drop_oldest_letter(ventilator);
+    if (slot_ring_is_full(&ventilator->dead)) task_drop_oldest_letter(ventilator);
     slot_ring_push(&ventilator->dead, slot);
     ventilator->tasks[slot].kept |= TASK_KEPT_DEAD;
     ventilator->lanes.lanes[ventilator->tasks[slot].lane].dead++; /* or its name would be lost */

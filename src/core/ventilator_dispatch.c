@@ -68,9 +68,18 @@ void ventilator_credit(struct ventilator *ventilator, uint32_t slot,
     ventilator_ring_update(ventilator, slot);
 }
 
+/* Results that nobody fetches fill the store: then no more of them are made,
+ * until some are receipted or given up. */
+static bool results_are_in_the_way(const struct ventilator *ventilator)
+{
+    return ventilator_is_crowded(ventilator) &&
+           ventilator->owed_bytes > ventilator->options.store_bytes_max / 4;
+}
+
 bool ventilator_dispatch(struct ventilator *ventilator)
 {
     uint32_t lane, profile;
+    if (results_are_in_the_way(ventilator)) return false;
     for (uint32_t given = 0; given < VENTILATOR_ITEMS_MAX; given++) {
         if (!lanes_pick(&ventilator->lanes, &lane, &profile)) return false;
         uint32_t slot = ventilator->lanes.profiles[profile].available;

@@ -87,7 +87,10 @@ bool ventilator_take_back(struct ventilator *ventilator, uint32_t slot)
 {
     struct peer *peer = &ventilator->peers.peers[slot];
     requeue_orphans(ventilator, peer);
-    if (peer->state != PEER_GONE) return peer->orphans.count == 0;
+    if (peer->state != PEER_GONE) {
+        ventilator_ring_update(ventilator, slot); /* it may hold others instead */
+        return peer->orphans.count == 0;
+    }
     drop_results(ventilator, peer);
     if (peer->orphans.count + peer->results.count + peer->unreceipted.count > 0) return false;
     store_drop(&ventilator->store, &peer->label);

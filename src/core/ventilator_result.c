@@ -18,6 +18,7 @@ void ventilator_owe_result(struct ventilator *ventilator, uint32_t slot)
     if (owner == PEER_NONE) return;
     struct peer *producer = &ventilator->peers.peers[owner];
     ventilator->owed++;
+    ventilator->owed_bytes += task->result.size;
     task->kept |= TASK_KEPT_RESULT;
     task->kept &= (uint8_t)~TASK_KEPT_SENT;
     task_append(ventilator->tasks, &producer->results, slot);
@@ -45,6 +46,7 @@ void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot)
     task->owner = 0;
     producer->owned--;
     ventilator->owed--;
+    ventilator->owed_bytes -= task->result.size;
 }
 
 static struct result result_of(const struct ventilator *ventilator, uint32_t slot)

@@ -37,6 +37,7 @@ struct ventilator {
     struct slot_ring dead;  /* dead letters */
     struct totals totals;
     uint64_t owed; /* results not receipted */
+    uint64_t owed_bytes;
 
     /* Only while a step runs: */
     uint64_t now_ns;
@@ -53,6 +54,8 @@ struct message *ventilator_send(struct ventilator *ventilator, uint32_t peer,
 struct message *ventilator_send_to(struct ventilator *ventilator, uint32_t link,
                                    enum message_kind kind);
 bool ventilator_can_send(const struct ventilator *ventilator);
+/* So full that no new task is taken, so that results of those here find room. */
+bool ventilator_is_crowded(const struct ventilator *ventilator);
 void ventilator_record(struct ventilator *ventilator, const struct record *record);
 
 /* transition.c: each makes its record. */
@@ -71,6 +74,8 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
               enum reason reason);
 /* One reason less to keep the record; forgets the values, or all, after the last. */
 void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept);
+/* False: there is none. */
+bool task_drop_oldest_letter(struct ventilator *ventilator);
 /* Forgets ended ids that are over the limits; a few at a time. */
 void task_forget_ended(struct ventilator *ventilator);
 

@@ -2,12 +2,16 @@
 #include "name.h"
 #include "ventilator_state.h"
 
-/* Beyond this share of the store no new task is taken, so that results of those
- * already here still find room. */
-static bool store_is_crowded(const struct ventilator *ventilator)
+/* Dead letters are kept for as long as they are in nobody's way: live tasks take
+ * their room, the oldest letter's first. */
+static bool has_room(struct ventilator *ventilator, uint32_t size)
 {
-    uint64_t limit = ventilator->options.store_bytes_max / 10 * 9;
-    return ventilator->store.bytes_used >= limit;
+    uint64_t held = ventilator->ids.count - ventilator->ended.count - ventilator->dead.count;
+    if (held >= ventilator->options.tasks_max) return false;
+    while (ventilator_is_crowded(ventilator) || !store_fits(&ventilator->store, size)) {
+        if (!task_drop_oldest_letter(ventilator)) return false;
+    }
+    return true;
 }
 
 static enum reason judge(const struct ventilator *ventilator, const struct submission *item)
@@ -60,11 +64,7 @@ static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
                            const struct submission *item)
 {
     if (ventilator->draining) return REASON_DRAINING;
-    uint64_t held = ventilator->ids.count - ventilator->ended.count;
-    if (held >= ventilator->options.tasks_max || store_is_crowded(ventilator) ||
-        !store_fits(&ventilator->store, item->payload.size)) {
-        return REASON_BUSY;
-    }
+    if (!has_room(ventilator, item->payload.size)) return REASON_BUSY;
     struct bytes queue = item->queue.data != NULL ? item->queue : bytes_text("default");
     uint32_t lane = lanes_lane(&ventilator->lanes, queue, item->name);
     if (lane == TASK_NOWHERE) return REASON_BUSY;

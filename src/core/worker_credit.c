@@ -148,6 +148,7 @@ static void survey(const struct worker *worker, struct plan *plan)
     plan->free = minus(worker->options.slots + plan->ahead, busy);
     plan->slots_free = busy < worker->options.slots;
     plan->room = minus(worker->options.jobs_max, taken);
+    if (unused < worker->options.store_bytes_max / 2) plan->room = 0; /* results pile up */
     /* The other half is for results. */
     plan->bytes = plan->open > 0 ? unused / 2 / plan->open : 0;
 }

@@ -28,15 +28,12 @@ enum {
  * release: OWED, DROPPED -> FREE receipted, over, or done with nobody waiting */
 enum worker_job_state { JOB_FREE, JOB_HELD, JOB_OWED, JOB_DROPPED };
 
-/* Why what the handler gave could not be kept; said in place of its text. */
-enum worker_excuse { EXCUSE_NONE, EXCUSE_NO_ROOM, EXCUSE_TOO_BIG };
-
 /* One lease.  Its number is its slot in the index. */
 struct worker_job {
     struct lease lease;
     enum worker_job_state state;
     enum outcome outcome;
-    enum worker_excuse excuse;
+    bool too_large; /* its result is over what the ventilator takes; said in place of its text */
     uint32_t link;
     uint32_t next, previous; /* in the list of its link that its state names */
     uint32_t sequence;       /* OWED and sent: of the COMPLETE that carried it */

@@ -89,13 +89,20 @@ static void count_outcome(struct worker *worker, enum outcome outcome)
     }
 }
 
-/* A run whose result cannot be kept has failed; what else it said is forgotten. */
-static void excuse(struct worker *worker, struct worker_job *job, enum worker_excuse why)
+/* The result would never fit: what else the run said is forgotten. */
+static void excuse(struct worker_job *job)
+{
+    job->too_large = true;
+    job->outcome = OUTCOME_PERMANENT;
+}
+
+/* No room, for now.  A run that ended well is no failure of its task: it is given
+ * back, to run again when receipts have made room.  A failed one stays failed. */
+static void do_without(struct worker *worker, struct worker_job *job)
 {
     store_drop(&worker->store, &job->result);
     store_drop(&worker->store, &job->text);
-    job->excuse = why;
-    job->outcome = why == EXCUSE_TOO_BIG ? OUTCOME_PERMANENT : OUTCOME_FAILED;
+    if (job->outcome == OUTCOME_DONE) job->outcome = OUTCOME_RETURNED;
 }
 
 static void keep_result(struct worker *worker, struct worker_job *job,
@@ -106,14 +113,14 @@ static void keep_result(struct worker *worker, struct worker_job *job,
     if (text.size > MESSAGE_TEXT_BYTES_MAX) text.size = MESSAGE_TEXT_BYTES_MAX;
 
     if (event->result.size > result_bytes_max) {
-        excuse(worker, job, EXCUSE_TOO_BIG);
+        excuse(job);
         return;
     }
     job->result = store_put(&worker->store, event->result);
     job->text = store_put(&worker->store, text);
     bool result_kept = event->result.data == NULL || job->result.place != 0;
     bool text_kept = text.data == NULL || job->text.place != 0;
-    if (!result_kept || !text_kept) excuse(worker, job, EXCUSE_NO_ROOM);
+    if (!result_kept || !text_kept) do_without(worker, job);
 }
 
 void worker_work_finished(struct worker *worker, const struct worker_event *event)
@@ -141,11 +148,7 @@ void worker_work_finished(struct worker *worker, const struct worker_event *even
 
 static struct bytes completion_text(const struct worker *worker, const struct worker_job *job)
 {
-    switch (job->excuse) {
-    case EXCUSE_NONE: break;
-    case EXCUSE_NO_ROOM: return bytes_text("worker out of memory for results");
-    case EXCUSE_TOO_BIG: return bytes_text("result larger than the ventilator takes");
-    }
+    if (job->too_large) return bytes_text("result larger than the ventilator takes");
     return store_get(&worker->store, job->text);
 }
 

@@ -11,6 +11,9 @@
 #include <sys/random.h>
 
 enum {
+    /* Beyond it a peer does not read what it asks for, and a message is lost: the
+     * gap in the numbers resets its session.  Honest peers stay far below. */
+    FRONT_SEND_MARK = 1024,
     INTAKE_SEND_MARK = 256,  /* backpressure: beyond it, the producer keeps its batches */
     INTAKE_RECEIVE_MARK = 64 /* for each connection: a batch can be large */
 };
@@ -44,14 +47,14 @@ static const struct option common_options[] = {
  * would also forget what it had received and we had not read yet.
  *
  * Marks of 0: a session's credit bounds what is under way, and a finite mark
- * would lose messages (ROUTER) or hold up heartbeats (DEALER).  A monitor's
+ * would hold up heartbeats.  A monitor's
  * reader (PAIR) has none either, or libzmq's I/O thread would wait for us. */
 static const struct option_of {
     int type;
     struct option option;
 } options_by_type[] = {
     {ZMQ_ROUTER, {ZMQ_ROUTER_MANDATORY, 1}},
-    {ZMQ_ROUTER, {ZMQ_SNDHWM, 0}},
+    {ZMQ_ROUTER, {ZMQ_SNDHWM, FRONT_SEND_MARK}},
     {ZMQ_ROUTER, {ZMQ_RCVHWM, 0}},
     {ZMQ_DEALER, {ZMQ_SNDHWM, 0}},
     {ZMQ_DEALER, {ZMQ_RCVHWM, 0}},

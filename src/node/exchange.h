@@ -31,6 +31,8 @@ struct exchange {
     bool asleep; /* the thread waits, or is about to, and nothing was staged */
     bool closed; /* no more submissions */
     bool stop;   /* the thread is to end */
+    bool joined; /* somebody waits for its end, or saw it */
+    bool ended;  /* it has ended */
 
     struct answer_queue answers; /* answers on their way out */
     bool crowded;                /* too many of them */

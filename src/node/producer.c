@@ -223,14 +223,20 @@ enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uint32_t timeout
 
 static void stop_thread(struct tmesh_producer *producer)
 {
+    struct exchange *exchange = &producer->exchange;
     if (!producer->started) return;
-    pthread_mutex_lock(&producer->exchange.lock);
-    producer->exchange.closed = producer->exchange.stop = true;
-    pthread_cond_broadcast(&producer->exchange.changed);
-    pthread_mutex_unlock(&producer->exchange.lock);
-    waker_wake(&producer->exchange.waker);
-    pthread_join(producer->thread, NULL);
-    producer->started = false;
+    pthread_mutex_lock(&exchange->lock);
+    bool first = !exchange->joined; /* others may close it at the same time */
+    exchange->closed = exchange->stop = exchange->joined = true;
+    pthread_cond_broadcast(&exchange->changed);
+    pthread_mutex_unlock(&exchange->lock);
+    waker_wake(&exchange->waker);
+    if (first) pthread_join(producer->thread, NULL);
+    pthread_mutex_lock(&exchange->lock);
+    if (first) exchange->ended = true;
+    while (!exchange->ended) pthread_cond_wait(&exchange->changed, &exchange->lock);
+    pthread_cond_broadcast(&exchange->changed);
+    pthread_mutex_unlock(&exchange->lock);
 }
 
 enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms)

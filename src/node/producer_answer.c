@@ -177,6 +177,7 @@ size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms, size
     }
     relieved = producer->exchange.crowded &&
                producer->exchange.answers.bytes <= producer->answers_bytes_max / 2;
+    if (relieved) pthread_cond_broadcast(&producer->exchange.changed); /* submitters wait too */
     pthread_mutex_unlock(&producer->exchange.lock);
     if (relieved) waker_wake(&producer->exchange.waker);
     return handed;
@@ -188,13 +189,15 @@ enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t 
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     struct answer_chunk *chunk = NULL;
     pthread_mutex_lock(&producer->exchange.lock);
-    bool full = waits_are_full(&producer->exchange.waits);
+    bool full;
     enum waits_found found;
     for (;;) {
+        full = waits_are_full(&producer->exchange.waits);
         found = waits_take(&producer->exchange.waits, id, &chunk);
         if (found != WAITS_PENDING) break;
         if (thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) == 0)
             continue;
+        full = waits_are_full(&producer->exchange.waits);
         found = waits_take(&producer->exchange.waits, id, &chunk);
         break;
     }

@@ -22,12 +22,12 @@ static void send_message(struct tmesh_producer *producer, const struct producer_
 static void take_refusal(struct tmesh_producer *producer, const struct producer_action *action)
 {
     const struct message_refuse *refuse = &action->message.u.refuse;
+    struct bytes why =
+        refuse->text.size > 0 ? refuse->text : bytes_text(failure_reason(refuse->reason));
     pthread_mutex_lock(&producer->exchange.lock);
     snprintf(producer->exchange.refusals, sizeof producer->exchange.refusals, "%s refused: %.*s",
-             producer->endpoints.items[action->link],
-             refuse->text.size < 160 ? (int)refuse->text.size : 160,
-             refuse->text.size > 0 ? (const char *)refuse->text.data
-                                   : failure_reason(refuse->reason));
+             producer->endpoints.items[action->link], why.size < 160 ? (int)why.size : 160,
+             (const char *)why.data);
     pthread_cond_broadcast(&producer->exchange.changed);
     pthread_mutex_unlock(&producer->exchange.lock);
     log_line(&producer->log, TMESH_ERROR, "ventilator=%s refused this producer: %s",
@@ -81,13 +81,26 @@ void producer_step_and_perform(struct tmesh_producer *producer, const struct pro
     }
 }
 
+/* Asked anew before each TURN: whoever polled since may have made room, and wakes
+ * us only once. */
+static bool is_crowded(struct tmesh_producer *producer)
+{
+    struct exchange *exchange = &producer->exchange;
+    pthread_mutex_lock(&exchange->lock);
+    bool crowded = exchange->answers.bytes > producer->answers_bytes_max;
+    if (exchange->crowded && !crowded) pthread_cond_broadcast(&exchange->changed);
+    exchange->crowded = crowded;
+    pthread_mutex_unlock(&exchange->lock);
+    return crowded;
+}
+
 static void turn_until_done(struct tmesh_producer *producer, enum producer_event_kind kind,
                             uint64_t now_ns)
 {
+    bool crowded = is_crowded(producer);
     do {
         producer_step_and_perform(
-            producer, &(struct producer_event){
-                          .kind = kind, .now_ns = now_ns, .crowded = producer->exchange.crowded});
+            producer, &(struct producer_event){.kind = kind, .now_ns = now_ns, .crowded = crowded});
     } while (producer->actions->more);
 }
 

@@ -4,7 +4,12 @@
 #include "producer_node.h"
 #include "thread.h"
 
-enum { STAGED_EACH_TURN = 8192 };
+enum {
+    STAGED_EACH_TURN = 8192,
+    /* Results are held back at answers_bytes_max already; other answers cannot be,
+     * so a little further on no task is taken that would bring one. */
+    UNREAD_SLACK_BYTES = 1024 * 1024
+};
 
 static enum tmesh_err judge(const tmesh_task_t *task)
 {
@@ -20,6 +25,8 @@ static bool has_room(const struct tmesh_producer *producer, const tmesh_task_t *
     if (task->deliver == TMESH_DELIVER_WAIT && waits_are_full(&producer->exchange.waits)) {
         return false;
     }
+    uint64_t unread_max = producer->answers_bytes_max + UNREAD_SLACK_BYTES;
+    if (producer->exchange.answers.bytes > unread_max) return false;
     if (producer->exchange.tickets.used >= producer->exchange.tickets.capacity) return false;
     if (producer->exchange.outbox >= producer->outbox_max) return false;
     return producer->exchange.outbox == 0 ||

@@ -36,6 +36,13 @@ static void log_peer(const struct log *log, enum tmesh_level level, const struct
     log_line(log, level, "peer=%02x%02x%02x%02x %s", node[0], node[1], node[2], node[3], what);
 }
 
+/* A task that is only put off comes again, and again, with all others. */
+static void log_rejection(const struct log *log, const struct record *record)
+{
+    bool put_off = record->reason == REASON_BUSY || record->reason == REASON_DRAINING;
+    log_task(log, put_off ? TMESH_DEBUG : TMESH_INFO, record, "rejected");
+}
+
 static void log_end(const struct log *log, const struct record *record)
 {
     if (record->state == TASK_DONE)
@@ -51,7 +58,7 @@ void ventilator_log(const struct log *log, const struct record *record)
     switch (record->kind) {
     case RECORD_ACCEPTED: log_task(log, TMESH_DEBUG, record, "accepted"); break;
     case RECORD_DUPLICATE: log_task(log, TMESH_DEBUG, record, "submitted again"); break;
-    case RECORD_REJECTED: log_task(log, TMESH_INFO, record, "rejected"); break;
+    case RECORD_REJECTED: log_rejection(log, record); break;
     case RECORD_LEASED: log_task(log, TMESH_DEBUG, record, "leased"); break;
     case RECORD_RETURNED: log_task(log, TMESH_DEBUG, record, "given back unstarted"); break;
     case RECORD_REQUEUED: log_task(log, TMESH_DEBUG, record, "requeued: worker lost"); break;

@@ -17,7 +17,7 @@ static enum tmesh_err check_endpoint(const char *endpoint, int insecure, tmesh_e
         return failure(error, TMESH_E_ENDPOINT,
                        "'%.200s' can be reached from other machines, and there is no encryption "
                        "and no authentication yet: bind a loopback address or an ipc path, or say "
-                       "insecure if everybody who can reach it may run tasks",
+                       "--insecure if everybody who can reach it may run tasks",
                        endpoint);
     }
     return TMESH_OK;
