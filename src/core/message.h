@@ -100,7 +100,7 @@ struct message_refuse {
  * carries the session that was not known. */
 
 struct message_heartbeat {
-    uint64_t backlog; /* ventilator: ready tasks that this worker could run and has no credit for */
+    uint64_t backlog; /* ventilator: ready tasks that this worker could run */
     uint32_t held;    /* worker: leases it holds */
     uint32_t running; /* worker: of these, in a handler now */
 };

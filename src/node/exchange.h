@@ -1,7 +1,7 @@
 /* exchange.h - what the application and the producer's thread hand each other.
  *
  * One lock guards all of it.  The thread takes it a fixed number of times each
- * turn, never per task.
+ * turn, not per task, except for answers that somebody waits for by name.
  */
 #ifndef NODE_EXCHANGE_H
 #define NODE_EXCHANGE_H

@@ -24,7 +24,7 @@ struct encoder;
 
 struct tmesh_producer {
     /* Fixed after the start: */
-    struct endpoints endpoints; /* the first is inproc://front when a ventilator is embedded */
+    struct endpoints endpoints; /* the last is inproc://front when a ventilator is embedded */
     char label[IDENTITY_LABEL_BYTES];
     struct producer_options options;
     uint32_t outbox_max;

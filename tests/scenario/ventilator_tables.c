@@ -251,8 +251,10 @@ static void check_settled(const struct ventilator *ventilator)
                "results not sent");
     }
     const struct lanes *lanes = &ventilator->lanes;
+    bool held_back = ventilator_is_crowded(ventilator) &&
+                     ventilator->owed_bytes > ventilator->options.store_bytes_max / 4;
     for (uint32_t lane = 0; lane < lanes->lane_count; lane++) {
-        if (lanes->lanes[lane].ready.count == 0) continue;
+        if (lanes->lanes[lane].ready.count == 0 || held_back) continue;
         demand(bits_next(lanes->lanes[lane].profiles, lanes->available, PROFILES_WORDS, 0) ==
                    BITS_NONE,
                "a task waits beside a worker with credit");
