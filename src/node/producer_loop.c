@@ -145,11 +145,7 @@ static void take_arrivals(struct tmesh_producer *producer, uint64_t now_ns)
  * hurry: an answer makes room, and wakes us. */
 static void nap(struct tmesh_producer *producer, bool hurry)
 {
-    uint64_t deadline_ns = producer_deadline(producer->core);
-    uint64_t now_ns = clock_now_ns();
-    uint64_t timeout_ns = deadline_ns == INSTANT_NEVER ? INSTANT_NEVER
-                          : deadline_ns > now_ns       ? deadline_ns - now_ns
-                                                       : 0;
+    uint64_t timeout_ns = clock_left_ns(producer_deadline(producer->core));
     pthread_mutex_lock(&producer->exchange.lock);
     bool news = stage_is_empty(&producer->taking) && !stage_is_empty(&producer->exchange.stage);
     hurry = hurry || news || producer->exchange.stop;

@@ -119,12 +119,7 @@ static void *run(void *argument)
 {
     struct tmesh_ventilator *node = argument;
     while (node->done != WISH_STOP) {
-        uint64_t deadline_ns = ventilator_deadline(node->core);
-        uint64_t before_ns = deadline_ns == INSTANT_NEVER ? 0 : clock_now_ns();
-        uint64_t timeout_ns = deadline_ns == INSTANT_NEVER ? INSTANT_NEVER
-                              : deadline_ns > before_ns    ? deadline_ns - before_ns
-                                                           : 0;
-        front_wait(node->front, &node->waker, timeout_ns);
+        front_wait(node->front, &node->waker, clock_left_ns(ventilator_deadline(node->core)));
         waker_calm(&node->waker);
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         for (uint32_t taken = 0; taken < TURN_MESSAGES_MAX; taken++) {

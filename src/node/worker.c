@@ -203,12 +203,8 @@ static void *run(void *argument)
     struct tmesh_worker *node = argument;
     bool again = false; /* the pool had more than one turn takes */
     while (node->done != WISH_STOP) {
-        uint64_t deadline_ns = worker_deadline(node->core);
-        uint64_t before_ns = clock_now_ns();
-        uint64_t timeout_ns = deadline_ns == INSTANT_NEVER ? INSTANT_NEVER
-                              : deadline_ns > before_ns    ? deadline_ns - before_ns
-                                                           : 0;
-        dials_wait(node->dials, &node->waker, again ? 0 : timeout_ns);
+        uint64_t timeout_ns = again ? 0 : clock_left_ns(worker_deadline(node->core));
+        dials_wait(node->dials, &node->waker, timeout_ns);
         waker_calm(&node->waker);
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         take_arrivals(node, now_ns);

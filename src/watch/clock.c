@@ -15,6 +15,13 @@ uint64_t clock_now_ns(void)
     return read_ns(CLOCK_MONOTONIC) + 1;
 }
 
+uint64_t clock_left_ns(uint64_t deadline_ns)
+{
+    if (deadline_ns == UINT64_MAX) return UINT64_MAX;
+    uint64_t now_ns = clock_now_ns();
+    return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+}
+
 uint64_t clock_wall_ms(void)
 {
     return read_ns(CLOCK_REALTIME) / 1000000U;

@@ -8,6 +8,10 @@
  * the process but not of the machine.  The base is arbitrary, never 0. */
 uint64_t clock_now_ns(void);
 
+/* Nanoseconds from now until `deadline_ns`: 0 when it is past, UINT64_MAX when it
+ * is UINT64_MAX, which means never. */
+uint64_t clock_left_ns(uint64_t deadline_ns);
+
 /* Milliseconds since 1970 (UTC), for ids and log lines only: it may jump. */
 uint64_t clock_wall_ms(void);
 
