@@ -380,6 +380,14 @@ bool front_send(struct front *front, uint32_t link, struct bytes bytes)
     memcpy(zmq_msg_data(&sender), id, sizeof id);
 
     bool sent = socket_send(front->router, &sender, ZMQ_SNDMORE);
+    if (!sent && zmq_errno() == EAGAIN) {
+        /* Full, unless the peer has read meanwhile: libzmq looks for that about once
+         * in a millisecond, and when it is asked for the socket's events. */
+        int events;
+        size_t size = sizeof events;
+        (void)zmq_getsockopt(front->router, ZMQ_EVENTS, &events, &size);
+        sent = socket_send(front->router, &sender, ZMQ_SNDMORE);
+    }
     if (sent) {
         bool followed = socket_send(front->router, &message, 0);
         assert(followed); /* ROUTER refuses only ids */

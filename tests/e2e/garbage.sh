@@ -45,7 +45,7 @@ errors=$(figure "$front" protocol_errors)
 [ "$rounds" -ge 3 ] || fail "only $rounds rounds of work in $seconds s"
 [ "$errors" -ge 1000 ] || fail "only $errors messages were refused: this proved nothing"
 # The ids of tasks that ended are remembered for ten minutes: that is no leak.
-grown_kib=$((grown_kib - rounds * 200 * 160 / 1024))
+grown_kib=$((grown_kib - rounds * 200 * 110 / 1024))
 [ "$grown_kib" -lt "$growth_kib_max" ] || fail "grew by $grown_kib KiB (GARBAGE_SEED=$seed)"
 [ "$(grep -c ' connected' "$scratch/worker.log")" -eq 1 ] || fail "the worker was disturbed"
 retire worker

@@ -162,12 +162,17 @@ static void a_burst_arrives_whole_and_in_order(void **state)
         assert_int_equal(arrival.link, link);
         assert_int_equal(arrival.bytes.size, sizeof i);
         assert_memory_equal(arrival.bytes.data, &i, sizeof i);
-        assert_true(front_send(pair.front, link, arrival.bytes));
     }
-    for (uint32_t i = 0; i < BURST; i++) {
-        struct arrival arrival = pair_at_dials(&pair, LIMIT_MS);
-        assert_int_equal(arrival.kind, ARRIVAL_MESSAGE);
-        assert_memory_equal(arrival.bytes.data, &i, sizeof i);
+    enum { ROUND = 500 }; /* the front keeps no more than 1,024 for one peer */
+    for (uint32_t first = 0; first < BURST; first += ROUND) {
+        for (uint32_t i = first; i < first + ROUND; i++) {
+            assert_true(front_send(pair.front, link, bytes_of(&i, sizeof i)));
+        }
+        for (uint32_t i = first; i < first + ROUND; i++) {
+            struct arrival arrival = pair_at_dials(&pair, LIMIT_MS);
+            assert_int_equal(arrival.kind, ARRIVAL_MESSAGE);
+            assert_memory_equal(arrival.bytes.data, &i, sizeof i);
+        }
     }
 }
 
