@@ -19,7 +19,8 @@ enum { DRAIN_SLICE_MS = 100 };
 struct settings {
     const char *bind, *intake, *log_level, *log_format;
     bool insecure, json;
-    uint64_t tasks_max, memory_max, heartbeat_ms, attempts, backoff_ms, backoff_max_ms, grace_ms;
+    uint64_t tasks_max, memory_max, peers_max;
+    uint64_t heartbeat_ms, attempts, backoff_ms, backoff_max_ms, grace_ms;
 };
 
 static const struct option options_table[] = {
@@ -38,6 +39,8 @@ static const struct option options_table[] = {
      offsetof(struct settings, tasks_max), 1, UINT32_MAX},
     {"memory-max", 0, OPTION_SIZE, "SIZE", "payloads and results held at once; default 2G",
      offsetof(struct settings, memory_max), 1 << 20, 0},
+    {"peers-max", 0, OPTION_COUNT, "N", "producers and workers at once; default 10000",
+     offsetof(struct settings, peers_max), 1, 65535},
     {"heartbeat", 0, OPTION_MILLISECONDS, "MS",
      "how often nodes prove that they live; a worker silent for four is lost; default 1000",
      offsetof(struct settings, heartbeat_ms), 50, 60000},
@@ -122,6 +125,7 @@ static int run_with(const struct settings *settings)
         .intake = settings->intake,
         .insecure = settings->insecure,
         .tasks_max = (uint32_t)settings->tasks_max,
+        .peers_max = (uint32_t)settings->peers_max,
         .memory_bytes_max = settings->memory_max,
         .heartbeat_ms = (uint32_t)settings->heartbeat_ms,
         .attempts_max = (uint32_t)settings->attempts,
