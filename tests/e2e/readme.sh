@@ -38,6 +38,8 @@ library=$(find "$build" -name 'libtmesh.so' | head -n 1)
 flags=(-std=c11 -Wall -Wextra -Werror "-I$source/include")
 if grep -q 'TMESH_SANITIZE:[A-Z]*=address' "$build/CMakeCache.txt"; then
     flags+=(-fsanitize=address -fsanitize=undefined)
+elif grep -q 'TMESH_SANITIZE:[A-Z]*=thread' "$build/CMakeCache.txt"; then
+    flags+=(-fsanitize=thread)
 fi
 cc "${flags[@]}" "$scratch/service.c" -o "$scratch/service" \
     "$library" "-Wl,-rpath,$(dirname "$library")"
