@@ -267,7 +267,7 @@ void ventilator_step(struct ventilator *ventilator, const struct ventilator_even
     ventilator->out = out;
     out->send_count = out->record_count = 0;
     out->assignment_count = out->result_count = out->rejection_count = 0;
-    out->lease_count = out->row_count = 0;
+    out->lease_count = 0;
     out->more = false;
     ventilator->take_backs = TAKE_BACKS_EACH_STEP;
     switch (event->kind) {

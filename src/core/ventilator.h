@@ -73,7 +73,7 @@ struct ventilator_actions {
     struct ventilator_send sends[VENTILATOR_SENDS_MAX];
     struct record records[VENTILATOR_RECORDS_MAX];
     /* Room that the sends point into: */
-    uint32_t assignment_count, result_count, rejection_count, lease_count, row_count;
+    uint32_t assignment_count, result_count, rejection_count, lease_count;
     struct assignment assignments[VENTILATOR_ITEMS_MAX];
     struct result results[VENTILATOR_ITEMS_MAX];
     struct rejection rejections[MESSAGE_REJECTIONS_MAX];

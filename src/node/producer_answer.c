@@ -4,12 +4,8 @@
 #include "producer_node.h"
 #include "thread.h"
 
-#include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-/* Also tells a submission that stands in this producer already, which no
- * ventilator was asked about. */
+/* What was said of this task in particular, as a text of C, or else the general
+ * sentence for its reason. */
 static const char *reason_of(const struct producer_action *action, char text[])
 {
     struct bytes said = action->result.text;
