@@ -106,6 +106,12 @@ bool heap_has(const struct heap *heap, uint32_t owner)
     return heap->where[owner] != 0;
 }
 
+uint64_t heap_key(const struct heap *heap, uint32_t owner)
+{
+    assert(heap_has(heap, owner));
+    return heap->entries[heap->where[owner] - 1].key;
+}
+
 const struct heap_entry *heap_first(const struct heap *heap)
 {
     return heap->count == 0 ? NULL : &heap->entries[0];

@@ -35,6 +35,9 @@ void heap_remove(struct heap *heap, uint32_t owner);
 
 bool heap_has(const struct heap *heap, uint32_t owner);
 
+/* The key of an owner that is there. */
+uint64_t heap_key(const struct heap *heap, uint32_t owner);
+
 /* The entry with the smallest key, or NULL when the heap is empty.  Borrowed:
  * valid until the heap changes. */
 const struct heap_entry *heap_first(const struct heap *heap);

@@ -10,6 +10,8 @@ void peers_init(struct peers *peers, struct arena *arena, uint32_t peers_max, ui
     peers->peer_links = arena_take(arena, peers_max, sizeof *peers->peer_links);
     peers->peers = arena_take(arena, peers_max, sizeof *peers->peers);
     heap_init(&peers->deadlines, arena, peers_max);
+    peers->waiting = arena_take(arena, peers_max, sizeof *peers->waiting);
+    peers->is_waiting = arena_take(arena, peers_max, sizeof *peers->is_waiting);
     peers->touched_first = peers->touched_last = 0;
     peers->sessions = (uint16_t)(salt >> 16);
 }
@@ -150,4 +152,21 @@ uint32_t peers_take_touched(struct peers *peers)
     peer->touched = false;
     peer->touched_next = 0;
     return slot;
+}
+
+void peers_wait(struct peers *peers, uint32_t slot)
+{
+    if (peers->is_waiting[slot]) return;
+    peers->is_waiting[slot] = 1;
+    peers->waiting[peers->waiting_count++] = slot;
+}
+
+/* A slot may have changed hands since: whoever has it now looks once in vain. */
+void peers_touch_waiting(struct peers *peers)
+{
+    while (peers->waiting_count > 0) {
+        uint32_t slot = peers->waiting[--peers->waiting_count];
+        peers->is_waiting[slot] = 0;
+        if (peers->peers[slot].state != PEER_FREE) peers_touch(peers, slot);
+    }
 }

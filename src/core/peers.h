@@ -36,8 +36,9 @@ struct peer {
     struct stored label;
     uint32_t touched_next; /* in the list of peers to be served this turn, plus one */
     bool touched;
-    bool receipt_due;
-    uint32_t receipt_through;
+    bool receipt_due, receipt_more;
+    uint32_t receipt_through, receipt_later; /* later: what `more` stands for */
+    uint64_t receipt_lsn;                    /* due when this is durable */
 
     /* a worker's */
     uint32_t profile, slots, running;
@@ -66,6 +67,9 @@ struct peers {
     struct peer *peers;
     struct heap deadlines;                /* by peer slot */
     uint32_t touched_first, touched_last; /* plus one; 0 for none */
+    uint32_t *waiting;                    /* slots of peers that are owed what is not durable */
+    uint8_t *is_waiting;                  /* by slot */
+    uint32_t waiting_count;
     uint64_t births;
     uint16_t sessions;
     uint64_t producers, workers; /* with a session now */
@@ -102,5 +106,9 @@ uint32_t peers_resolve(const struct peers *peers, uint64_t reference);
 void peers_touch(struct peers *peers, uint32_t slot);
 /* Takes the first of them off, or returns PEER_NONE. */
 uint32_t peers_take_touched(struct peers *peers);
+
+/* Has a peer touched when more is durable, by peers_touch_waiting. */
+void peers_wait(struct peers *peers, uint32_t slot);
+void peers_touch_waiting(struct peers *peers);
 
 #endif

@@ -19,6 +19,7 @@ enum record_kind {
     RECORD_RIPE,      /* WAITING -> READY */
     RECORD_ENDED,     /* -> DONE, FAILED or DEAD (state, reason) */
     RECORD_STALE,     /* a completion was refused: its lease is over */
+    RECORD_RESTORED,  /* -> any state: it stood in the journal */
     RECORD_PEER_OPENED,
     RECORD_PEER_RESUMED, /* a new session of a node that was known */
     RECORD_PEER_RESET,   /* a gap: asked to say HELLO again */

@@ -7,6 +7,7 @@
 #ifndef CORE_TASK_H
 #define CORE_TASK_H
 
+#include "circle.h"
 #include "index.h"
 #include "message.h"
 #include "store.h"
@@ -30,10 +31,13 @@ enum task_kept {
 
 struct task {
     uint32_t next, previous;
+    struct circle_link age; /* among all that stand in the journal, by `lsn` */
+    uint64_t lsn;    /* the latest entry that says all of it; 0: none, nothing is journalled */
     uint32_t holder; /* LEASED: the worker's peer slot */
     uint64_t owner;  /* peer reference of the producer that wants the result, 0 for none */
     uint64_t token;  /* of the latest lease, 0 when that was given back unused */
-    uint64_t order;  /* place in line while READY; when it ended, in ns, once it did */
+    uint64_t order;  /* place in line while READY; when it ended, in ns, once it did; while the
+                        journal is replayed: of a WAITING one how long, in ns */
     struct stored payload, result, text;
     uint32_t attempt; /* leases given, those returned unused not counted */
     uint32_t sent;    /* LEASED: enum task_sent; ended: sequence of the RESULT that carried it */

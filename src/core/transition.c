@@ -96,6 +96,7 @@ void task_accept(struct ventilator *ventilator, uint32_t slot)
     ventilator->totals.ready++;
     ventilator->totals.submitted++;
     note(ventilator, slot, RECORD_ACCEPTED, NULL);
+    ventilator_write(ventilator, slot, WRITTEN_WHOLE);
 }
 
 void task_lease(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
@@ -115,6 +116,7 @@ void task_lease(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
     ventilator->totals.dispatched++;
     struct record record = from_holder(ventilator, task);
     note(ventilator, slot, RECORD_LEASED, &record);
+    ventilator_write(ventilator, slot, WRITTEN_LEASE);
 }
 
 void task_return(struct ventilator *ventilator, uint32_t slot)
@@ -129,13 +131,17 @@ void task_return(struct ventilator *ventilator, uint32_t slot)
     ventilator->totals.ready++;
     ventilator->totals.returned++;
     note(ventilator, slot, RECORD_RETURNED, &record);
+    ventilator_write(ventilator, slot, WRITTEN_CHANGE);
 }
 
 void task_resume(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
 {
     struct task *task = task_at(ventilator, slot);
-    assert(task->state == TASK_READY && task->token != 0);
-    leave_line(ventilator, slot);
+    assert(task->token != 0);
+    if (task->state == TASK_READY)
+        leave_line(ventilator, slot);
+    else
+        leave_waiting(ventilator, slot);
     task->state = TASK_LEASED;
     task->holder = worker;
     task->sent = TASK_SENT;
@@ -144,6 +150,7 @@ void task_resume(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
     ventilator->totals.leased++;
     struct record record = from_holder(ventilator, task);
     note(ventilator, slot, RECORD_LEASED, &record);
+    ventilator_write(ventilator, slot, WRITTEN_LEASE);
 }
 
 void task_requeue(struct ventilator *ventilator, uint32_t slot, enum loss loss)
@@ -160,6 +167,7 @@ void task_requeue(struct ventilator *ventilator, uint32_t slot, enum loss loss)
     ventilator->totals.ready++;
     ventilator->totals.requeued++;
     note(ventilator, slot, RECORD_REQUEUED, &record);
+    ventilator_write(ventilator, slot, WRITTEN_CHANGE);
 }
 
 void task_retry(struct ventilator *ventilator, uint32_t slot, uint64_t delay_ns)
@@ -176,15 +184,52 @@ void task_retry(struct ventilator *ventilator, uint32_t slot, uint64_t delay_ns)
     ventilator->totals.waiting++;
     ventilator->totals.retried++;
     note(ventilator, slot, RECORD_RETRIED, &record);
+    ventilator_write(ventilator, slot, WRITTEN_TEXT);
 }
 
 void task_ripen(struct ventilator *ventilator, uint32_t slot)
 {
-    assert(task_at(ventilator, slot)->state == TASK_WAITING);
+    const struct task *task = task_at(ventilator, slot);
+    assert(task->state == TASK_WAITING);
     leave_waiting(ventilator, slot);
-    line_up(ventilator, slot);
+    if (task->token == 0)
+        line_up(ventilator, slot);
+    else
+        step_ahead(ventilator, slot); /* its worker did not come back after our restart */
     ventilator->totals.ready++;
     note(ventilator, slot, RECORD_RIPE, NULL);
+}
+
+void task_forget(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    store_drop(&ventilator->store, &task->payload);
+    store_drop(&ventilator->store, &task->result);
+    store_drop(&ventilator->store, &task->text);
+    ventilator_unwrite(ventilator, slot);
+    memset(task, 0, sizeof *task);
+    index_remove(&ventilator->ids, slot);
+}
+
+/* Forgets the oldest ended id; its record stays if something else keeps it. */
+static void forget_oldest(struct ventilator *ventilator)
+{
+    uint32_t slot = slot_ring_pop(&ventilator->ended);
+    ventilator->tasks[slot].kept &= (uint8_t)~TASK_KEPT_ENDED;
+    if (ventilator->tasks[slot].kept == 0) task_forget(ventilator, slot);
+}
+
+void task_lay_down(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = task_at(ventilator, slot);
+    if ((task->kept & (TASK_KEPT_RESULT | TASK_KEPT_DEAD)) != 0) return;
+    store_drop(&ventilator->store, &task->payload);
+    store_drop(&ventilator->store, &task->result);
+    store_drop(&ventilator->store, &task->text);
+    if ((task->kept & TASK_KEPT_ENDED) != 0) return;
+    if (slot_ring_is_full(&ventilator->ended)) forget_oldest(ventilator);
+    slot_ring_push(&ventilator->ended, slot);
+    task->kept |= TASK_KEPT_ENDED;
 }
 
 bool task_drop_oldest_letter(struct ventilator *ventilator)
@@ -233,40 +278,53 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
     else
         bury_letter(ventilator, slot);
     ventilator_owe_result(ventilator, slot);
-    task_let_go(ventilator, slot, 0);
+    ventilator_write(ventilator, slot, WRITTEN_WHOLE);
+    task_lay_down(ventilator, slot);
 }
 
-/* Frees the slot: from here on the id is a stranger's. */
-static void forget(struct ventilator *ventilator, uint32_t slot)
+/* Who had a lease when we stopped may be back with it soon, and keeps it then. */
+static void wait_for_worker(struct ventilator *ventilator, struct task *task)
+{
+    assert(task->token != 0);
+    task->state = TASK_WAITING;
+    task->order = ventilator->options.lost_ns;
+}
+
+static void restore_end(struct ventilator *ventilator, uint32_t slot)
 {
     struct task *task = &ventilator->tasks[slot];
-    store_drop(&ventilator->store, &task->payload);
-    store_drop(&ventilator->store, &task->result);
-    store_drop(&ventilator->store, &task->text);
-    memset(task, 0, sizeof *task);
-    index_remove(&ventilator->ids, slot);
+    uint32_t kept = task->kept;
+    task->order = ventilator->now_ns; /* its id is remembered for the full time again */
+    task->kept = 0;
+    if ((kept & TASK_KEPT_DEAD) != 0) bury_letter(ventilator, slot);
+    if ((kept & TASK_KEPT_RESULT) != 0) ventilator_owe_result(ventilator, slot);
+    task_lay_down(ventilator, slot);
 }
 
-/* Forgets the oldest ended id; its record stays if something else keeps it. */
-static void forget_oldest(struct ventilator *ventilator)
+void task_restore(struct ventilator *ventilator, uint32_t slot)
 {
-    uint32_t slot = slot_ring_pop(&ventilator->ended);
-    ventilator->tasks[slot].kept &= (uint8_t)~TASK_KEPT_ENDED;
-    if (ventilator->tasks[slot].kept == 0) forget(ventilator, slot);
+    struct task *task = task_at(ventilator, slot);
+    struct lane *lane = &ventilator->lanes.lanes[task->lane];
+    if (task->state == TASK_LEASED) wait_for_worker(ventilator, task);
+    if (task->state == TASK_WAITING) {
+        heap_set(&ventilator->alarms, slot, instant_after(ventilator->now_ns, task->order));
+        lane->waiting++;
+        ventilator->totals.waiting++;
+    } else if (task->state == TASK_READY) {
+        line_up(ventilator, slot);
+        ventilator->totals.ready++;
+    } else {
+        restore_end(ventilator, slot);
+    }
+    note(ventilator, slot, RECORD_RESTORED, NULL);
 }
 
 void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept)
 {
     struct task *task = task_at(ventilator, slot);
     task->kept &= (uint8_t)~kept;
-    if ((task->kept & (TASK_KEPT_RESULT | TASK_KEPT_DEAD)) != 0) return;
-    store_drop(&ventilator->store, &task->payload);
-    store_drop(&ventilator->store, &task->result);
-    store_drop(&ventilator->store, &task->text);
-    if ((task->kept & TASK_KEPT_ENDED) != 0) return;
-    if (slot_ring_is_full(&ventilator->ended)) forget_oldest(ventilator);
-    slot_ring_push(&ventilator->ended, slot);
-    task->kept |= TASK_KEPT_ENDED;
+    ventilator_write(ventilator, slot, WRITTEN_SETTLED);
+    task_lay_down(ventilator, slot);
 }
 
 void task_forget_ended(struct ventilator *ventilator)

@@ -28,6 +28,7 @@ struct ventilator_options ventilator_defaults(void)
         .backoff_ns = SECOND,
         .backoff_ns_max = 600 * SECOND,
         .absent_ns_max = 600 * SECOND,
+        .journal_slack_bytes = UINT64_C(64) * 1024 * 1024,
     };
 }
 
@@ -40,12 +41,13 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
         (uint64_t)options->tasks_max + options->ended_max + options->dead_letters_max;
     assert(ids_max < TASK_NOWHERE);
     index_init(&laid->ids, arena, (uint32_t)ids_max, options->seed);
-    laid->tasks = arena_take(arena, ids_max, sizeof *laid->tasks);
+    laid->tasks = arena_take(arena, ids_max + 1, sizeof *laid->tasks); /* and the head of ages */
     heap_init(&laid->alarms, arena, (uint32_t)ids_max);
     lanes_init(&laid->lanes, arena);
     peers_init(&laid->peers, arena, options->peers_max, options->seed);
     slot_ring_init(&laid->ended, arena, options->ended_max);
     slot_ring_init(&laid->dead, arena, options->dead_letters_max);
+    held_init(&laid->held, arena, options->journals);
     store_init(&laid->store, arena, options->store_bytes_max);
     return ventilator;
 }
@@ -66,12 +68,17 @@ struct ventilator *ventilator_init(void *memory, const struct ventilator_options
     assert(options->crashes_max > 0 && options->crashes_max <= UINT16_MAX);
     assert(options->losses_max > 0 && options->losses_max <= UINT16_MAX);
     assert(options->payload_bytes_max <= MESSAGE_PAYLOAD_BYTES_MAX); /* or no message holds it */
+    /* Or a letter could be dropped in the step that wrote it down. */
+    assert(!options->journals || options->dead_letters_max > VENTILATOR_RECORDS_MAX);
     struct arena arena = {.base = memory, .size = ventilator_memory_bytes(options)};
     struct ventilator *ventilator = lay_out(&arena, options);
     ventilator->options = *options;
     ventilator->random = options->seed;
     ventilator->started_ns = now_ns;
     ventilator->turn.last_ns = now_ns;
+    ventilator->ages = (struct circles){.first = (uint8_t *)&ventilator->tasks[0].age,
+                                        .row_bytes = sizeof *ventilator->tasks};
+    circle_reset(&ventilator->ages, ventilator_ages_head(ventilator));
     return ventilator;
 }
 
@@ -214,30 +221,35 @@ static bool serve(struct ventilator *ventilator, uint32_t slot)
         if (!ventilator_take_back(ventilator, slot)) return false;
     }
     if (peer->state != PEER_OPEN) return true;
-    if (peer->receipt_due) {
-        if (!ventilator_can_send(ventilator)) return false;
-        ventilator_send(ventilator, slot, MESSAGE_RECEIPT)->u.receipt.through =
-            peer->receipt_through;
-        peer->receipt_due = false;
-    }
-    return ventilator_send_work(ventilator, slot) && ventilator_send_results(ventilator, slot);
+    return held_send_receipt(ventilator, slot) && ventilator_send_work(ventilator, slot) &&
+           ventilator_send_results(ventilator, slot);
 }
 
-static void on_turn(struct ventilator *ventilator)
+static void serve_touched(struct ventilator *ventilator)
 {
-    struct ventilator_actions *out = ventilator->out;
-    turn_note(&ventilator->turn, ventilator->options.heartbeat_ns * 3 / 2, ventilator->now_ns);
-    task_forget_ended(ventilator);
-    out->more = !ventilator_check_clock(ventilator);
-    if (ventilator_dispatch(ventilator)) out->more = true;
     for (;;) {
         uint32_t peer = peers_take_touched(&ventilator->peers);
         if (peer == PEER_NONE) return;
         if (serve(ventilator, peer)) continue;
         peers_touch(&ventilator->peers, peer);
-        out->more = true;
+        ventilator->out->more = true;
         return;
     }
+}
+
+static void on_turn(struct ventilator *ventilator, const struct ventilator_event *event)
+{
+    struct ventilator_actions *out = ventilator->out;
+    turn_note(&ventilator->turn, ventilator->options.heartbeat_ns * 3 / 2, ventilator->now_ns);
+    ventilator->journal_bytes = event->journal_bytes;
+    ventilator->journal_full = event->journal_full;
+    task_forget_ended(ventilator);
+    out->more = !ventilator_check_clock(ventilator);
+    if (ventilator_dispatch(ventilator)) out->more = true;
+    if (!held_send_accepts(ventilator)) out->more = true;
+    serve_touched(ventilator);
+    ventilator_copy_forward(ventilator); /* last: nothing it points to may be dropped after it */
+    out->release_lsn = ventilator_oldest_entry(ventilator);
 }
 
 static void on_stop(struct ventilator *ventilator)
@@ -255,9 +267,13 @@ static void on_stop(struct ventilator *ventilator)
 
 /* Steps are bounded, and so is what they ask for: every change of state makes a
  * record, and all that one TURN may make must fit. */
-enum { TAKE_BACKS_EACH_STEP = 2048 };
+enum { TAKE_BACKS_EACH_STEP = 2048, LETTER_DROPS_EACH_STEP = 1024 };
 _Static_assert(VENTILATOR_ITEMS_MAX + TAKE_BACKS_EACH_STEP + 1024 + 512 <= VENTILATOR_RECORDS_MAX,
                "the records of one TURN fit");
+/* An end makes two entries when an older letter makes way for a new one. */
+_Static_assert(VENTILATOR_ITEMS_MAX + 2 * TAKE_BACKS_EACH_STEP + 1024 <= VENTILATOR_ENTRIES_MAX &&
+                   2 * VENTILATOR_ITEMS_MAX + LETTER_DROPS_EACH_STEP <= VENTILATOR_ENTRIES_MAX,
+               "the entries of one step fit");
 
 void ventilator_step(struct ventilator *ventilator, const struct ventilator_event *event,
                      struct ventilator_actions *out)
@@ -267,14 +283,20 @@ void ventilator_step(struct ventilator *ventilator, const struct ventilator_even
     ventilator->out = out;
     out->send_count = out->record_count = 0;
     out->assignment_count = out->result_count = out->rejection_count = 0;
-    out->lease_count = 0;
+    out->lease_count = out->entry_count = 0;
     out->more = false;
+    out->refusal = REASON_NONE;
+    out->release_lsn = 0;
+    ventilator->letter_drops = LETTER_DROPS_EACH_STEP;
     ventilator->take_backs = TAKE_BACKS_EACH_STEP;
     switch (event->kind) {
     case VENTILATOR_MESSAGE: on_message(ventilator, event); break;
     case VENTILATOR_GARBAGE: on_garbage(ventilator, event); break;
     case VENTILATOR_CLOSED: on_closed(ventilator, event->link); break;
-    case VENTILATOR_TURN: on_turn(ventilator); break;
+    case VENTILATOR_TURN: on_turn(ventilator, event); break;
+    case VENTILATOR_REPLAY: ventilator_replay(ventilator, event->entry); break;
+    case VENTILATOR_REPLAYED: ventilator_replayed(ventilator); break;
+    case VENTILATOR_DURABLE: held_durable(ventilator, event->durable_lsn); break;
     case VENTILATOR_DRAIN: ventilator->draining = true; break;
     case VENTILATOR_STOP: on_stop(ventilator); break;
     }
@@ -288,7 +310,8 @@ uint64_t ventilator_deadline(const struct ventilator *ventilator)
     uint64_t due_ns = INSTANT_NEVER;
     if (alarm != NULL) due_ns = alarm->key;
     if (peer != NULL && peer->key < due_ns) due_ns = peer->key;
-    return due_ns;
+    uint64_t copy_ns = ventilator_copy_deadline(ventilator);
+    return copy_ns < due_ns ? copy_ns : due_ns;
 }
 
 uint64_t ventilator_open_count(const struct ventilator *ventilator)

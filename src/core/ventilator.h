@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "instant.h"
+#include "journal_entry.h"
 #include "message.h"
 #include "record.h"
 
@@ -30,34 +31,47 @@ struct ventilator_options {
     uint64_t heartbeat_ns, suspect_ns, lost_ns, closed_ns;
     uint32_t attempts_max, crashes_max, losses_max;
     uint64_t backoff_ns, backoff_ns_max;
-    uint64_t absent_ns_max; /* results wait this long for a producer that went away */
+    uint64_t absent_ns_max;       /* results wait this long for a producer that went away */
+    bool journals;                /* asks for entries, and answers only what is durable */
+    uint64_t journal_slack_bytes; /* beyond twice what is held, old entries are copied forward */
 };
 
 /* The documented defaults; node, seed, software and intakes are the caller's. */
 struct ventilator_options ventilator_defaults(void);
 
 enum ventilator_event_kind {
-    VENTILATOR_MESSAGE, /* one decoded message came in */
-    VENTILATOR_GARBAGE, /* bytes came in that are no message; `reason` says what is wrong */
-    VENTILATOR_CLOSED,  /* the connection behind `link` is gone */
-    VENTILATOR_TURN,    /* everything that had arrived was stepped: act on it, look at the time */
-    VENTILATOR_DRAIN,   /* take no new tasks from now on */
-    VENTILATOR_STOP     /* say BYE to everybody */
+    VENTILATOR_MESSAGE,  /* one decoded message came in */
+    VENTILATOR_GARBAGE,  /* bytes came in that are no message; `reason` says what is wrong */
+    VENTILATOR_CLOSED,   /* the connection behind `link` is gone */
+    VENTILATOR_TURN,     /* everything that had arrived was stepped: act on it, look at the time */
+    VENTILATOR_REPLAY,   /* `entry` stood in the journal; all of them, oldest first, before
+                            anything else.  May answer `refusal` */
+    VENTILATOR_REPLAYED, /* that was all.  Again while there is `more` */
+    VENTILATOR_DURABLE,  /* every entry through `durable_lsn` is safe */
+    VENTILATOR_DRAIN,    /* take no new tasks from now on */
+    VENTILATOR_STOP      /* say BYE to everybody */
 };
 
 struct ventilator_event {
     enum ventilator_event_kind kind;
     uint64_t now_ns;
     uint32_t link; /* MESSAGE, GARBAGE, CLOSED: a connection of the front; unused on the intake */
-    enum passage passage;          /* MESSAGE, GARBAGE */
-    const struct message *message; /* MESSAGE; borrowed for the step */
-    enum reason reason;            /* GARBAGE */
+    enum passage passage;              /* MESSAGE, GARBAGE */
+    const struct message *message;     /* MESSAGE; borrowed for the step */
+    enum reason reason;                /* GARBAGE */
+    const struct journal_entry *entry; /* REPLAY; borrowed for the step */
+    uint64_t durable_lsn;              /* DURABLE */
+    uint64_t journal_bytes;            /* TURN: what the journal takes on disk */
+    bool journal_full; /* TURN: it has no room for new tasks, only to end old ones */
 };
 
 enum {
     VENTILATOR_SENDS_MAX = 256,
     VENTILATOR_ITEMS_MAX = MESSAGE_ITEMS_MAX,
-    VENTILATOR_RECORDS_MAX = 2 * MESSAGE_ITEMS_MAX + 64
+    VENTILATOR_RECORDS_MAX = 2 * MESSAGE_ITEMS_MAX + 64,
+    VENTILATOR_ENTRIES_MAX = 3 * MESSAGE_ITEMS_MAX,
+    VENTILATOR_ACCEPTS_MAX = 4096,    /* batches that wait for the disk */
+    VENTILATOR_REJECTIONS_MAX = 65536 /* in these */
 };
 
 struct ventilator_send {
@@ -69,9 +83,15 @@ struct ventilator_send {
  * Large: allocate one and reuse it. */
 struct ventilator_actions {
     uint32_t send_count, record_count;
-    bool more; /* a TURN or STOP could not say all it had to: perform this, then step it again */
+    bool more; /* a TURN, STOP or REPLAYED could not say all: perform this, then step it again */
+    enum reason refusal;  /* REPLAY: BUSY when the limits allow no more, MALFORMED for an entry that
+                             cannot be; the ventilator is of no use then */
+    uint64_t release_lsn; /* TURN: entries before this one are needed no more */
     struct ventilator_send sends[VENTILATOR_SENDS_MAX];
     struct record records[VENTILATOR_RECORDS_MAX];
+    /* To be appended to the journal before any of the sends goes out. */
+    uint32_t entry_count;
+    struct journal_entry entries[VENTILATOR_ENTRIES_MAX];
     /* Room that the sends point into: */
     uint32_t assignment_count, result_count, rejection_count, lease_count;
     struct assignment assignments[VENTILATOR_ITEMS_MAX];

@@ -119,9 +119,6 @@ void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
     for (uint32_t item = 0; item < complete->count; item++) {
         complete_one(ventilator, peer, &complete->items[item]);
     }
-    struct peer *worker = &ventilator->peers.peers[peer];
-    worker->receipt_due = true;
-    worker->receipt_through = worker->next_in - 1;
-    peers_touch(&ventilator->peers, peer);
+    held_receipt(ventilator, peer);
     ventilator_ring_update(ventilator, peer);
 }

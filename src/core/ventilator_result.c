@@ -7,7 +7,7 @@
 
 enum {
     WINDOW_BYTES = 8 * 1024 * 1024, /* sent to one producer and not receipted */
-    WINDOW_RESULTS = 65536,
+    WINDOW_RESULTS = 8192,          /* of which one RECEIPT may settle all, in one step */
     RESULT_OVERHEAD_BYTES = 64
 };
 
@@ -68,19 +68,30 @@ static bool window_is_full(const struct peer *producer)
            producer->unreceipted.count >= WINDOW_RESULTS;
 }
 
+/* Whether the end of this task would survive us. */
+static bool is_durable(const struct ventilator *ventilator, uint32_t slot)
+{
+    return ventilator->tasks[slot].lsn <= ventilator->durable_lsn;
+}
+
 bool ventilator_send_results(struct ventilator *ventilator, uint32_t slot)
 {
     struct ventilator_actions *out = ventilator->out;
     struct peer *producer = &ventilator->peers.peers[slot];
     while (producer->state == PEER_OPEN && producer->results.count > 0 &&
            !window_is_full(producer)) {
+        if (!is_durable(ventilator, producer->results.first)) {
+            peers_wait(&ventilator->peers, slot);
+            return true;
+        }
         if (!ventilator_can_send(ventilator) || out->result_count == VENTILATOR_ITEMS_MAX) {
             return false;
         }
         struct result *items = &out->results[out->result_count];
         uint32_t count = 0, bytes = 0, sequence = producer->next_out;
         while (producer->results.count > 0 && bytes < MESSAGE_BATCH_BYTES &&
-               out->result_count < VENTILATOR_ITEMS_MAX && !window_is_full(producer)) {
+               out->result_count < VENTILATOR_ITEMS_MAX && !window_is_full(producer) &&
+               is_durable(ventilator, producer->results.first)) {
             uint32_t at = producer->results.first;
             struct task *task = &ventilator->tasks[at];
             task_unlink(ventilator->tasks, &producer->results, at);

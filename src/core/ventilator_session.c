@@ -78,7 +78,7 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
         struct task *task = slot == INDEX_NONE ? NULL : &ventilator->tasks[slot];
         if (task == NULL || !ventilator_lease_counts(task, claim)) {
             out->drops[out->lease_count++] = *claim;
-        } else if (task->state == TASK_READY) {
+        } else if (task->state == TASK_READY || task->state == TASK_WAITING) {
             task_resume(ventilator, slot, worker);
         } else if (task->holder == worker && task->sent == TASK_ORPHAN) {
             struct peer *peer = &ventilator->peers.peers[worker];
@@ -135,7 +135,7 @@ static bool enlist_worker(struct ventilator *ventilator, uint32_t slot,
     worker->running = 0;
     worker->credit_tasks = worker->credit_bytes = 0;
     worker->given_tasks = worker->given_bytes = 0;
-    worker->receipt_due = false;
+    worker->receipt_due = worker->receipt_more = false;
     return true;
 }
 

@@ -9,6 +9,9 @@
  *   ventilator_complete.c  COMPLETE
  *   ventilator_result.c    RESULT and its RECEIPT
  *   ventilator_query.c     QUERY
+ *   ventilator_journal.c   what is written down, and what is copied forward
+ *   ventilator_held.c      answers that wait until it is durable
+ *   ventilator_replay.c    the same tasks after a restart
  *   transition.c           the life of a task: every change of state, in one place
  */
 #ifndef CORE_VENTILATOR_STATE_H
@@ -19,6 +22,19 @@
 #include "slot_ring.h"
 #include "turn.h"
 #include "ventilator.h"
+
+/* Answers to batches, in order; each goes out when its entries are durable. */
+struct held_accept {
+    uint64_t lsn, batch;
+    uint32_t session, rejections;
+};
+
+struct held {
+    struct held_accept *accepts;
+    struct rejection *rejections;
+    uint32_t first, count;
+    uint32_t first_rejection, rejection_count;
+};
 
 struct ventilator {
     struct ventilator_options options;
@@ -39,10 +55,20 @@ struct ventilator {
     uint64_t owed; /* results not receipted */
     uint64_t owed_bytes;
 
+    /* The journal; all 0 without one. */
+    uint64_t appended_lsn, durable_lsn;
+    struct circles ages; /* through tasks; the head is the row behind the last */
+    struct held held;
+    uint64_t journal_bytes;
+    bool journal_full;
+    uint64_t copied_ns;     /* when something was copied forward last */
+    uint32_t restored_next; /* while replay ends: the first that is not in its place yet */
+
     /* Only while a step runs: */
     uint64_t now_ns;
     struct ventilator_actions *out;
-    uint32_t take_backs; /* tasks that may still be taken back in this step */
+    uint32_t take_backs;   /* tasks that may still be taken back in this step */
+    uint32_t letter_drops; /* dead letters that may still make way in this step */
 };
 
 /* ventilator.c */
@@ -72,12 +98,60 @@ void task_ripen(struct ventilator *ventilator, uint32_t slot);
 void task_retry(struct ventilator *ventilator, uint32_t slot, uint64_t delay_ns);
 void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state state,
               enum reason reason);
-/* One reason less to keep the record; forgets the values, or all, after the last. */
+/* One reason less to keep the record of a task that ended. */
 void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept);
+/* Without a reason left its values go, and its id waits to be forgotten. */
+void task_lay_down(struct ventilator *ventilator, uint32_t slot);
+/* From the journal: to where its state belongs. */
+void task_restore(struct ventilator *ventilator, uint32_t slot);
 /* False: there is none. */
 bool task_drop_oldest_letter(struct ventilator *ventilator);
+/* Frees the slot: from here on the id is a stranger's. */
+void task_forget(struct ventilator *ventilator, uint32_t slot);
 /* Forgets ended ids that are over the limits; a few at a time. */
 void task_forget_ended(struct ventilator *ventilator);
+
+/* ventilator_journal.c: nothing happens without a journal. */
+static inline uint32_t ventilator_ages_head(const struct ventilator *ventilator)
+{
+    return ventilator->ids.capacity;
+}
+enum written {
+    WRITTEN_WHOLE,  /* everything: the entries before are not needed for it */
+    WRITTEN_LEASE,  /* who has it now */
+    WRITTEN_CHANGE, /* state, counts, owner */
+    WRITTEN_TEXT,   /* these and what was said of its latest failure */
+    WRITTEN_SETTLED /* a reason less to keep it */
+};
+/* Asks for an entry.  The values it points to stay as they are until the step ends. */
+void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what);
+/* The task is forgotten, and needs no entry any more. */
+void ventilator_unwrite(struct ventilator *ventilator, uint32_t slot);
+/* Writes again what stands in the oldest entries, so that these can go. */
+void ventilator_copy_forward(struct ventilator *ventilator);
+uint64_t ventilator_copy_deadline(const struct ventilator *ventilator);
+/* The first entry that is needed. */
+uint64_t ventilator_oldest_entry(const struct ventilator *ventilator);
+
+/* ventilator_held.c */
+void held_init(struct held *held, struct arena *arena, bool journals);
+/* Whether an answer with up to so many rejections can wait now. */
+bool held_has_room(const struct ventilator *ventilator, uint32_t rejections);
+/* Answers a batch as soon as all that was appended so far is durable.  Its
+ * rejections are the first in out->rejections. */
+void held_accept(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections);
+/* Answers it at once: nothing of it was taken. */
+void held_refuse(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections);
+/* Receipts what this worker said, as soon as that is durable. */
+void held_receipt(struct ventilator *ventilator, uint32_t peer);
+void held_durable(struct ventilator *ventilator, uint64_t durable_lsn);
+/* Sends what may go out.  False when something is left for the next step. */
+bool held_send_accepts(struct ventilator *ventilator);
+bool held_send_receipt(struct ventilator *ventilator, uint32_t peer);
+
+/* ventilator_replay.c */
+void ventilator_replay(struct ventilator *ventilator, const struct journal_entry *entry);
+void ventilator_replayed(struct ventilator *ventilator);
 
 /* ventilator_session.c */
 void ventilator_hello(struct ventilator *ventilator, const struct ventilator_event *event);

@@ -9,7 +9,8 @@ static bool has_room(struct ventilator *ventilator, uint32_t size)
     uint64_t held = ventilator->ids.count - ventilator->ended.count - ventilator->dead.count;
     if (held >= ventilator->options.tasks_max) return false;
     while (ventilator_is_crowded(ventilator) || !store_fits(&ventilator->store, size)) {
-        if (!task_drop_oldest_letter(ventilator)) return false;
+        if (ventilator->letter_drops == 0 || !task_drop_oldest_letter(ventilator)) return false;
+        ventilator->letter_drops--;
     }
     return true;
 }
@@ -51,19 +52,24 @@ static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t 
     else if (owner != PEER_NONE)
         ventilator->peers.peers[owner].owned--;
     set_owner(ventilator, slot, peer);
-    if (!ended) return;
+    if (!ended) {
+        ventilator_write(ventilator, slot, WRITTEN_CHANGE);
+        return;
+    }
     /* A dead letter still has its reason and text; of others only the state is left. */
     if (task->state == TASK_DONE && (task->kept & TASK_KEPT_ENDED) != 0 &&
         task->result.place == 0) {
         task->reason = REASON_FORGOTTEN;
     }
     ventilator_owe_result(ventilator, slot);
+    ventilator_write(ventilator, slot, WRITTEN_CHANGE);
 }
 
 static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
                            const struct submission *item)
 {
     if (ventilator->draining) return REASON_DRAINING;
+    if (ventilator->journal_full) return REASON_BUSY;
     if (!has_room(ventilator, item->payload.size)) return REASON_BUSY;
     struct bytes queue = item->queue.data != NULL ? item->queue : bytes_text("default");
     uint32_t lane = lanes_lane(&ventilator->lanes, queue, item->name);
@@ -99,8 +105,10 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
     assert(submit->count <= MESSAGE_ITEMS_MAX);
     struct rejection *rejections = ventilator->out->rejections;
     uint32_t count = 0;
+    bool can_wait = held_has_room(ventilator, submit->count);
     for (uint32_t item = 0; item < submit->count; item++) {
-        enum reason reason = submit_one(ventilator, peer, &submit->items[item]);
+        enum reason reason =
+            can_wait ? submit_one(ventilator, peer, &submit->items[item]) : REASON_BUSY;
         if (reason == REASON_NONE) continue;
         rejections[count++] = (struct rejection){.item = item, .reason = reason};
         ventilator->totals.rejected++;
@@ -109,7 +117,8 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
                                                        .id = submit->items[item].id});
     }
     ventilator->out->rejection_count = count;
-    struct message *answer = ventilator_send(ventilator, peer, MESSAGE_ACCEPT);
-    answer->u.accept =
-        (struct message_accept){.batch = submit->batch, .rejections = rejections, .count = count};
+    if (can_wait)
+        held_accept(ventilator, peer, submit->batch, count);
+    else
+        held_refuse(ventilator, peer, submit->batch, count);
 }

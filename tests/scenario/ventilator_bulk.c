@@ -108,11 +108,14 @@ static void twenty_thousand_tasks_go_through_a_bounded_step_at_a_time(void **sta
     story.run.result = bytes_text("r");
     complete_many(&story, &harvest);
     uint32_t turns = story_turn(&story);
-    assert_in_range(turns, 5, 7);
+    assert_in_range(turns, 2, 3); /* a window of results */
     assert_int_equal(story_totals(&story).done, TASKS);
     assert_int_equal(ventilator_open_count(story.ventilator), TASKS);
-    story_receipt(&story, P1);
-    assert_int_equal(ventilator_open_count(story.ventilator), 0);
+    for (uint32_t window = 8192; window < TASKS + 8192; window += 8192) {
+        story_receipt(&story, P1);
+        uint32_t left = window < TASKS ? TASKS - window : 0;
+        assert_int_equal(ventilator_open_count(story.ventilator), left);
+    }
     assert_true(story_totals(&story).store_bytes < 1024); /* two labels */
     ventilator_check_tables(story.ventilator, CHECK_SETTLED);
     free(harvest.leases);
@@ -145,7 +148,7 @@ static void large_payloads_leave_in_messages_of_bounded_size(void **state)
 static void the_window_of_results_is_bounded_in_number_too(void **state)
 {
     (void)state;
-    enum { WINDOW = 65536, COUNT = WINDOW + 1000 };
+    enum { WINDOW = 8192, COUNT = WINDOW + 1000 };
     struct ventilator_options options = story_options();
     options.tasks_max = options.ended_max = COUNT;
     options.store_bytes_max = 64 * 1024 * 1024;

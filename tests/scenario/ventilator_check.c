@@ -90,6 +90,11 @@ static void check_task_record(struct check_task *task, const struct record *reco
         demand(before == TASK_WAITING && record->state == TASK_READY, "ripe, but not waiting");
         break;
     case RECORD_ENDED: check_end_record(task, record); break;
+    case RECORD_RESTORED:
+        demand(before == TASK_NONE, "restored a task it has");
+        demand(record->state != TASK_LEASED, "a lease without a worker");
+        if (record->state >= TASK_DONE) task->ended = 1;
+        break;
     case RECORD_DUPLICATE:
     case RECORD_REJECTED:
     case RECORD_STALE:
@@ -107,7 +112,7 @@ static void check_task_record(struct check_task *task, const struct record *reco
 
 static bool is_of_task(enum record_kind kind)
 {
-    return kind <= RECORD_ENDED && kind != RECORD_DUPLICATE && kind != RECORD_REJECTED;
+    return (kind <= RECORD_ENDED || kind == RECORD_RESTORED) && kind != RECORD_DUPLICATE && kind != RECORD_REJECTED;
 }
 
 static struct check_session *session_of(struct ventilator_check *check, uint32_t session)

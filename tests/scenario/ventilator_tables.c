@@ -247,7 +247,7 @@ static void check_settled(const struct ventilator *ventilator)
         demand(peer->fresh.count == 0, "work not sent");
         demand(!peer->receipt_due, "a receipt not sent");
         demand(peer->results.count == 0 || peer->unreceipted_bytes >= 8 * 1024 * 1024 ||
-                   peer->unreceipted.count >= 65536,
+                   peer->unreceipted.count >= 8192,
                "results not sent");
     }
     const struct lanes *lanes = &ventilator->lanes;

@@ -104,6 +104,7 @@ static const char *verb_of(enum record_kind kind)
     case RECORD_RIPE: return "ripe";
     case RECORD_ENDED: return "ended";
     case RECORD_STALE: return "stale";
+    case RECORD_RESTORED: return "restored";
     case RECORD_PEER_OPENED: return "opened";
     case RECORD_PEER_RESUMED: return "resumed";
     case RECORD_PEER_RESET: return "reset";

@@ -1,0 +1,148 @@
+/* ventilator_held.c - answers that wait until what they promise is durable.
+ *
+ * ACCEPT waits for the entries of its batch, RECEIPT for those of the
+ * completions it covers, RESULT for the end it tells.  Everything else goes out
+ * at once: a task that is leased before it is durable was promised to nobody.
+ * Without a journal nothing ever waits.
+ */
+#include "ventilator_state.h"
+
+void held_init(struct held *held, struct arena *arena, bool journals)
+{
+    held->accepts = arena_take(arena, journals ? VENTILATOR_ACCEPTS_MAX : 0, sizeof *held->accepts);
+    held->rejections =
+        arena_take(arena, journals ? VENTILATOR_REJECTIONS_MAX : 0, sizeof *held->rejections);
+}
+
+static bool is_durable(const struct ventilator *ventilator, uint64_t lsn)
+{
+    return lsn <= ventilator->durable_lsn;
+}
+
+bool held_has_room(const struct ventilator *ventilator, uint32_t rejections)
+{
+    const struct held *held = &ventilator->held;
+    if (!ventilator->options.journals) return true;
+    return held->count < VENTILATOR_ACCEPTS_MAX &&
+           rejections <= VENTILATOR_REJECTIONS_MAX - held->rejection_count;
+}
+
+static void send_accept(struct ventilator *ventilator, uint32_t peer,
+                        const struct message_accept *accept)
+{
+    ventilator_send(ventilator, peer, MESSAGE_ACCEPT)->u.accept = *accept;
+}
+
+static void put_off(struct held *held, const struct held_accept *accept,
+                    const struct rejection *rejections)
+{
+    assert(held->count < VENTILATOR_ACCEPTS_MAX);
+    assert(held->rejection_count + accept->rejections <= VENTILATOR_REJECTIONS_MAX);
+    held->accepts[(held->first + held->count++) % VENTILATOR_ACCEPTS_MAX] = *accept;
+    uint32_t end = held->first_rejection + held->rejection_count;
+    for (uint32_t at = 0; at < accept->rejections; at++) {
+        held->rejections[(end + at) % VENTILATOR_REJECTIONS_MAX] = rejections[at];
+    }
+    held->rejection_count += accept->rejections;
+}
+
+void held_refuse(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections)
+{
+    send_accept(ventilator, peer,
+                &(struct message_accept){.batch = batch,
+                                         .rejections = ventilator->out->rejections,
+                                         .count = rejections});
+}
+
+void held_accept(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections)
+{
+    if (is_durable(ventilator, ventilator->appended_lsn)) {
+        held_refuse(ventilator, peer, batch, rejections);
+        return;
+    }
+    put_off(&ventilator->held,
+            &(struct held_accept){.lsn = ventilator->appended_lsn,
+                                  .batch = batch,
+                                  .session = ventilator->peers.peers[peer].session,
+                                  .rejections = rejections},
+            ventilator->out->rejections);
+}
+
+/* Copies the rejections of the first held answer to where its message may point. */
+static struct rejection *bring_out(struct ventilator *ventilator, uint32_t count)
+{
+    struct held *held = &ventilator->held;
+    struct rejection *rejections = &ventilator->out->rejections[ventilator->out->rejection_count];
+    for (uint32_t at = 0; at < count; at++) {
+        rejections[at] = held->rejections[held->first_rejection];
+        held->first_rejection = (held->first_rejection + 1) % VENTILATOR_REJECTIONS_MAX;
+    }
+    held->rejection_count -= count;
+    ventilator->out->rejection_count += count;
+    return rejections;
+}
+
+bool held_send_accepts(struct ventilator *ventilator)
+{
+    struct held *held = &ventilator->held;
+    while (held->count > 0) {
+        const struct held_accept *accept = &held->accepts[held->first];
+        uint32_t count = accept->rejections;
+        if (!is_durable(ventilator, accept->lsn)) return true;
+        if (!ventilator_can_send(ventilator)) return false;
+        if (ventilator->out->rejection_count + count > MESSAGE_REJECTIONS_MAX) return false;
+        const struct rejection *rejections = bring_out(ventilator, count);
+        uint32_t peer = accept->session & 0xffff;
+        /* In another session the producer has sent the batch again. */
+        if (ventilator->peers.peers[peer].session == accept->session) {
+            send_accept(ventilator, peer,
+                        &(struct message_accept){
+                            .batch = accept->batch, .rejections = rejections, .count = count});
+        }
+        held->first = (held->first + 1) % VENTILATOR_ACCEPTS_MAX;
+        held->count--;
+    }
+    return true;
+}
+
+/* One receipt waits for the disk, and a later one behind it: if new completions
+ * moved the first, a busy worker would never get any. */
+void held_receipt(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    uint32_t through = worker->next_in - 1;
+    if (!worker->receipt_due || is_durable(ventilator, ventilator->appended_lsn)) {
+        worker->receipt_due = true;
+        worker->receipt_more = false;
+        worker->receipt_through = through;
+        worker->receipt_lsn = ventilator->appended_lsn;
+    } else {
+        worker->receipt_more = true;
+        worker->receipt_later = through;
+    }
+    peers_touch(&ventilator->peers, slot);
+}
+
+bool held_send_receipt(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    while (worker->receipt_due && is_durable(ventilator, worker->receipt_lsn)) {
+        if (!ventilator_can_send(ventilator)) return false;
+        ventilator_send(ventilator, slot, MESSAGE_RECEIPT)->u.receipt.through =
+            worker->receipt_through;
+        worker->receipt_due = worker->receipt_more;
+        worker->receipt_through = worker->receipt_later;
+        worker->receipt_lsn = ventilator->appended_lsn;
+        worker->receipt_more = false;
+    }
+    if (worker->receipt_due) peers_wait(&ventilator->peers, slot);
+    return true;
+}
+
+void held_durable(struct ventilator *ventilator, uint64_t durable_lsn)
+{
+    assert(durable_lsn <= ventilator->appended_lsn);
+    if (durable_lsn <= ventilator->durable_lsn) return;
+    ventilator->durable_lsn = durable_lsn;
+    peers_touch_waiting(&ventilator->peers);
+}

@@ -1,0 +1,152 @@
+/* ventilator_journal.c - what is written down of a task, and when it is written again.
+ *
+ * Owns: the entries, and the circle of all tasks in the order of the latest
+ * entry that says all of each.  Everything before the first of them can be
+ * released, so the log is a circle as well: when too much of it is behind, the
+ * tasks that stand there are written again at its end (M. Rosenblum and J.
+ * Ousterhout, The Design and Implementation of a Log-Structured File System,
+ * 1992).  Not here: files, and what waits for them (ventilator_held.c).
+ */
+#include "ventilator_state.h"
+
+enum {
+    COPIES_EACH_TURN = 256,
+    COPIED_BYTES_EACH_TURN = 1024 * 1024,
+    ENTRY_BYTES = 192 /* of an entry about a task, names included and values not; about */
+};
+
+static const uint64_t COPY_PAUSE_NS = 10 * MILLISECOND;
+
+static struct id owner_of(const struct ventilator *ventilator, const struct task *task)
+{
+    uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
+    return owner == PEER_NONE ? (struct id){{0}} : ventilator->peers.nodes.ids[owner];
+}
+
+/* What is left of the delay, from now. */
+static uint64_t delay_of(const struct ventilator *ventilator, const struct task *task,
+                         uint32_t slot)
+{
+    if (task->state != TASK_WAITING) return 0;
+    uint64_t due_ns = heap_key(&ventilator->alarms, slot);
+    return due_ns > ventilator->now_ns ? due_ns - ventilator->now_ns : 0;
+}
+
+static void fill_change(const struct ventilator *ventilator, uint32_t slot,
+                        struct journal_entry *entry)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    entry->owner = owner_of(ventilator, task);
+    entry->state = (enum task_state)task->state;
+    entry->reason = (enum reason)task->reason;
+    entry->kept = task->kept;
+    entry->attempt = task->attempt;
+    entry->token = task->token;
+    entry->failures = task->failures;
+    entry->crashes = task->crashes;
+    entry->losses = task->losses;
+    entry->attempts_max = task->attempts_max;
+    entry->delay_ns = delay_of(ventilator, task, slot);
+}
+
+static void fill_whole(const struct ventilator *ventilator, uint32_t slot,
+                       struct journal_entry *entry)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    fill_change(ventilator, slot, entry);
+    entry->result = store_get(&ventilator->store, task->result);
+    entry->text = store_get(&ventilator->store, task->text);
+    if (task->state == TASK_DONE) return; /* nobody asks any more what it was */
+    const struct lane *lane = &ventilator->lanes.lanes[task->lane];
+    entry->queue = bytes_of(lane->queue, lane->queue_bytes);
+    entry->name = bytes_of(lane->name, lane->name_bytes);
+    entry->payload = store_get(&ventilator->store, task->payload);
+}
+
+static enum journal_entry_kind kind_of(const struct task *task, enum written what)
+{
+    switch (what) {
+    case WRITTEN_WHOLE: return task->state == TASK_DONE ? JOURNAL_DONE : JOURNAL_TASK;
+    case WRITTEN_LEASE: return JOURNAL_LEASED;
+    case WRITTEN_CHANGE:
+    case WRITTEN_TEXT: return JOURNAL_CHANGED;
+    case WRITTEN_SETTLED: break;
+    }
+    return JOURNAL_SETTLED;
+}
+
+void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what)
+{
+    if (!ventilator->options.journals) return;
+    struct ventilator_actions *out = ventilator->out;
+    struct task *task = &ventilator->tasks[slot];
+    assert(out->entry_count < VENTILATOR_ENTRIES_MAX);
+    struct journal_entry *entry = &out->entries[out->entry_count++];
+    *entry = (struct journal_entry){
+        .lsn = ++ventilator->appended_lsn,
+        .kind = kind_of(task, what),
+        .id = ventilator->ids.ids[slot],
+    };
+    switch (what) {
+    case WRITTEN_WHOLE:
+        fill_whole(ventilator, slot, entry);
+        ventilator_unwrite(ventilator, slot);
+        circle_append(&ventilator->ages, ventilator_ages_head(ventilator), slot);
+        task->lsn = entry->lsn;
+        break;
+    case WRITTEN_LEASE:
+        entry->attempt = task->attempt;
+        entry->token = task->token;
+        break;
+    case WRITTEN_TEXT:
+        fill_change(ventilator, slot, entry);
+        entry->text = store_get(&ventilator->store, task->text);
+        break;
+    case WRITTEN_CHANGE: fill_change(ventilator, slot, entry); break;
+    case WRITTEN_SETTLED: entry->kept = task->kept; break;
+    }
+}
+
+void ventilator_unwrite(struct ventilator *ventilator, uint32_t slot)
+{
+    if (ventilator->tasks[slot].lsn != 0) circle_remove(&ventilator->ages, slot);
+    ventilator->tasks[slot].lsn = 0;
+}
+
+/* Twice what is needed may lie on the disk, so that what is copied is never more
+ * than what was written in the first place. */
+static bool too_much_is_behind(const struct ventilator *ventilator)
+{
+    uint64_t needed = ventilator->store.bytes_used + (uint64_t)ventilator->ids.count * ENTRY_BYTES;
+    return ventilator->journal_bytes > 2 * needed + ventilator->options.journal_slack_bytes;
+}
+
+void ventilator_copy_forward(struct ventilator *ventilator)
+{
+    if (!too_much_is_behind(ventilator)) return;
+    uint64_t bytes = 0, before = ventilator->appended_lsn;
+    ventilator->copied_ns = ventilator->now_ns;
+    for (uint32_t left = COPIES_EACH_TURN; left > 0 && bytes < COPIED_BYTES_EACH_TURN; left--) {
+        uint32_t oldest = circle_next(&ventilator->ages, ventilator_ages_head(ventilator));
+        if (oldest == ventilator_ages_head(ventilator)) return;
+        const struct task *task = &ventilator->tasks[oldest];
+        if (task->lsn > before) return; /* all the way round */
+        bytes += ENTRY_BYTES + (uint64_t)task->payload.size + task->result.size + task->text.size;
+        ventilator_write(ventilator, oldest, WRITTEN_WHOLE);
+    }
+}
+
+uint64_t ventilator_copy_deadline(const struct ventilator *ventilator)
+{
+    if (!ventilator->options.journals || !too_much_is_behind(ventilator)) return INSTANT_NEVER;
+    if (circle_is_empty(&ventilator->ages, ventilator_ages_head(ventilator))) return INSTANT_NEVER;
+    return instant_after(ventilator->copied_ns, COPY_PAUSE_NS);
+}
+
+uint64_t ventilator_oldest_entry(const struct ventilator *ventilator)
+{
+    if (!ventilator->options.journals) return 0;
+    uint32_t oldest = circle_next(&ventilator->ages, ventilator_ages_head(ventilator));
+    bool none = oldest == ventilator_ages_head(ventilator);
+    return none ? ventilator->appended_lsn + 1 : ventilator->tasks[oldest].lsn;
+}

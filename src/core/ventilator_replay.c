@@ -1,0 +1,225 @@
+/* ventilator_replay.c - the tasks of a journal, built again.
+ *
+ * While entries come, only the records of tasks are kept up to date, each by
+ * its latest entry.  When the last one was read, every task goes to where its
+ * state belongs.  Nobody is connected yet: producers that are owed results are
+ * absent, and what was leased waits a while for its worker to come back.
+ */
+#include "name.h"
+#include "ventilator_state.h"
+
+enum { RESTORED_EACH_STEP = 1024 };
+
+/* A lane must not be given to others while tasks name it, although none of them
+ * stands in it yet. */
+static bool names_lane(const struct task *task)
+{
+    if (task->state == TASK_NONE || task->state == TASK_DONE) return false;
+    return task->state < TASK_DONE || (task->kept & TASK_KEPT_DEAD) != 0;
+}
+
+static void leave_lane(struct ventilator *ventilator, const struct task *task)
+{
+    if (names_lane(task)) ventilator->lanes.lanes[task->lane].waiting--;
+}
+
+static void keep_lane(struct ventilator *ventilator, const struct task *task)
+{
+    if (names_lane(task)) ventilator->lanes.lanes[task->lane].waiting++;
+}
+
+/* A producer of before: known, and away. */
+static uint32_t absentee(struct ventilator *ventilator, const struct id *node)
+{
+    uint32_t slot = peers_of_node(&ventilator->peers, node);
+    if (slot != PEER_NONE) return slot;
+    slot = peers_add(&ventilator->peers, node, ROLE_PRODUCER);
+    if (slot == PEER_NONE) return slot;
+    struct peer *peer = &ventilator->peers.peers[slot];
+    peer->state = PEER_ABSENT;
+    peer->heard_ns = ventilator->now_ns > 0 ? ventilator->now_ns : 1;
+    peer->gone_ns = instant_after(ventilator->now_ns, ventilator->options.absent_ns_max);
+    ventilator_watch(ventilator, slot);
+    return slot;
+}
+
+/* Without a place for its producer a result is of no use to anybody. */
+static void set_owner(struct ventilator *ventilator, struct task *task, const struct id *owner)
+{
+    uint32_t before = peers_resolve(&ventilator->peers, task->owner);
+    uint32_t after = id_is_zero(owner) ? PEER_NONE : absentee(ventilator, owner);
+    if (after != PEER_NONE) ventilator->peers.peers[after].owned++;
+    task->owner = after == PEER_NONE ? 0 : peers_reference(&ventilator->peers, after);
+    if (before == PEER_NONE) return;
+    struct peer *peer = &ventilator->peers.peers[before];
+    if (--peer->owned == 0) peers_remove(&ventilator->peers, before);
+}
+
+static void drop_values(struct ventilator *ventilator, struct task *task)
+{
+    store_drop(&ventilator->store, &task->payload);
+    store_drop(&ventilator->store, &task->result);
+    store_drop(&ventilator->store, &task->text);
+}
+
+/* More ids of ended tasks lie in the journal than are remembered: the older half
+ * of them goes, so that the walk is paid for by all that it makes room for. */
+static bool forget_half(struct ventilator *ventilator)
+{
+    uint32_t head = ventilator_ages_head(ventilator), ended = 0, next;
+    for (uint32_t at = circle_next(&ventilator->ages, head); at != head;
+         at = circle_next(&ventilator->ages, at)) {
+        const struct task *task = &ventilator->tasks[at];
+        if (task->state >= TASK_DONE && task->kept == 0) ended++;
+    }
+    uint32_t left = (ended + 1) / 2;
+    for (uint32_t at = circle_next(&ventilator->ages, head); left > 0; at = next) {
+        const struct task *task = &ventilator->tasks[at];
+        next = circle_next(&ventilator->ages, at);
+        if (task->state < TASK_DONE || task->kept != 0) continue;
+        task_forget(ventilator, at);
+        left--;
+    }
+    return ended > 0;
+}
+
+static uint32_t slot_of(struct ventilator *ventilator, const struct id *id)
+{
+    uint32_t slot = index_find(&ventilator->ids, id);
+    if (slot != INDEX_NONE) return slot;
+    slot = index_insert(&ventilator->ids, id);
+    if (slot == INDEX_NONE && forget_half(ventilator)) slot = index_insert(&ventilator->ids, id);
+    return slot;
+}
+
+static void read_change(struct ventilator *ventilator, struct task *task,
+                        const struct journal_entry *entry)
+{
+    set_owner(ventilator, task, &entry->owner);
+    task->state = (uint8_t)entry->state;
+    task->reason = (uint8_t)entry->reason;
+    task->kept = entry->kept & (TASK_KEPT_RESULT | TASK_KEPT_DEAD);
+    task->attempt = entry->attempt;
+    task->token = entry->token;
+    task->failures = entry->failures;
+    task->crashes = entry->crashes;
+    task->losses = entry->losses;
+    task->attempts_max = entry->attempts_max;
+    task->order = entry->delay_ns;
+}
+
+static bool keep_value(struct ventilator *ventilator, struct bytes value, struct stored *stored)
+{
+    store_drop(&ventilator->store, stored);
+    *stored = store_put(&ventilator->store, value);
+    return value.data == NULL || stored->place != 0;
+}
+
+static enum reason replay_whole(struct ventilator *ventilator, const struct journal_entry *entry)
+{
+    bool named = entry->kind == JOURNAL_TASK;
+    if (named != (entry->state != TASK_DONE)) return REASON_MALFORMED;
+    if (named && !(name_is_valid(entry->name) && name_is_valid(entry->queue))) {
+        return REASON_MALFORMED;
+    }
+    uint32_t slot = slot_of(ventilator, &entry->id);
+    if (slot == INDEX_NONE) return REASON_BUSY;
+    struct task *task = &ventilator->tasks[slot];
+    leave_lane(ventilator, task);
+    if (named) {
+        uint32_t lane = lanes_lane(&ventilator->lanes, entry->queue, entry->name);
+        if (lane == TASK_NOWHERE) return REASON_BUSY;
+        task->lane = (uint16_t)lane;
+    }
+    task->holder = PEER_NONE;
+    read_change(ventilator, task, entry);
+    keep_lane(ventilator, task);
+    ventilator_unwrite(ventilator, slot);
+    circle_append(&ventilator->ages, ventilator_ages_head(ventilator), slot);
+    task->lsn = entry->lsn;
+    drop_values(ventilator, task);
+    bool kept = keep_value(ventilator, entry->payload, &task->payload) &&
+                keep_value(ventilator, entry->result, &task->result) &&
+                keep_value(ventilator, entry->text, &task->text);
+    return kept ? REASON_NONE : REASON_BUSY;
+}
+
+static void replay_settled(struct ventilator *ventilator, struct task *task,
+                           const struct journal_entry *entry)
+{
+    leave_lane(ventilator, task);
+    task->kept &= entry->kept;
+    keep_lane(ventilator, task);
+    if ((task->kept & TASK_KEPT_RESULT) == 0) set_owner(ventilator, task, &(struct id){{0}});
+    if (task->kept == 0) drop_values(ventilator, task);
+}
+
+/* An entry about a task of which nothing was said since the journal begins: it
+ * had been forgotten by then. */
+static enum reason replay_change(struct ventilator *ventilator, const struct journal_entry *entry)
+{
+    uint32_t slot = index_find(&ventilator->ids, &entry->id);
+    if (slot == INDEX_NONE) return REASON_NONE;
+    struct task *task = &ventilator->tasks[slot];
+    bool ended = task->state >= TASK_DONE;
+    if (entry->kind == JOURNAL_SETTLED) {
+        if (ended) replay_settled(ventilator, task, entry);
+        return REASON_NONE;
+    }
+    if (entry->kind == JOURNAL_LEASED) {
+        if (ended || entry->token == 0) return REASON_MALFORMED;
+        task->state = TASK_LEASED;
+        task->attempt = entry->attempt;
+        task->token = entry->token;
+        return REASON_NONE;
+    }
+    if (ended != (entry->state >= TASK_DONE)) return REASON_MALFORMED;
+    leave_lane(ventilator, task);
+    read_change(ventilator, task, entry);
+    keep_lane(ventilator, task);
+    if (entry->text.data == NULL) return REASON_NONE;
+    return keep_value(ventilator, entry->text, &task->text) ? REASON_NONE : REASON_BUSY;
+}
+
+static bool is_possible(const struct journal_entry *entry)
+{
+    if (id_is_zero(&entry->id)) return false;
+    if (entry->kind == JOURNAL_LEASED || entry->kind == JOURNAL_SETTLED) return true;
+    if (entry->state < TASK_WAITING || entry->state > TASK_EXPIRED) return false;
+    return entry->state != TASK_LEASED || entry->token != 0;
+}
+
+void ventilator_replay(struct ventilator *ventilator, const struct journal_entry *entry)
+{
+    ventilator->appended_lsn = ventilator->durable_lsn = entry->lsn;
+    enum reason *refusal = &ventilator->out->refusal;
+    if (!is_possible(entry)) {
+        *refusal = REASON_MALFORMED;
+        return;
+    }
+    switch (entry->kind) {
+    case JOURNAL_TASK:
+    case JOURNAL_DONE: *refusal = replay_whole(ventilator, entry); break;
+    case JOURNAL_LEASED:
+    case JOURNAL_CHANGED:
+    case JOURNAL_SETTLED: *refusal = replay_change(ventilator, entry); break;
+    }
+}
+
+/* In the order of slots, not of age, so that the place to go on at stays good;
+ * first come first served is only roughly kept across a restart.  */
+void ventilator_replayed(struct ventilator *ventilator)
+{
+    uint32_t left = RESTORED_EACH_STEP;
+    for (; ventilator->restored_next < ventilator->ids.fresh; ventilator->restored_next++) {
+        uint32_t slot = ventilator->restored_next;
+        struct task *task = &ventilator->tasks[slot];
+        if (task->state == TASK_NONE) continue;
+        if (left-- == 0) {
+            ventilator->out->more = true;
+            return;
+        }
+        leave_lane(ventilator, task);
+        task_restore(ventilator, slot);
+    }
+}
