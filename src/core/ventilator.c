@@ -295,7 +295,7 @@ void ventilator_step(struct ventilator *ventilator, const struct ventilator_even
     case VENTILATOR_CLOSED: on_closed(ventilator, event->link); break;
     case VENTILATOR_TURN: on_turn(ventilator, event); break;
     case VENTILATOR_REPLAY: ventilator_replay(ventilator, event->entry); break;
-    case VENTILATOR_REPLAYED: ventilator_replayed(ventilator); break;
+    case VENTILATOR_REPLAYED: ventilator_replayed(ventilator, event->durable_lsn); break;
     case VENTILATOR_DURABLE: held_durable(ventilator, event->durable_lsn); break;
     case VENTILATOR_DRAIN: ventilator->draining = true; break;
     case VENTILATOR_STOP: on_stop(ventilator); break;

@@ -46,7 +46,8 @@ enum ventilator_event_kind {
     VENTILATOR_TURN,     /* everything that had arrived was stepped: act on it, look at the time */
     VENTILATOR_REPLAY,   /* `entry` stood in the journal; all of them, oldest first, before
                             anything else.  May answer `refusal` */
-    VENTILATOR_REPLAYED, /* that was all.  Again while there is `more` */
+    VENTILATOR_REPLAYED, /* that was all, the journal's last number is `durable_lsn`.  Again while
+                            there is `more` */
     VENTILATOR_DURABLE,  /* every entry through `durable_lsn` is safe */
     VENTILATOR_DRAIN,    /* take no new tasks from now on */
     VENTILATOR_STOP      /* say BYE to everybody */
@@ -60,7 +61,7 @@ struct ventilator_event {
     const struct message *message;     /* MESSAGE; borrowed for the step */
     enum reason reason;                /* GARBAGE */
     const struct journal_entry *entry; /* REPLAY; borrowed for the step */
-    uint64_t durable_lsn;              /* DURABLE */
+    uint64_t durable_lsn;              /* DURABLE, REPLAYED */
     uint64_t journal_bytes;            /* TURN: what the journal takes on disk */
     bool journal_full; /* TURN: it has no room for new tasks, only to end old ones */
 };

@@ -123,7 +123,7 @@ static bool too_much_is_behind(const struct ventilator *ventilator)
 
 void ventilator_copy_forward(struct ventilator *ventilator)
 {
-    if (!too_much_is_behind(ventilator)) return;
+    if (ventilator_copy_deadline(ventilator) > ventilator->now_ns) return;
     uint64_t bytes = 0, before = ventilator->appended_lsn;
     ventilator->copied_ns = ventilator->now_ns;
     for (uint32_t left = COPIES_EACH_TURN; left > 0 && bytes < COPIED_BYTES_EACH_TURN; left--) {
@@ -140,6 +140,7 @@ uint64_t ventilator_copy_deadline(const struct ventilator *ventilator)
 {
     if (!ventilator->options.journals || !too_much_is_behind(ventilator)) return INSTANT_NEVER;
     if (circle_is_empty(&ventilator->ages, ventilator_ages_head(ventilator))) return INSTANT_NEVER;
+    /* The pause lets the disk catch up and say what the last copies released. */
     return instant_after(ventilator->copied_ns, COPY_PAUSE_NS);
 }
 

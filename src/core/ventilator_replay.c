@@ -208,8 +208,13 @@ void ventilator_replay(struct ventilator *ventilator, const struct journal_entry
 
 /* In the order of slots, not of age, so that the place to go on at stays good;
  * first come first served is only roughly kept across a restart.  */
-void ventilator_replayed(struct ventilator *ventilator)
+void ventilator_replayed(struct ventilator *ventilator, uint64_t last_lsn)
 {
+    /* Nothing may be left of the journal but the count of its entries. */
+    if (ventilator->restored_next == 0) {
+        assert(last_lsn >= ventilator->appended_lsn);
+        ventilator->appended_lsn = ventilator->durable_lsn = last_lsn;
+    }
     uint32_t left = RESTORED_EACH_STEP;
     for (; ventilator->restored_next < ventilator->ids.fresh; ventilator->restored_next++) {
         uint32_t slot = ventilator->restored_next;

@@ -151,7 +151,7 @@ bool held_send_receipt(struct ventilator *ventilator, uint32_t peer);
 
 /* ventilator_replay.c */
 void ventilator_replay(struct ventilator *ventilator, const struct journal_entry *entry);
-void ventilator_replayed(struct ventilator *ventilator);
+void ventilator_replayed(struct ventilator *ventilator, uint64_t last_lsn);
 
 /* ventilator_session.c */
 void ventilator_hello(struct ventilator *ventilator, const struct ventilator_event *event);

@@ -70,7 +70,9 @@ static void check_task_record(struct check_task *task, const struct record *reco
         *task = (struct check_task){.id = record->id};
         break;
     case RECORD_LEASED:
-        demand(before == TASK_READY && record->state == TASK_LEASED, "leased, but not ready");
+        demand(before == TASK_READY || (before == TASK_WAITING && task->is_restored),
+               "leased, but not ready");
+        demand(record->state == TASK_LEASED, "leased, and not so");
         demand(record->attempt == attempt + 1 || record->attempt == attempt, "attempt skipped");
         demand(record->attempt > 0, "attempt 0");
         demand(!id_is_zero(&record->peer), "leased to nobody");
@@ -94,6 +96,7 @@ static void check_task_record(struct check_task *task, const struct record *reco
         demand(before == TASK_NONE, "restored a task it has");
         demand(record->state != TASK_LEASED, "a lease without a worker");
         if (record->state >= TASK_DONE) task->ended = 1;
+        task->is_restored = true;
         break;
     case RECORD_DUPLICATE:
     case RECORD_REJECTED:
@@ -112,7 +115,8 @@ static void check_task_record(struct check_task *task, const struct record *reco
 
 static bool is_of_task(enum record_kind kind)
 {
-    return (kind <= RECORD_ENDED || kind == RECORD_RESTORED) && kind != RECORD_DUPLICATE && kind != RECORD_REJECTED;
+    return (kind <= RECORD_ENDED || kind == RECORD_RESTORED) && kind != RECORD_DUPLICATE &&
+           kind != RECORD_REJECTED;
 }
 
 static struct check_session *session_of(struct ventilator_check *check, uint32_t session)
@@ -199,7 +203,8 @@ void ventilator_check_step(struct ventilator_check *check, const struct ventilat
     demand(out->assignment_count <= VENTILATOR_ITEMS_MAX, "too many assignments");
     demand(out->result_count <= VENTILATOR_ITEMS_MAX, "too many results");
     demand(out->lease_count <= VENTILATOR_ITEMS_MAX, "too many drops");
-    demand(!out->more || event->kind == VENTILATOR_TURN || event->kind == VENTILATOR_STOP,
+    demand(!out->more || event->kind == VENTILATOR_TURN || event->kind == VENTILATOR_STOP ||
+               event->kind == VENTILATOR_REPLAYED,
            "a step that is never repeated has more");
     note_credit(check, ventilator, event);
     for (uint32_t at = 0; at < out->record_count; at++) {

@@ -15,6 +15,7 @@ struct check_task {
     struct id id;
     enum task_state state; /* TASK_NONE: not known */
     uint32_t attempt, ended;
+    bool is_restored; /* may still be claimed by the worker that had it */
 };
 
 /* What was said in one session. */

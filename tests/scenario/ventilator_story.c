@@ -28,18 +28,24 @@ struct ventilator_options story_options(void)
     return options;
 }
 
-void story_start_with(struct story *story, const struct ventilator_options *options)
+static void build(struct story *story, const struct ventilator_options *options)
 {
     size_t bytes = ventilator_memory_bytes(options);
-    *story = (struct story){.start_ns = START_NS, .now_ns = START_NS};
     story->memory = calloc(1, bytes + 64); /* untouched pages of it cost nothing */
-    story->out = malloc(sizeof *story->out);
     assert_non_null(story->memory);
-    assert_non_null(story->out);
-    memset(story->out, 0xa5, sizeof *story->out);
     void *aligned = (void *)(((uintptr_t)story->memory + 63) & ~(uintptr_t)63);
     story->ventilator = ventilator_init(aligned, options, story->now_ns);
     ventilator_check_start(&story->check);
+}
+
+void story_start_with(struct story *story, const struct ventilator_options *options)
+{
+    *story = (struct story){.start_ns = START_NS, .now_ns = START_NS};
+    story->out = malloc(sizeof *story->out);
+    assert_non_null(story->out);
+    memset(story->out, 0xa5, sizeof *story->out);
+    entry_log_start(&story->log);
+    build(story, options);
     story->task.name = bytes_text("t");
     for (uint32_t peer = 0; peer < STORY_PEERS; peer++) {
         story->peers[peer].names = "t";
@@ -57,7 +63,7 @@ void story_start(struct story *story)
 void story_end(struct story *story)
 {
     for (uint32_t peer = 0; peer < STORY_PEERS; peer++) story->peers[peer].alive = false;
-    story_turn(story);
+    story_sync(story);
     story_pass(story, 10000);
     story_pass(story, story->ventilator->options.absent_ns_max / MILLISECOND);
     ventilator_check_tables(story->ventilator, CHECK_SETTLED);
@@ -71,6 +77,7 @@ void story_end(struct story *story)
     }
     assert_true(kept > 0 || story->ventilator->store.bytes_used == 0);
     ventilator_check_end(&story->check);
+    entry_log_end(&story->log);
     free(story->memory);
     free(story->out);
 }
@@ -119,7 +126,10 @@ void story_step(struct story *story, const struct ventilator_event *event)
 {
     struct ventilator_event now = *event;
     now.now_ns = story->now_ns;
+    now.journal_bytes = story->journal_bytes;
+    now.journal_full = story->journal_full;
     ventilator_step(story->ventilator, &now, story->out);
+    if (now.kind != VENTILATOR_REPLAY) entry_log_append(&story->log, story->out);
     for (uint32_t at = 0; at < story->out->record_count; at++) {
         if (story->out->records[at].kind == RECORD_RETRIED) {
             story->delay_ns = story->out->records[at].delay_ns;
@@ -170,6 +180,48 @@ void story_pass(struct story *story, uint64_t ms)
         story_turn(story);
         if (!is_due) assert_int_equal(story->out->send_count + story->out->record_count, 0);
     }
+}
+
+void story_sync(struct story *story)
+{
+    do {
+        story_turn(story);
+        uint64_t last = entry_log_last(&story->log);
+        entry_log_sync(&story->log, last);
+        story_step(story,
+                   &(struct ventilator_event){.kind = VENTILATOR_DURABLE, .durable_lsn = last});
+        story_turn(story);
+    } while (entry_log_last(&story->log) > story->log.durable_lsn);
+}
+
+void story_restart(struct story *story, uint64_t ms)
+{
+    struct ventilator_options options = story->ventilator->options;
+    options.seed++;
+    entry_log_crash(&story->log);
+    ventilator_check_end(&story->check);
+    free(story->memory);
+    story->now_ns += ms * MILLISECOND;
+    build(story, &options);
+    for (uint32_t peer = 0; peer < STORY_PEERS; peer++) {
+        story->peers[peer].link = story->peers[peer].session = 0;
+        story->peers[peer].alive = false;
+    }
+    for (size_t at = 0; at < story->log.count; at++) {
+        ventilator_step(story->ventilator,
+                        &(struct ventilator_event){.kind = VENTILATOR_REPLAY,
+                                                   .now_ns = story->now_ns,
+                                                   .entry = &story->log.entries[at]},
+                        story->out);
+        assert_int_equal(story->out->refusal, REASON_NONE);
+        assert_int_equal(story->out->entry_count, 0);
+    }
+    uint64_t last = entry_log_last(&story->log);
+    do
+        story_step(story,
+                   &(struct ventilator_event){.kind = VENTILATOR_REPLAYED, .durable_lsn = last});
+    while (story->out->more);
+    story_turn(story);
 }
 
 void story_stall(struct story *story, uint64_t ms)

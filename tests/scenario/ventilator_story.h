@@ -13,6 +13,7 @@
 #define SCENARIO_VENTILATOR_STORY_H
 
 #include "core/ventilator_state.h"
+#include "entry_log.h"
 #include "ventilator_check.h"
 
 /* Producers p1.., workers w1.. */
@@ -38,6 +39,9 @@ struct story {
     struct ventilator *ventilator;
     struct ventilator_actions *out;
     struct ventilator_check check;
+    struct entry_log log;   /* stays empty without a journal */
+    uint64_t journal_bytes; /* what every TURN says of the journal */
+    bool journal_full;
     uint64_t start_ns, now_ns, delay_ns; /* delay: of the latest retry */
     uint32_t links;
     bool shows_beats;
@@ -66,6 +70,11 @@ uint32_t story_turn(struct story *story);
 /* Lets time go by, with a TURN at every deadline, and a HEARTBEAT from every
  * living peer when it is due. */
 void story_pass(struct story *story, uint64_t ms);
+/* Everything the journal was given is durable, and a turn. */
+void story_sync(struct story *story);
+/* The ventilator dies with what is not durable, and is there again `ms` later.
+ * Its peers hold what they held, and have said nothing yet. */
+void story_restart(struct story *story, uint64_t ms);
 /* The ventilator's own process stands still. */
 void story_stall(struct story *story, uint64_t ms);
 

@@ -125,7 +125,8 @@ void ventilator_trace_record(struct story *story, const struct record *record)
     }
     write_text(story, "%s %c/%u", verb_of(record->kind), letter_of(&record->id), record->attempt);
     if (!id_is_zero(&record->peer)) write_text(story, " %s", peer_of_node(&record->peer));
-    if (record->kind == RECORD_ENDED) write_text(story, " %s", state_text(record->state));
+    if (record->kind == RECORD_ENDED || record->kind == RECORD_RESTORED)
+        write_text(story, " %s", state_text(record->state));
     write_text(story, "%s\n", reason_text(record->reason));
 }
 
