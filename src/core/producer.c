@@ -18,6 +18,8 @@ struct producer_options producer_defaults(void)
         .batches_max = 32,
         .resend_ns = 5 * SECOND,
         .unknown_ns = 0,
+        .guarded = false,
+        .failover_ns = 10 * SECOND,
     };
 }
 
@@ -162,6 +164,7 @@ void producer_counts(const struct producer *producer, struct producer_counts *co
         .ended = producer->ended,
         .unknown = producer->unknown,
         .resent = producer->resent,
+        .failed_over = producer->failed_over,
     };
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
         const struct producer_link *link = &producer->links[i];

@@ -2,7 +2,8 @@
  * must be sent again, and what becomes of each submission.
  *
  * Owns: the outbox (tasks not accepted yet, payloads included), the tasks whose
- * result is awaited, and one uplink for each ventilator.
+ * result is awaited (with payloads when they are guarded), and one uplink for
+ * each ventilator.
  * Not here: sockets, threads, clocks, the application's callbacks.
  */
 #ifndef CORE_PRODUCER_H
@@ -20,10 +21,14 @@ struct producer_options {
     struct bytes software, label; /* borrowed for the producer's whole life */
     uint32_t link_count;
     uint32_t tasks_max;       /* in the outbox or awaiting a result */
-    uint64_t store_bytes_max; /* payloads in the outbox */
+    uint64_t store_bytes_max; /* payloads in the outbox; when guarded, of all tasks */
     uint32_t batches_max;     /* sent to one ventilator and not yet accepted; at most 256 */
     uint64_t resend_ns;       /* a batch without an answer for this long goes out again */
     uint64_t unknown_ns; /* a task no ventilator accepted for this long ends UNKNOWN; 0: never */
+    /* Accepted tasks are kept whole until their result, also those whose result nobody
+     * wants, and are given to another ventilator when theirs lost them or stays away. */
+    bool guarded;
+    uint64_t failover_ns; /* away: without a session for this long */
 };
 
 /* The documented defaults; identity and links are the caller's. */
@@ -58,9 +63,9 @@ enum producer_action_kind {
     PRODUCER_SHUT,     /* close DEALER and PUSH of `link` */
     PRODUCER_INTAKE,   /* WELCOME named the intakes (message): open a PUSH to one that fits */
     PRODUCER_SEND,     /* send `message` to `link` by `passage` */
-    PRODUCER_ACCEPTED, /* `id` belongs to the ventilator behind `link` now */
+    PRODUCER_ACCEPTED, /* `id` belongs to the ventilator behind `link` now; told once */
     PRODUCER_REJECTED, /* `id` was refused for `result.reason`; nothing is kept */
-    PRODUCER_ENDED,    /* `result` of `result.id` */
+    PRODUCER_ENDED,    /* `result` of `result.id`; when guarded, also if it was not wanted */
     PRODUCER_UNKNOWN, /* `id`: no answer will come any more (`result.reason`); it may or may not run
                        */
     PRODUCER_ANSWER,  /* `message` answers a query to `link` */
@@ -97,6 +102,7 @@ struct producer_counts {
     uint32_t outbox;     /* tasks not accepted yet */
     uint32_t awaited;    /* accepted, result awaited */
     uint64_t accepted, rejected, ended, unknown, resent;
+    uint64_t failed_over; /* accepted tasks that were sent again: theirs was away or lost them */
 };
 
 struct producer;

@@ -60,6 +60,10 @@ static void settle(struct producer *producer, uint32_t batch, const struct produ
             if (reason == REASON_BUSY) hold_back(producer, link);
             continue;
         }
+        if (producer->entries[slot].accepted) { /* by another one, which is away or lost it */
+            producer_entry_end_unknown(producer, slot, reason, out);
+            continue;
+        }
         struct producer_action *action = producer_act(out, PRODUCER_REJECTED, event->link);
         action->result = (struct result){.id = producer->index.ids[slot], .reason = reason};
         action->ticket = producer->entries[slot].ticket;
@@ -103,17 +107,18 @@ static bool is_end(enum task_state state)
 }
 
 /* A result implies that the task was accepted, even if ACCEPT got lost, and
- * even by another ventilator than the one it was sent to last. */
+ * even by another ventilator than the one it was sent to last.  The first one
+ * ends the task; whatever a former owner says later is about no task of ours. */
 static void end(struct producer *producer, uint32_t slot, const struct result *result,
                 uint32_t link, struct producer_actions *out)
 {
     const struct producer_entry *entry = &producer->entries[slot];
-    bool wanted = (entry->flags & SUBMISSION_WANTS_RESULT) != 0;
+    bool kept = producer->options.guarded || (entry->flags & SUBMISSION_WANTS_RESULT) != 0;
     if (entry->state != ENTRY_AWAITED) {
         producer_entry_detach(producer, slot);
         producer_entry_accept(producer, slot, link, out);
     }
-    if (!wanted) return;
+    if (!kept) return;
     assert(entry->state == ENTRY_AWAITED);
     struct producer_action *action = producer_act(out, PRODUCER_ENDED, link);
     action->result = *result;

@@ -23,14 +23,15 @@ uint32_t producer_batch_make(struct producer *producer)
     assert(!circle_is_empty(&producer->batch_places, producer_free_head(producer)));
     uint32_t index = circle_next(&producer->batch_places, producer_free_head(producer));
     struct producer_batch *batch = &producer->batches[index];
-    uint32_t outbox = producer_outbox_head(producer);
     circle_remove(&producer->batch_places, index);
 
     while (batch->entries < PRODUCER_BATCH_ITEMS_MAX) {
-        uint32_t slot = circle_next(&producer->places, outbox);
-        if (slot == outbox) break;
+        uint32_t head = producer_line_head(producer);
+        uint32_t slot = circle_next(&producer->places, head);
+        if (slot == head) break;
         uint32_t bytes = producer_entry_bytes(producer, slot);
         if (batch->entries > 0 && batch->bytes + bytes > MESSAGE_BATCH_BYTES) break;
+        if (producer->entries[slot].state == ENTRY_AWAITED) producer->failed_over++;
         producer_entry_detach(producer, slot);
         circle_append(&producer->places, producer_batch_head(producer, index), slot);
         producer->entries[slot].state = ENTRY_SENT;

@@ -55,16 +55,17 @@ static uint32_t choose_for(struct producer *producer, const struct producer_batc
     return same ? batch->link : choose(producer);
 }
 
-static bool is_idle(const struct producer *producer)
+/* When there is something to send: 0 if there is now. */
+static uint64_t work_deadline(const struct producer *producer)
 {
-    return circle_is_empty(&producer->batch_places, producer_waiting_head(producer)) &&
-           circle_is_empty(&producer->places, producer_outbox_head(producer));
+    bool waiting = !circle_is_empty(&producer->batch_places, producer_waiting_head(producer));
+    return waiting ? 0 : producer_line_deadline(producer);
 }
 
 void producer_choice_dispatch(struct producer *producer, struct producer_actions *out)
 {
     uint32_t waiting = producer_waiting_head(producer);
-    while (!is_idle(producer)) {
+    while (work_deadline(producer) <= producer->now_ns) {
         if (out->submission_count + PRODUCER_BATCH_ITEMS_MAX > MESSAGE_ITEMS_MAX) return;
         uint32_t batch = circle_next(&producer->batch_places, waiting);
         uint32_t link =
@@ -78,11 +79,12 @@ void producer_choice_dispatch(struct producer *producer, struct producer_actions
 uint64_t producer_choice_deadline(const struct producer *producer)
 {
     uint64_t deadline_ns = INSTANT_NEVER;
-    if (is_idle(producer)) return deadline_ns;
+    uint64_t work_ns = work_deadline(producer);
+    if (work_ns == INSTANT_NEVER) return work_ns;
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
         const struct producer_link *link = &producer->links[i];
         if (!has_room(producer, link)) continue;
         if (link->paused_until_ns < deadline_ns) deadline_ns = link->paused_until_ns;
     }
-    return deadline_ns;
+    return deadline_ns > work_ns ? deadline_ns : work_ns;
 }

@@ -49,11 +49,13 @@ struct submission producer_entry_submission(const struct producer *producer, uin
     struct bytes task = store_get(&producer->store, entry->task);
     uint32_t named = (uint32_t)entry->name_bytes + entry->queue_bytes;
     assert(task.size >= named);
+    /* To guard a task is to wait for its end. */
+    uint32_t guard = producer->options.guarded ? SUBMISSION_WANTS_RESULT : 0;
     struct submission submission = {
         .id = producer->index.ids[slot],
         .name = bytes_of(task.data, entry->name_bytes),
         .payload = bytes_of(task.data + named, task.size - named),
-        .flags = entry->flags,
+        .flags = entry->flags | guard,
         .attempts_max = entry->attempts_max,
     };
     if (entry->queue_bytes != 0) {
@@ -72,9 +74,9 @@ void producer_entry_detach(struct producer *producer, uint32_t slot)
     struct producer_entry *entry = &producer->entries[slot];
     circle_remove(&producer->places, slot);
     switch (entry->state) {
-    case ENTRY_OUTBOX: break;
+    case ENTRY_OUTBOX:
+    case ENTRY_AWAITED: break;
     case ENTRY_SENT: producer_batch_leave(producer, entry->where); break;
-    case ENTRY_AWAITED: producer->awaited--; break;
     }
     entry->state = ENTRY_OUTBOX;
 }
@@ -83,32 +85,37 @@ void producer_entry_accept(struct producer *producer, uint32_t slot, uint32_t li
                            struct producer_actions *out)
 {
     struct producer_entry *entry = &producer->entries[slot];
-    struct producer_action *action = producer_act(out, PRODUCER_ACCEPTED, link);
-    action->result = (struct result){.id = producer->index.ids[slot]};
-    action->ticket = entry->ticket;
-    producer->accepted++;
-    if ((entry->flags & SUBMISSION_WANTS_RESULT) == 0) {
+    bool guarded = producer->options.guarded;
+    if (!entry->accepted) {
+        struct producer_action *action = producer_act(out, PRODUCER_ACCEPTED, link);
+        action->result = (struct result){.id = producer->index.ids[slot]};
+        action->ticket = entry->ticket;
+        entry->accepted = true;
+        producer->accepted++;
+        producer->awaited++;
+    }
+    if (!guarded && (entry->flags & SUBMISSION_WANTS_RESULT) == 0) {
         producer_entry_forget(producer, slot);
         return;
     }
-    store_drop(&producer->store, &entry->task);
-    circle_remove(&producer->ages, slot);
+    if (!guarded) store_drop(&producer->store, &entry->task);
+    circle_remove(&producer->ages, slot); /* its patience is over with the first ACCEPT */
     circle_append(&producer->places, producer_awaited_head(producer, link), slot);
     entry->state = ENTRY_AWAITED;
     entry->where = link;
-    producer->awaited++;
 }
 
 void producer_entry_forget(struct producer *producer, uint32_t slot)
 {
     assert(circle_next(&producer->places, slot) == slot);
+    if (producer->entries[slot].accepted) producer->awaited--;
     store_drop(&producer->store, &producer->entries[slot].task);
     circle_remove(&producer->ages, slot); /* harmless when it was accepted long ago */
     index_remove(&producer->index, slot);
 }
 
-static void end_unknown(struct producer *producer, uint32_t slot, enum reason reason,
-                        struct producer_actions *out)
+void producer_entry_end_unknown(struct producer *producer, uint32_t slot, enum reason reason,
+                                struct producer_actions *out)
 {
     const struct producer_entry *entry = &producer->entries[slot];
     uint32_t link = entry->state == ENTRY_AWAITED ? entry->where : 0;
@@ -118,6 +125,13 @@ static void end_unknown(struct producer *producer, uint32_t slot, enum reason re
     producer->unknown++;
     producer_entry_detach(producer, slot);
     producer_entry_forget(producer, slot);
+}
+
+/* Tasks that their ventilator lost and that cannot be sent again. */
+static bool has_lost_tasks(const struct producer *producer)
+{
+    return !producer->options.guarded &&
+           !circle_is_empty(&producer->places, producer_orphans_head(producer));
 }
 
 /* Age counts from the submission, through every sending and every BUSY. */
@@ -133,18 +147,18 @@ void producer_entry_expire(struct producer *producer, struct producer_actions *o
 {
     uint32_t orphans = producer_orphans_head(producer);
     for (uint32_t n = 0; n < PRODUCER_ENDS_PER_TURN; n++) {
-        if (circle_is_empty(&producer->places, orphans)) break;
-        end_unknown(producer, circle_next(&producer->places, orphans), REASON_OWNER_GONE, out);
+        if (!has_lost_tasks(producer)) break;
+        uint32_t slot = circle_next(&producer->places, orphans);
+        producer_entry_end_unknown(producer, slot, REASON_OWNER_GONE, out);
     }
     for (uint32_t n = 0; n < PRODUCER_ENDS_PER_TURN; n++) {
         if (oldest_expires(producer) > producer->now_ns) break;
         uint32_t oldest = circle_next(&producer->ages, producer_outbox_head(producer));
-        end_unknown(producer, oldest, REASON_NONE, out);
+        producer_entry_end_unknown(producer, oldest, REASON_NONE, out);
     }
 }
 
 uint64_t producer_entry_deadline(const struct producer *producer)
 {
-    if (!circle_is_empty(&producer->places, producer_orphans_head(producer))) return 0;
-    return oldest_expires(producer);
+    return has_lost_tasks(producer) ? 0 : oldest_expires(producer);
 }

@@ -34,7 +34,7 @@ static void on_connected(struct producer *producer, const struct producer_event 
 /* What was accepted stays with its owner.  If this is the owner, back from a
  * blip, its results come again by themselves; if another one answers under the
  * same address, or we were away for so long that it gave our results up, nobody
- * will ever tell what became of those tasks. */
+ * will ever tell what became of those tasks: they are orphans. */
 static void opened(struct producer *producer, const struct producer_event *event,
                    struct producer_actions *out)
 {
@@ -68,6 +68,7 @@ static void shut(struct producer *producer, uint32_t index, struct producer_acti
     producer_act(out, PRODUCER_LOST, index);
     producer_batch_recall(producer, index);
     link->open = false;
+    link->lost_ns = producer->now_ns;
     link->receipt_due = false;
 }
 

@@ -6,9 +6,11 @@
  *      ^                          |      (gone at once when no result is wanted)
  *      +---- BUSY, DRAINING ------+
  *
- * REJECTED, UNKNOWN and RESULT end an entry from wherever they find it.  A
- * batch, once made, stays together until its ACCEPT, whatever becomes of
- * sessions: WAITING batches stand before the outbox and go out again whole.
+ * A guarded one stays AWAITED, whether a result is wanted or not.  When its
+ * ventilator is away or lost it, it goes into a batch from there, before the
+ * outbox, and is accepted once more without another word.  REJECTED, UNKNOWN and RESULT end an
+ * entry from wherever they find it.  A batch, once made, stays together until its ACCEPT, whatever
+ * becomes of sessions: WAITING batches stand before the outbox and go out again whole.
  */
 #ifndef CORE_PRODUCER_STATE_H
 #define CORE_PRODUCER_STATE_H
@@ -30,19 +32,21 @@ enum {
 /* A link takes another batch as long as less than this is unanswered on it. */
 static const uint64_t PRODUCER_UNANSWERED_BYTES_MAX = 8 * 1024 * 1024;
 
+/* Of an entry's place.  `accepted` says whether a ventilator ever took it. */
 enum entry_state { ENTRY_OUTBOX, ENTRY_SENT, ENTRY_AWAITED };
 
 struct producer_entry {
     struct circle_link place; /* in the outbox, in its batch, or among its owner's awaited */
     struct circle_link age;   /* among all that are not accepted, in order of submission */
     uint64_t submitted_ns;
-    struct stored task; /* name, queue and payload in one run; dropped when accepted */
+    struct stored task; /* name, queue and payload in one run; dropped when accepted unguarded */
     uint32_t where;     /* SENT: its batch; AWAITED: the link that accepted it */
     uint32_t flags, attempts_max;
     uint32_t ticket; /* the shell's number for it */
     enum entry_state state;
     uint16_t item; /* SENT: its position in the batch */
     uint8_t name_bytes, queue_bytes;
+    bool accepted; /* by whomever, and the application knows */
 };
 
 enum batch_state { BATCH_FREE, BATCH_WAITING, BATCH_FLYING };
@@ -80,6 +84,7 @@ struct producer_link {
     uint32_t busy_streak;
     uint64_t backlog;    /* from its latest HEARTBEAT */
     struct id owner;     /* of the awaited entries: ventilator of the last session */
+    uint64_t lost_ns;    /* when that session ended */
     uint64_t number;     /* of the next batch */
     uint64_t oldest;     /* no batch before this number is flying */
     uint32_t flying;     /* batches */
@@ -107,7 +112,7 @@ struct producer {
     uint8_t *scratch; /* one task, assembled for the store */
 
     uint32_t awaited;
-    uint64_t accepted, rejected, ended, unknown, resent;
+    uint64_t accepted, rejected, ended, unknown, resent, failed_over;
     /* By position in the batch that an ACCEPT is about: its rejection plus one,
      * 0 for none.  All 0 between steps. */
     uint32_t verdicts[PRODUCER_BATCH_ITEMS_MAX];
@@ -120,7 +125,7 @@ static inline uint32_t producer_outbox_head(const struct producer *producer)
     return producer->options.tasks_max; /* of places; of ages the same row */
 }
 
-/* Awaited entries whose ventilator restarted without them. */
+/* Awaited entries whose ventilator lost them: restarted without them, or gave them up. */
 static inline uint32_t producer_orphans_head(const struct producer *producer)
 {
     return producer->options.tasks_max + 1;
@@ -183,14 +188,20 @@ uint32_t producer_entry_bytes(const struct producer *producer, uint32_t slot);
 /* Takes the task out of outbox, batch or awaited.  Its batch is over when it was the last. */
 void producer_entry_detach(struct producer *producer, uint32_t slot);
 
-/* The detached task belongs to the ventilator of `link` now. */
+/* The detached task belongs to the ventilator of `link` now; the application hears
+ * of it the first time.  Forgotten at once when nobody asks for its end. */
 void producer_entry_accept(struct producer *producer, uint32_t slot, uint32_t link,
                            struct producer_actions *out);
 
 /* Forgets the detached task. */
 void producer_entry_forget(struct producer *producer, uint32_t slot);
 
-/* Ends, as UNKNOWN, tasks that nobody can answer for, a bounded number. */
+/* Ends, as UNKNOWN, a task that nobody can answer for. */
+void producer_entry_end_unknown(struct producer *producer, uint32_t slot, enum reason reason,
+                                struct producer_actions *out);
+
+/* Does so with orphans that are not guarded and with what no ventilator accepted in
+ * time, a bounded number. */
 void producer_entry_expire(struct producer *producer, struct producer_actions *out);
 
 /* When the next of these is due. */
@@ -198,7 +209,7 @@ uint64_t producer_entry_deadline(const struct producer *producer);
 
 /* ---- producer_batch.c: the life of one batch ---- */
 
-/* Makes a batch of the first tasks of the outbox, which is not empty. */
+/* Makes a batch of the first tasks in line, of which there is one. */
 uint32_t producer_batch_make(struct producer *producer);
 
 /* Sends `batch` to `link`. */
@@ -220,6 +231,15 @@ void producer_batch_timeout(struct producer *producer);
 
 /* When the next of these is due. */
 uint64_t producer_batch_deadline(const struct producer *producer);
+
+/* ---- producer_line.c: which tasks go out next ---- */
+
+/* The head of the circle whose first task goes out next; it may be empty only if it
+ * is that of the outbox, and then none stands in line. */
+uint32_t producer_line_head(const struct producer *producer);
+
+/* When there is a task in line: 0 if there is one now. */
+uint64_t producer_line_deadline(const struct producer *producer);
 
 /* ---- producer_choice.c: which ventilator gets the next batch ---- */
 

@@ -4,84 +4,33 @@
  *   once      each of accepted, rejected, unknown and ended is told at most once,
  *             and nothing after an end;
  *   true      accepted only what a ventilator took, ended only what one ended,
- *             rejected only what deserves it, unknown only when nobody can tell;
+ *             rejected only what deserves it, unknown only when nobody can tell,
+ *             which for a guarded task that was accepted never is;
  *   order     numbers of batches and of messages count up one by one;
  *   idle      after a turn the next deadline lies ahead.
  * And at the end, after the network has healed:
  *   complete  every task came to exactly one end, and nothing is kept.
  *
  * Faults: messages lost on either lane, connections cut with and without
- * notice, ventilators restarted without their memory, BUSY, slow answers,
- * intakes that go up and down.
+ * notice, for a moment or for long, ventilators restarted without their memory
+ * or tired of waiting for us, BUSY, slow answers, intakes that go up and down.
  */
-#include "core/producer.h"
+#include "producer_chaos.h"
+
 #include "core/random.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include <stdlib.h>
 
-enum { TASKS = 600, LINKS = 3, MAILS = 512, SEEDS = 60 };
+enum { SEEDS = 60 };
 
-/* One message on its way, with all that its kind needs here. */
-struct mail {
-    uint64_t due_ns, batch;
-    enum message_kind kind;
-    uint32_t session, sequence, count;
-    uint16_t tasks[TASKS];              /* SUBMIT, RESULT */
-    struct rejection rejections[TASKS]; /* ACCEPT */
-};
-
-/* Keeps order; loses at random. */
-struct lane {
-    struct mail mails[MAILS];
-    uint64_t first, end;
-    uint64_t last_due_ns;
-};
-
-enum lane_name { TO_FRONT, TO_INTAKE, TO_PRODUCER, LANES };
-
-struct ventilator {
-    struct id node;
-    bool connected; /* its socket and the producer's see each other */
-    uint64_t connect_ns;
-    uint32_t session, next_front, next_intake, next_out;
-    uint64_t next_batch;
-    uint32_t next_said[2]; /* sequence of the producer's next message, by passage */
-    bool holds[TASKS], done[TASKS];
-    uint32_t told[TASKS]; /* sequence of the RESULT in this session, 0 for none */
-    struct lane lanes[LANES];
-};
-
-struct task {
-    bool wants, bad, taken, finished;
-    uint8_t accepted, rejected, unknown, ended;
-};
-
-struct world {
-    uint64_t seed, random, now_ns, calm_ns; /* no faults from calm_ns on */
-    uint64_t unknown_ns;
-    uint32_t sessions, submitted;
-    struct producer *producer;
-    struct producer_actions out;
-    struct ventilator ventilators[LINKS];
-    struct task tasks[TASKS];
-    bool acted; /* something happened since the last turn */
-};
-
-static bool chance(struct world *world, uint32_t in_ten_thousand)
+bool chaos_chance(struct world *world, uint32_t in_ten_thousand)
 {
     return random_up_to(&world->random, 9999) < in_ten_thousand;
 }
 
-static bool fault(struct world *world, uint32_t in_ten_thousand)
+bool chaos_fault(struct world *world, uint32_t in_ten_thousand)
 {
-    return world->now_ns < world->calm_ns && chance(world, in_ten_thousand);
+    return world->now_ns < world->calm_ns && chaos_chance(world, in_ten_thousand);
 }
 
 static struct id task_id(uint32_t task)
@@ -101,15 +50,15 @@ static uint32_t task_of(const struct id *id)
 
 /* ---- The network ---- */
 
-/* Returns a mail to fill in, or NULL when it will be lost. */
-static struct mail *post(struct world *world, uint32_t link, enum lane_name name,
-                         enum message_kind kind)
+struct mail *chaos_post(struct world *world, uint32_t link, enum lane_name name,
+                        enum message_kind kind)
 {
     struct lane *lane = &world->ventilators[link].lanes[name];
-    if (!world->ventilators[link].connected || fault(world, 100)) return NULL;
+    if (!world->ventilators[link].connected || chaos_fault(world, 100)) return NULL;
     assert_true(lane->end - lane->first < MAILS);
     uint32_t slow = name == TO_INTAKE ? 300 : 10; /* a slow intake makes for late ACCEPTs */
-    uint64_t delay_ns = random_up_to(&world->random, fault(world, slow) ? 8000 : 20) * MILLISECOND;
+    uint64_t delay_ns =
+        random_up_to(&world->random, chaos_fault(world, slow) ? 8000 : 20) * MILLISECOND;
     uint64_t due_ns = world->now_ns + delay_ns;
     if (due_ns < lane->last_due_ns) due_ns = lane->last_due_ns;
     lane->last_due_ns = due_ns;
@@ -120,7 +69,7 @@ static struct mail *post(struct world *world, uint32_t link, enum lane_name name
     return mail;
 }
 
-static const struct mail *collect(struct world *world, uint32_t link, enum lane_name name)
+const struct mail *chaos_collect(struct world *world, uint32_t link, enum lane_name name)
 {
     struct lane *lane = &world->ventilators[link].lanes[name];
     if (lane->first == lane->end) return NULL;
@@ -147,7 +96,7 @@ static void tell(struct world *world, const struct producer_action *action)
     struct task *task = &world->tasks[task_of(&action->result.id)];
     assert_int_equal(action->ticket, task_of(&action->result.id));
     assert_int_equal(task->rejected + task->unknown + task->ended, 0);
-    assert_true(task->accepted == 0 || task->wants);
+    assert_true(task->accepted == 0 || task->wants || world->guarded);
     if (action->kind == PRODUCER_ACCEPTED) {
         assert_int_equal(task->accepted++, 0);
         assert_true(task->taken);
@@ -162,6 +111,7 @@ static void tell(struct world *world, const struct producer_action *action)
         task->ended++;
     } else {
         bool gone = action->result.reason == REASON_OWNER_GONE;
+        assert_false(gone && world->guarded);
         assert_int_equal(task->accepted, gone);
         assert_true(gone || world->unknown_ns != 0);
         task->unknown++;
@@ -179,7 +129,7 @@ static void send_mail(struct world *world, const struct producer_action *action)
         assert_int_equal(message->sequence, ventilator->next_said[action->passage]++);
     }
     enum lane_name lane = action->passage == PASSAGE_INTAKE ? TO_INTAKE : TO_FRONT;
-    struct mail *mail = post(world, action->link, lane, message->kind);
+    struct mail *mail = chaos_post(world, action->link, lane, message->kind);
     if (mail == NULL) return;
     mail->session = message->session;
     mail->sequence = message->sequence;
@@ -196,10 +146,13 @@ static void perform(struct world *world)
     for (uint32_t i = 0; i < world->out.count; i++) {
         const struct producer_action *action = &world->out.actions[i];
         struct ventilator *ventilator = &world->ventilators[action->link];
+        uint64_t away_ms;
         switch (action->kind) {
         case PRODUCER_OPEN:
             disconnect(ventilator);
-            ventilator->connect_ns = world->now_ns + random_up_to(&world->random, 50) * MILLISECOND;
+            away_ms = chaos_fault(world, 1500) ? 8000 : 50;
+            ventilator->connect_ns =
+                world->now_ns + random_up_to(&world->random, away_ms) * MILLISECOND;
             break;
         case PRODUCER_SHUT: disconnect(ventilator); break;
         case PRODUCER_OPENED:
@@ -260,111 +213,6 @@ static void submit_some(struct world *world)
     }
 }
 
-/* ---- The ventilators' side ---- */
-
-/* A message of the session; its number is used up even when it will be lost. */
-static struct mail *say(struct world *world, uint32_t link, enum message_kind kind)
-{
-    struct ventilator *ventilator = &world->ventilators[link];
-    struct mail *mail = post(world, link, TO_PRODUCER, kind);
-    uint32_t sequence = ventilator->next_out++;
-    if (mail == NULL) return NULL;
-    mail->session = ventilator->session;
-    mail->sequence = sequence;
-    return mail;
-}
-
-static void reset_session(struct world *world, uint32_t link, const struct mail *from)
-{
-    struct ventilator *ventilator = &world->ventilators[link];
-    struct mail *mail = post(world, link, TO_PRODUCER, MESSAGE_WHO);
-    ventilator->session = 0;
-    if (mail != NULL) mail->session = from->session;
-}
-
-static void greet(struct world *world, uint32_t link)
-{
-    struct ventilator *ventilator = &world->ventilators[link];
-    struct mail *mail = post(world, link, TO_PRODUCER, MESSAGE_WELCOME);
-    ventilator->session = ++world->sessions;
-    ventilator->next_front = ventilator->next_intake = 1;
-    ventilator->next_out = 1;
-    memset(ventilator->told, 0, sizeof ventilator->told);
-    if (mail != NULL) mail->session = ventilator->session;
-}
-
-static void answer_submit(struct world *world, uint32_t link, const struct mail *submit)
-{
-    struct ventilator *ventilator = &world->ventilators[link];
-    struct rejection rejections[TASKS];
-    uint32_t count = 0;
-    bool busy = fault(world, 500);
-    for (uint32_t i = 0; i < submit->count; i++) {
-        struct task *task = &world->tasks[submit->tasks[i]];
-        enum reason reason = task->bad ? REASON_TOO_BIG : REASON_NONE;
-        if (!task->bad && busy && chance(world, 5000)) reason = REASON_BUSY;
-        if (reason != REASON_NONE && !ventilator->holds[submit->tasks[i]]) {
-            rejections[count++] = (struct rejection){.item = i, .reason = reason};
-            continue;
-        }
-        task->taken = true;
-        ventilator->holds[submit->tasks[i]] = true;
-    }
-    if (fault(world, 300)) return; /* slow beyond all patience */
-    struct mail *mail = say(world, link, MESSAGE_ACCEPT);
-    if (mail == NULL) return;
-    mail->batch = submit->batch;
-    mail->count = count;
-    memcpy(mail->rejections, rejections, count * sizeof rejections[0]);
-}
-
-static void receive(struct world *world, uint32_t link, enum lane_name name)
-{
-    struct ventilator *ventilator = &world->ventilators[link];
-    const struct mail *mail;
-    while ((mail = collect(world, link, name)) != NULL) {
-        if (mail->kind == MESSAGE_HELLO) {
-            greet(world, link);
-            continue;
-        }
-        uint32_t *next = name == TO_INTAKE ? &ventilator->next_intake : &ventilator->next_front;
-        if (ventilator->session == 0 || mail->session != ventilator->session ||
-            mail->sequence != *next) {
-            reset_session(world, link, mail);
-            continue;
-        }
-        ++*next;
-        if (mail->kind == MESSAGE_SUBMIT) answer_submit(world, link, mail);
-        if (mail->kind != MESSAGE_RECEIPT) continue;
-        for (uint32_t task = 0; task < TASKS; task++) {
-            if (ventilator->told[task] == 0 || ventilator->told[task] > mail->batch) continue;
-            ventilator->told[task] = UINT32_MAX; /* never again */
-            ventilator->done[task] = false;
-        }
-    }
-}
-
-static void finish_tasks(struct world *world, uint32_t link)
-{
-    struct ventilator *ventilator = &world->ventilators[link];
-    for (uint32_t task = 0; task < TASKS; task++) {
-        if (!ventilator->holds[task] || ventilator->done[task] || !world->tasks[task].wants ||
-            ventilator->told[task] == UINT32_MAX || !chance(world, 300)) {
-            continue;
-        }
-        ventilator->done[task] = true;
-        world->tasks[task].finished = true;
-    }
-    if (ventilator->session == 0 || !chance(world, 3000)) return;
-    uint32_t sequence = ventilator->next_out;
-    struct mail *mail = say(world, link, MESSAGE_RESULT);
-    for (uint32_t task = 0; task < TASKS; task++) {
-        if (!ventilator->done[task] || ventilator->told[task] != 0) continue;
-        ventilator->told[task] = sequence;
-        if (mail != NULL) mail->tasks[mail->count++] = (uint16_t)task;
-    }
-}
-
 /* Hands a mail to the producer as the message that it is. */
 static void hand_over(struct world *world, uint32_t link, const struct mail *mail)
 {
@@ -373,7 +221,7 @@ static void hand_over(struct world *world, uint32_t link, const struct mail *mai
     struct result results[TASKS];
     if (mail->kind == MESSAGE_WELCOME) {
         message.u.welcome = (struct message_welcome){.node = world->ventilators[link].node,
-                                                     .known = true,
+                                                     .known = mail->known,
                                                      .heartbeat_ms = 1000,
                                                      .lost_ms = 4000};
     } else if (mail->kind == MESSAGE_ACCEPT) {
@@ -394,16 +242,10 @@ static void hand_over(struct world *world, uint32_t link, const struct mail *mai
 static void break_things(struct world *world, uint32_t link)
 {
     struct ventilator *ventilator = &world->ventilators[link];
-    bool restart = fault(world, 8);
-    if (restart) {
-        ventilator->node.octets[0]++;
-        ventilator->session = 0;
-        memset(ventilator->holds, 0, sizeof ventilator->holds);
-        memset(ventilator->done, 0, sizeof ventilator->done);
-        memset(ventilator->told, 0, sizeof ventilator->told);
-    }
-    if (!restart && !fault(world, 20)) return;
-    bool noticed = chance(world, 5000);
+    bool restart = chaos_fault(world, 8);
+    if (restart) chaos_ventilator_restart(ventilator);
+    if (!restart && !chaos_fault(world, 20)) return;
+    bool noticed = chaos_chance(world, 5000);
     disconnect(ventilator);
     if (noticed) on(world, PRODUCER_CLOSED, link);
 }
@@ -417,13 +259,14 @@ static void live(struct world *world, uint32_t link)
         ventilator->connected = true;
         on(world, PRODUCER_CONNECTED, link);
     }
-    receive(world, link, TO_FRONT);
-    receive(world, link, TO_INTAKE);
-    finish_tasks(world, link);
-    if (ventilator->session != 0 && chance(world, 200)) say(world, link, MESSAGE_HEARTBEAT);
-    while ((mail = collect(world, link, TO_PRODUCER)) != NULL) hand_over(world, link, mail);
-    if (ventilator->connected && chance(world, 300)) on(world, PRODUCER_INTAKE_UP, link);
-    if (fault(world, 30)) on(world, PRODUCER_INTAKE_DOWN, link);
+    chaos_ventilator_receive(world, link, TO_FRONT);
+    chaos_ventilator_receive(world, link, TO_INTAKE);
+    chaos_ventilator_finish_tasks(world, link);
+    if (ventilator->session != 0 && chaos_chance(world, 200))
+        chaos_ventilator_say(world, link, MESSAGE_HEARTBEAT);
+    while ((mail = chaos_collect(world, link, TO_PRODUCER)) != NULL) hand_over(world, link, mail);
+    if (ventilator->connected && chaos_chance(world, 300)) on(world, PRODUCER_INTAKE_UP, link);
+    if (chaos_fault(world, 30)) on(world, PRODUCER_INTAKE_DOWN, link);
     break_things(world, link);
 }
 
@@ -438,14 +281,18 @@ static void check_complete(const struct world *world)
 {
     for (uint32_t i = 0; i < TASKS; i++) {
         const struct task *task = &world->tasks[i];
-        bool accepted = task->accepted == 1 && (!task->wants || task->ended + task->unknown == 1);
+        bool awaited = task->wants || world->guarded;
+        bool accepted = task->accepted == 1 && (!awaited || task->ended + task->unknown == 1);
         bool refused = task->accepted == 0 && task->rejected + task->unknown == 1;
         if (accepted || refused) continue;
         fail_msg("task %u came to no end: replay with seed %u", (unsigned)i, (unsigned)world->seed);
     }
 }
 
-static void run(uint64_t seed, uint64_t unknown_ns)
+enum guard { UNGUARDED, GUARDED };
+
+/* Returns how many accepted tasks were given to another ventilator. */
+static uint64_t run(uint64_t seed, uint64_t unknown_ns, enum guard guard)
 {
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
@@ -453,6 +300,7 @@ static void run(uint64_t seed, uint64_t unknown_ns)
     world->now_ns = SECOND;
     world->calm_ns = 60 * SECOND;
     world->unknown_ns = unknown_ns;
+    world->guarded = guard == GUARDED;
     struct producer_options options = producer_defaults();
     options.seed = seed;
     options.link_count = LINKS;
@@ -460,6 +308,8 @@ static void run(uint64_t seed, uint64_t unknown_ns)
     options.store_bytes_max = 1;
     options.batches_max = 4;
     options.unknown_ns = unknown_ns;
+    options.guarded = world->guarded;
+    options.failover_ns = 2 * SECOND;
     size_t bytes = (producer_memory_bytes(&options) + 63) & ~(size_t)63;
     void *memory = aligned_alloc(64, bytes);
     assert_non_null(memory);
@@ -470,31 +320,47 @@ static void run(uint64_t seed, uint64_t unknown_ns)
         disconnect(&world->ventilators[i]);
     }
     for (uint32_t i = 0; i < TASKS; i++) {
-        world->tasks[i].wants = chance(world, 7000);
-        world->tasks[i].bad = chance(world, 500);
+        world->tasks[i].wants = chaos_chance(world, 7000);
+        world->tasks[i].bad = chaos_chance(world, 500);
     }
     while (!is_settled(world)) {
         assert_true(world->now_ns < world->calm_ns + 120 * SECOND); /* complete */
         world->now_ns += random_up_to(&world->random, 20) * MILLISECOND;
-        if (chance(world, 1000)) submit_some(world);
+        if (chaos_chance(world, 1000)) submit_some(world);
         for (uint32_t i = 0; i < LINKS; i++) live(world, i);
         if (world->acted || producer_deadline(world->producer) <= world->now_ns) turn(world);
     }
     check_complete(world);
+    struct producer_counts counts;
+    producer_counts(world->producer, &counts);
     free(memory);
     free(world);
+    return counts.failed_over;
 }
 
 static void every_task_comes_to_one_end_whatever_fails(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) run(seed, seed % 2 == 0 ? 0 : 6 * SECOND);
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        assert_int_equal(run(seed, seed % 2 == 0 ? 0 : 6 * SECOND, UNGUARDED), 0);
+    }
+}
+
+static void no_guarded_task_is_lost_whatever_fails(void **state)
+{
+    (void)state;
+    uint64_t failed_over = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        failed_over += run(seed, seed % 2 == 0 ? 0 : 6 * SECOND, GUARDED);
+    }
+    assert_true(failed_over > SEEDS); /* or this proved nothing */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_comes_to_one_end_whatever_fails),
+        cmocka_unit_test(no_guarded_task_is_lost_whatever_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

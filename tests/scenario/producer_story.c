@@ -301,6 +301,11 @@ void producer_story_expect_counts(struct producer_story *story, const char *text
              (unsigned)counts.links_open, (unsigned)counts.outbox, (unsigned)counts.awaited,
              (unsigned)counts.accepted, (unsigned)counts.rejected, (unsigned)counts.ended,
              (unsigned)counts.unknown, (unsigned)counts.resent);
+    if (counts.failed_over > 0) {
+        size_t used = strlen(found);
+        snprintf(found + used, sizeof found - used, " failed over %u",
+                 (unsigned)counts.failed_over);
+    }
     assert_string_equal(found, text);
 }
 

@@ -78,7 +78,8 @@ void producer_story_result(struct producer_story *story, uint32_t link, const ch
 /* The trace since the last call is exactly `text`. */
 void producer_story_expect(struct producer_story *story, const char *text);
 
-/* Counts as "open 1 outbox 2 awaited 3 accepted 4 rejected 5 ended 6 unknown 7 resent 8". */
+/* Counts as "open 1 outbox 2 awaited 3 accepted 4 rejected 5 ended 6 unknown 7 resent 8",
+ * and " failed over 9" unless that is 0. */
 void producer_story_expect_counts(struct producer_story *story, const char *text);
 
 #endif
