@@ -88,6 +88,7 @@ void entry_log_sync(struct entry_log *log, uint64_t lsn)
 
 void entry_log_crash(struct entry_log *log)
 {
+    log->release_lsn = log->release_after = 0; /* what was wanted dies with who wanted it */
     while (log->count > 0 && entry_log_last(log) > log->durable_lsn) {
         drop(&log->entries[--log->count]);
     }
