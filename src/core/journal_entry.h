@@ -34,7 +34,8 @@ struct journal_entry {
     uint8_t kept; /* enum task_kept: why a record of an ended task stays */
     uint32_t attempt;
     uint64_t token;
-    uint16_t failures, crashes, losses, attempts_max;
+    uint32_t backoff_ms, backoff_ms_max; /* 0: by default */
+    uint16_t failures, crashes, losses, attempts_max, crashes_max;
     uint64_t delay_ns; /* WAITING: how long from when this was written */
     struct bytes queue, name;
     struct bytes payload, result, text; /* absent: none */

@@ -15,7 +15,7 @@
 
 enum {
     MESSAGE_VERSION_MAJOR = 1,
-    MESSAGE_VERSION_MINOR = 0,
+    MESSAGE_VERSION_MINOR = 1,
     MESSAGE_HEADER_BYTES = 16,
     MESSAGE_ITEMS_MAX = 4096,                /* items in one message */
     MESSAGE_PAYLOAD_BYTES_MAX = 1024 * 1024, /* one payload or one result, by default */
@@ -26,7 +26,8 @@ enum {
     MESSAGE_NAMES_MAX = 256,                 /* task names or queues of one worker */
     MESSAGE_ENDPOINTS_MAX = 64,
     MESSAGE_REJECTIONS_MAX = MESSAGE_ITEMS_MAX,
-    MESSAGE_ROWS_MAX = 256 /* rows of one ANSWER */
+    MESSAGE_ROWS_MAX = 256,   /* rows of one ANSWER */
+    MESSAGE_LETTERS_MAX = 256 /* dead letters that one DISPOSE names, or changes */
 };
 
 enum message_kind {
@@ -43,6 +44,8 @@ enum message_kind {
     MESSAGE_RECEIPT = 19,
     MESSAGE_QUERY = 20,
     MESSAGE_ANSWER = 21,
+    MESSAGE_DISPOSE = 22, /* minor 1 */
+    MESSAGE_DISPOSED = 23,
     MESSAGE_CREDIT = 32,
     MESSAGE_WORK = 33,
     MESSAGE_COMPLETE = 34
@@ -117,7 +120,9 @@ struct submission {
     struct bytes queue; /* absent: "default" */
     struct bytes payload;
     uint32_t flags;
-    uint32_t attempts_max; /* 0: the ventilator's default */
+    /* 0: the ventilator's default. */
+    uint32_t attempts_max, crashes_max;
+    uint32_t backoff_ms, backoff_ms_max;
 };
 
 struct message_submit {
@@ -171,11 +176,18 @@ struct message_receipt {
     uint32_t through;
 };
 
-enum query { QUERY_TOTALS = 1, QUERY_WORKERS = 2, QUERY_LANES = 3, QUERY_DEAD = 4 };
+enum query {
+    QUERY_TOTALS = 1,
+    QUERY_WORKERS = 2,
+    QUERY_LANES = 3,
+    QUERY_DEAD = 4,
+    QUERY_LETTER = 5 /* minor 1: one dead letter, with its values */
+};
 
 struct message_query {
     enum query query;
     uint32_t cursor; /* 0 at first, then what the last ANSWER said */
+    struct id id;    /* QUERY_LETTER */
 };
 
 struct totals {
@@ -210,7 +222,16 @@ struct dead_row {
     enum task_state state; /* TASK_FAILED or TASK_DEAD */
     enum reason reason;
     uint32_t attempt;
-    struct bytes text;
+    struct bytes text; /* what the last failed run said */
+    uint32_t failures, crashes, losses;
+    uint64_t age_ms; /* since it ended, as its ventilator counts */
+    uint32_t payload_bytes;
+};
+
+/* One dead letter: a page for each of its values. */
+struct letter_row {
+    struct dead_row dead;
+    struct bytes value; /* cursor 0: the payload, 1: what its last run put out; absent: none */
 };
 
 struct message_answer {
@@ -221,6 +242,32 @@ struct message_answer {
     const struct worker_row *workers; /* QUERY_WORKERS */
     const struct lane_row *lanes;     /* QUERY_LANES */
     const struct dead_row *dead;      /* QUERY_DEAD */
+    const struct letter_row *letter;  /* QUERY_LETTER, count 0 when there is no such letter */
+};
+
+enum disposal {
+    DISPOSAL_RETRY = 1, /* those named */
+    DISPOSAL_DROP = 2,
+    DISPOSAL_RETRY_ALL = 3, /* all of a queue and a name, as far as these are said */
+    DISPOSAL_DROP_ALL = 4
+};
+
+/* Producer: what is to become of dead letters. */
+struct message_dispose {
+    enum disposal disposal;
+    uint64_t cursor;          /* of all: 0 at first, then what the last DISPOSED said */
+    struct bytes queue, name; /* of all: empty for any */
+    const struct id *ids;     /* those named */
+    uint32_t count;
+};
+
+struct message_disposed {
+    enum disposal disposal;
+    uint64_t cursor;    /* go on with this; 0: that was all */
+    enum reason reason; /* why it stopped before the end; REASON_NONE when it did not */
+    uint32_t affected;  /* letters retried or dropped */
+    const struct rejection *rejections; /* of those named */
+    uint32_t count;
 };
 
 /* How much the worker will ever take in this session: running totals, so that a
@@ -279,6 +326,8 @@ struct message {
         struct message_receipt receipt;
         struct message_query query;
         struct message_answer answer;
+        struct message_dispose dispose;
+        struct message_disposed disposed;
         struct message_credit credit;
         struct message_work work;
         struct message_complete complete;

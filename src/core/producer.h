@@ -40,9 +40,10 @@ enum producer_event_kind {
     PRODUCER_INTAKE_UP,   /* the intake socket of `link` has a connection: prefer it for SUBMIT */
     PRODUCER_INTAKE_DOWN, /* it has none: SUBMIT goes by the front */
     PRODUCER_MESSAGE,
-    PRODUCER_SUBMIT, /* the application submitted `submission`, whose name, queue and payload
-                        the caller has found to be within the limits of message.h */
-    PRODUCER_QUERY,  /* the application asks `link` for `query`, `cursor` */
+    PRODUCER_SUBMIT,  /* the application submitted `submission`, whose name, queue and payload
+                         the caller has found to be within the limits of message.h */
+    PRODUCER_QUERY,   /* the application asks `link` for `query`, `cursor` */
+    PRODUCER_DISPOSE, /* the application tells `link` what becomes of dead letters */
     PRODUCER_TURN,
     PRODUCER_STOP /* say BYE everywhere */
 };
@@ -54,6 +55,7 @@ struct producer_event {
     const struct message *message;
     const struct submission *submission; /* borrowed for the step */
     struct message_query query;
+    const struct message_dispose *dispose; /* borrowed for the step and its actions */
     uint32_t ticket; /* SUBMIT: the shell's number for it; comes back with actions about it */
     bool crowded;    /* TURN: results are not receipted now, so that ventilators hold more back */
 };
@@ -68,9 +70,9 @@ enum producer_action_kind {
     PRODUCER_ENDED,    /* `result` of `result.id`; when guarded, also if it was not wanted */
     PRODUCER_UNKNOWN, /* `id`: no answer will come any more (`result.reason`); it may or may not run
                        */
-    PRODUCER_ANSWER,  /* `message` answers a query to `link` */
+    PRODUCER_ANSWER,  /* `message`, ANSWER or DISPOSED, answers the oldest question to `link` */
     PRODUCER_REFUSED, /* `link` refused us: tell the application */
-    PRODUCER_OPENED,  /* a session with `link` stands */
+    PRODUCER_OPENED,  /* a session with `link` stands; `message` is its WELCOME */
     PRODUCER_LOST
 };
 

@@ -33,6 +33,9 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
         .task = store_put(&producer->store, bytes_of(producer->scratch, size)),
         .flags = submission->flags,
         .attempts_max = submission->attempts_max,
+        .crashes_max = submission->crashes_max,
+        .backoff_ms = submission->backoff_ms,
+        .backoff_ms_max = submission->backoff_ms_max,
         .ticket = event->ticket,
         .state = ENTRY_OUTBOX,
         .name_bytes = (uint8_t)submission->name.size,
@@ -57,6 +60,9 @@ struct submission producer_entry_submission(const struct producer *producer, uin
         .payload = bytes_of(task.data + named, task.size - named),
         .flags = entry->flags | guard,
         .attempts_max = entry->attempts_max,
+        .crashes_max = entry->crashes_max,
+        .backoff_ms = entry->backoff_ms,
+        .backoff_ms_max = entry->backoff_ms_max,
     };
     if (entry->queue_bytes != 0) {
         submission.queue = bytes_of(task.data + entry->name_bytes, entry->queue_bytes);

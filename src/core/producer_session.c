@@ -54,7 +54,7 @@ static void opened(struct producer *producer, const struct producer_event *event
     link->number = 1;
     link->oldest = 1;
     memset(link->flights, 0, sizeof link->flights);
-    producer_act(out, PRODUCER_OPENED, event->link);
+    producer_act(out, PRODUCER_OPENED, event->link)->message = *event->message;
     producer_act(out, PRODUCER_INTAKE, event->link)->message = *event->message;
 }
 
@@ -89,6 +89,7 @@ static void take(struct producer *producer, const struct producer_event *event,
     case MESSAGE_ACCEPT: producer_answer_accept(producer, event, out); break;
     case MESSAGE_RESULT: producer_answer_result(producer, event, out); break;
     case MESSAGE_ANSWER:
+    case MESSAGE_DISPOSED:
         producer_act(out, PRODUCER_ANSWER, event->link)->message = *event->message;
         break;
     case MESSAGE_HEARTBEAT:
@@ -103,6 +104,7 @@ static void take(struct producer *producer, const struct producer_event *event,
     case MESSAGE_SUBMIT:
     case MESSAGE_RECEIPT:
     case MESSAGE_QUERY:
+    case MESSAGE_DISPOSE:
     case MESSAGE_CREDIT:
     case MESSAGE_WORK:
     case MESSAGE_COMPLETE: break;
@@ -134,6 +136,13 @@ static void on_query(struct producer *producer, const struct producer_event *eve
     say(producer, MESSAGE_QUERY, event->link, out)->u.query = event->query;
 }
 
+static void on_dispose(struct producer *producer, const struct producer_event *event,
+                       struct producer_actions *out)
+{
+    if (!producer->links[event->link].open) return;
+    say(producer, MESSAGE_DISPOSE, event->link, out)->u.dispose = *event->dispose;
+}
+
 void producer_session_event(struct producer *producer, const struct producer_event *event,
                             struct producer_actions *out)
 {
@@ -146,6 +155,7 @@ void producer_session_event(struct producer *producer, const struct producer_eve
     case PRODUCER_INTAKE_DOWN: link->intake_up = false; break;
     case PRODUCER_MESSAGE: on_message(producer, event, out); break;
     case PRODUCER_QUERY: on_query(producer, event, out); break;
+    case PRODUCER_DISPOSE: on_dispose(producer, event, out); break;
     case PRODUCER_SUBMIT:
     case PRODUCER_TURN:
     case PRODUCER_STOP: break;

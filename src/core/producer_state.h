@@ -41,7 +41,8 @@ struct producer_entry {
     uint64_t submitted_ns;
     struct stored task; /* name, queue and payload in one run; dropped when accepted unguarded */
     uint32_t where;     /* SENT: its batch; AWAITED: the link that accepted it */
-    uint32_t flags, attempts_max;
+    uint32_t flags, attempts_max, crashes_max;
+    uint32_t backoff_ms, backoff_ms_max;
     uint32_t ticket; /* the shell's number for it */
     enum entry_state state;
     uint16_t item; /* SENT: its position in the batch */
@@ -259,7 +260,7 @@ void producer_answer_result(struct producer *producer, const struct producer_eve
 
 /* ---- producer_session.c: sessions and what goes with them ---- */
 
-/* CONNECTED, CLOSED, INTAKE_UP, INTAKE_DOWN, MESSAGE, QUERY. */
+/* CONNECTED, CLOSED, INTAKE_UP, INTAKE_DOWN, MESSAGE, QUERY, DISPOSE. */
 void producer_session_event(struct producer *producer, const struct producer_event *event,
                             struct producer_actions *out);
 

@@ -9,19 +9,20 @@
 
 enum reason {
     REASON_NONE = 0,
-    REASON_VERSION = 1,    /* major versions differ */
-    REASON_MALFORMED = 2,  /* the message breaks the protocol's rules */
-    REASON_BUSY = 3,       /* a limit of the ventilator is reached for now; try later */
-    REASON_TOO_BIG = 4,    /* the payload or result is larger than WELCOME allows */
-    REASON_BAD_NAME = 5,   /* a task or queue name breaks the naming rule */
-    REASON_DRAINING = 6,   /* the ventilator takes no new tasks; submit elsewhere */
-    REASON_ROLE = 7,       /* this role may not send this message */
-    REASON_ATTEMPTS = 8,   /* failed as often as its policy allows */
-    REASON_PERMANENT = 9,  /* the handler said that trying again is useless */
-    REASON_CRASHES = 10,   /* killed its handler's process too often */
-    REASON_LOSSES = 11,    /* too many workers were lost under it */
-    REASON_FORGOTTEN = 12, /* it ended, and its result is no longer kept */
-    REASON_OWNER_GONE = 13 /* its ventilator restarted without it */
+    REASON_VERSION = 1,     /* major versions differ */
+    REASON_MALFORMED = 2,   /* the message breaks the protocol's rules */
+    REASON_BUSY = 3,        /* a limit of the ventilator is reached for now; try later */
+    REASON_TOO_BIG = 4,     /* the payload or result is larger than WELCOME allows */
+    REASON_BAD_NAME = 5,    /* a task or queue name breaks the naming rule */
+    REASON_DRAINING = 6,    /* the ventilator takes no new tasks; submit elsewhere */
+    REASON_ROLE = 7,        /* this role may not send this message */
+    REASON_ATTEMPTS = 8,    /* failed as often as its policy allows */
+    REASON_PERMANENT = 9,   /* the handler said that trying again is useless */
+    REASON_CRASHES = 10,    /* killed its handler's process too often */
+    REASON_LOSSES = 11,     /* too many workers were lost under it */
+    REASON_FORGOTTEN = 12,  /* it ended, and its result is no longer kept */
+    REASON_OWNER_GONE = 13, /* its ventilator restarted without it */
+    REASON_NO_LETTER = 14   /* no dead letter with this id is kept here */
 };
 
 #endif

@@ -20,6 +20,8 @@ enum record_kind {
     RECORD_ENDED,     /* -> DONE, FAILED or DEAD (state, reason) */
     RECORD_STALE,     /* a completion was refused: its lease is over */
     RECORD_RESTORED,  /* -> any state: it stood in the journal */
+    RECORD_REVIVED,   /* FAILED, DEAD -> READY: an operator retries a dead letter */
+    RECORD_DROPPED,   /* an operator dropped a dead letter */
     RECORD_PEER_OPENED,
     RECORD_PEER_RESUMED, /* a new session of a node that was known */
     RECORD_PEER_RESET,   /* a gap: asked to say HELLO again */

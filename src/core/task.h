@@ -34,6 +34,7 @@ struct task {
     struct circle_link age; /* among all that stand in the journal, by `lsn` */
     uint64_t lsn;    /* the latest entry that says all of it; 0: none, nothing is journalled */
     uint32_t holder; /* LEASED: the worker's peer slot */
+    uint32_t letter; /* with TASK_KEPT_DEAD: its row in letters */
     uint64_t owner;  /* peer reference of the producer that wants the result, 0 for none */
     uint64_t token;  /* of the latest lease, 0 when that was given back unused */
     uint64_t order;  /* place in line while READY; when it ended, in ns, once it did; while the
@@ -41,7 +42,8 @@ struct task {
     struct stored payload, result, text;
     uint32_t attempt; /* leases given, those returned unused not counted */
     uint32_t sent;    /* LEASED: enum task_sent; ended: sequence of the RESULT that carried it */
-    uint16_t failures, crashes, losses, attempts_max;
+    uint32_t backoff_ms, backoff_ms_max; /* 0: the ventilator's default */
+    uint16_t failures, crashes, losses, attempts_max, crashes_max;
     uint16_t lane;
     uint8_t state, reason, kept;
 };

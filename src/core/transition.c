@@ -4,7 +4,8 @@
  *               v                                               |
  *  WAITING -> READY -> LEASED -> DONE                           |
  *     ^                  |----------------------------------- --+
- *     +--- backoff ------+----> FAILED, DEAD (dead letters)
+ *     +--- backoff ------+----> FAILED, DEAD (dead letters) -> READY, if an
+ *                               operator says so
  *
  * Each function is one arrow: it checks where the task comes from, moves it
  * between the structures that belong to states, and makes one record.  Who may
@@ -232,21 +233,60 @@ void task_lay_down(struct ventilator *ventilator, uint32_t slot)
     task->kept |= TASK_KEPT_ENDED;
 }
 
+static void bury_letter(struct ventilator *ventilator, uint32_t slot)
+{
+    if (letters_are_full(&ventilator->letters)) task_drop_oldest_letter(ventilator);
+    struct task *task = &ventilator->tasks[slot];
+    task->letter = letters_add(&ventilator->letters, slot);
+    task->kept |= TASK_KEPT_DEAD;
+    ventilator->lanes.lanes[task->lane].dead++; /* or its name would be lost */
+}
+
+static void leave_letters(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct task *task = task_at(ventilator, slot);
+    assert((task->kept & TASK_KEPT_DEAD) != 0);
+    letters_remove(&ventilator->letters, task->letter);
+    ventilator->lanes.lanes[task->lane].dead--;
+}
+
+/* Its id is remembered for the full time from now on: it may have ended long ago. */
+static void drop_letter(struct ventilator *ventilator, uint32_t slot)
+{
+    leave_letters(ventilator, slot);
+    ventilator->tasks[slot].order = ventilator->now_ns;
+    store_drop(&ventilator->store, &ventilator->tasks[slot].payload);
+    task_let_go(ventilator, slot, TASK_KEPT_DEAD);
+}
+
 bool task_drop_oldest_letter(struct ventilator *ventilator)
 {
-    if (ventilator->dead.count == 0) return false;
-    uint32_t slot = slot_ring_pop(&ventilator->dead);
-    ventilator->lanes.lanes[ventilator->tasks[slot].lane].dead--;
-    task_let_go(ventilator, slot, TASK_KEPT_DEAD);
+    if (ventilator->letters.count == 0) return false;
+    uint32_t oldest = letters_first(&ventilator->letters);
+    drop_letter(ventilator, ventilator->letters.rows[oldest].slot);
     return true;
 }
 
-static void bury_letter(struct ventilator *ventilator, uint32_t slot)
+void task_drop_letter(struct ventilator *ventilator, uint32_t slot)
 {
-    if (slot_ring_is_full(&ventilator->dead)) task_drop_oldest_letter(ventilator);
-    slot_ring_push(&ventilator->dead, slot);
-    ventilator->tasks[slot].kept |= TASK_KEPT_DEAD;
-    ventilator->lanes.lanes[ventilator->tasks[slot].lane].dead++; /* or its name would be lost */
+    note(ventilator, slot, RECORD_DROPPED, NULL);
+    drop_letter(ventilator, slot);
+}
+
+void task_revive(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    leave_letters(ventilator, slot);
+    if ((task->kept & TASK_KEPT_RESULT) != 0) ventilator_recall_result(ventilator, slot);
+    store_drop(&ventilator->store, &task->result);
+    store_drop(&ventilator->store, &task->text);
+    task->kept = 0;
+    task->reason = REASON_NONE;
+    task->failures = task->crashes = task->losses = 0;
+    line_up(ventilator, slot);
+    ventilator->totals.ready++;
+    note(ventilator, slot, RECORD_REVIVED, NULL);
+    ventilator_write(ventilator, slot, WRITTEN_WHOLE);
 }
 
 void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state state,

@@ -46,7 +46,7 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
     lanes_init(&laid->lanes, arena);
     peers_init(&laid->peers, arena, options->peers_max, options->seed);
     slot_ring_init(&laid->ended, arena, options->ended_max);
-    slot_ring_init(&laid->dead, arena, options->dead_letters_max);
+    letters_init(&laid->letters, arena, options->dead_letters_max);
     held_init(&laid->held, arena, options->journals);
     store_init(&laid->store, arena, options->store_bytes_max);
     return ventilator;
@@ -126,7 +126,8 @@ static bool role_may(const struct peer *peer, const struct ventilator_event *eve
     switch (event->message->kind) {
     case MESSAGE_SUBMIT: return peer->role == ROLE_PRODUCER;
     case MESSAGE_RECEIPT:
-    case MESSAGE_QUERY: return front && peer->role == ROLE_PRODUCER;
+    case MESSAGE_QUERY:
+    case MESSAGE_DISPOSE: return front && peer->role == ROLE_PRODUCER;
     case MESSAGE_CREDIT:
     case MESSAGE_COMPLETE: return front && peer->role == ROLE_WORKER;
     case MESSAGE_HEARTBEAT:
@@ -139,6 +140,7 @@ static bool role_may(const struct peer *peer, const struct ventilator_event *eve
     case MESSAGE_ACCEPT:
     case MESSAGE_RESULT:
     case MESSAGE_ANSWER:
+    case MESSAGE_DISPOSED:
     case MESSAGE_WORK: return false;
     }
     return false;
@@ -150,6 +152,7 @@ static void take(struct ventilator *ventilator, uint32_t peer, const struct mess
     case MESSAGE_SUBMIT: ventilator_submit(ventilator, peer, &message->u.submit); break;
     case MESSAGE_RECEIPT: ventilator_receipt(ventilator, peer, message->u.receipt.through); break;
     case MESSAGE_QUERY: ventilator_query(ventilator, peer, &message->u.query); break;
+    case MESSAGE_DISPOSE: ventilator_dispose(ventilator, peer, &message->u.dispose); break;
     case MESSAGE_CREDIT: ventilator_credit(ventilator, peer, &message->u.credit); break;
     case MESSAGE_COMPLETE: ventilator_complete(ventilator, peer, &message->u.complete); break;
     case MESSAGE_BYE: ventilator_bye(ventilator, peer); break;
@@ -164,6 +167,7 @@ static void take(struct ventilator *ventilator, uint32_t peer, const struct mess
     case MESSAGE_ACCEPT:
     case MESSAGE_RESULT:
     case MESSAGE_ANSWER:
+    case MESSAGE_DISPOSED:
     case MESSAGE_WORK: break;
     }
 }
@@ -314,6 +318,11 @@ uint64_t ventilator_deadline(const struct ventilator *ventilator)
     return copy_ns < due_ns ? copy_ns : due_ns;
 }
 
+uint64_t ventilator_held_count(const struct ventilator *ventilator)
+{
+    return ventilator->ids.count - ventilator->ended.count - ventilator->letters.count;
+}
+
 uint64_t ventilator_open_count(const struct ventilator *ventilator)
 {
     const struct totals *totals = &ventilator->totals;
@@ -325,7 +334,7 @@ void ventilator_totals(const struct ventilator *ventilator, uint64_t now_ns, str
     *totals = ventilator->totals;
     totals->workers = ventilator->peers.workers;
     totals->producers = ventilator->peers.producers;
-    totals->dead_letters = ventilator->dead.count;
+    totals->dead_letters = ventilator->letters.count;
     totals->uptime_ms = (now_ns - ventilator->started_ns) / MILLISECOND;
     totals->store_bytes = ventilator->store.bytes_used;
 }

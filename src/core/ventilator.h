@@ -104,6 +104,7 @@ struct ventilator_actions {
         struct worker_row workers[MESSAGE_ROWS_MAX];
         struct lane_row lanes[MESSAGE_ROWS_MAX];
         struct dead_row dead[MESSAGE_ROWS_MAX];
+        struct letter_row letter;
     } rows;
 };
 

@@ -45,30 +45,37 @@ static void keep_result(struct ventilator *ventilator, uint32_t slot, struct byt
     task_end(ventilator, slot, TASK_DONE, REASON_NONE);
 }
 
-/* The end of a task that fails.  What its last run put out all the same goes with
- * it, if somebody wants to see it and there is room. */
+/* The end of a task that fails.  What its last run put out all the same is kept
+ * with it if there is room. */
 static void give_up(struct ventilator *ventilator, uint32_t slot,
                     const struct completion *completion, struct task_failure failure)
 {
     struct task *task = &ventilator->tasks[slot];
-    bool wanted = peers_resolve(&ventilator->peers, task->owner) != PEER_NONE;
-    if (wanted && completion->result.size <= ventilator->options.payload_bytes_max) {
+    if (completion->result.size <= ventilator->options.payload_bytes_max) {
         task->result = store_put(&ventilator->store, completion->result);
     }
     task_end(ventilator, slot, failure.state, failure.reason);
 }
 
+static uint64_t backoff(struct ventilator *ventilator, const struct task *task)
+{
+    const struct ventilator_options *options = &ventilator->options;
+    uint64_t base_ns = task->backoff_ms * MILLISECOND, max_ns = task->backoff_ms_max * MILLISECOND;
+    return retry_delay(&ventilator->random, task->failures,
+                       base_ns != 0 ? base_ns : options->backoff_ns,
+                       max_ns != 0 ? max_ns : options->backoff_ns_max);
+}
+
 static void fail(struct ventilator *ventilator, uint32_t slot, const struct completion *completion)
 {
     struct task *task = &ventilator->tasks[slot];
-    const struct ventilator_options *options = &ventilator->options;
     keep_text(ventilator, task, completion->text);
     if (completion->outcome == OUTCOME_PERMANENT) {
         give_up(ventilator, slot, completion, (struct task_failure){TASK_FAILED, REASON_PERMANENT});
         return;
     }
     task->failures++;
-    if (completion->outcome == OUTCOME_CRASHED && ++task->crashes >= options->crashes_max) {
+    if (completion->outcome == OUTCOME_CRASHED && ++task->crashes >= task->crashes_max) {
         give_up(ventilator, slot, completion, (struct task_failure){TASK_DEAD, REASON_CRASHES});
         return;
     }
@@ -77,10 +84,7 @@ static void fail(struct ventilator *ventilator, uint32_t slot, const struct comp
         return;
     }
     uint64_t delay_ns = completion->retry_after_ms * MILLISECOND;
-    if (delay_ns == 0) {
-        delay_ns = retry_delay(&ventilator->random, task->failures, options->backoff_ns,
-                               options->backoff_ns_max);
-    }
+    if (delay_ns == 0) delay_ns = backoff(ventilator, task);
     task_retry(ventilator, slot, delay_ns);
 }
 

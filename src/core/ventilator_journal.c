@@ -46,6 +46,9 @@ static void fill_change(const struct ventilator *ventilator, uint32_t slot,
     entry->crashes = task->crashes;
     entry->losses = task->losses;
     entry->attempts_max = task->attempts_max;
+    entry->crashes_max = task->crashes_max;
+    entry->backoff_ms = task->backoff_ms;
+    entry->backoff_ms_max = task->backoff_ms_max;
     entry->delay_ns = delay_of(ventilator, task, slot);
 }
 

@@ -1,4 +1,4 @@
-/* ventilator_query.c - QUERY: what `tmesh status` shows, a page at a time. */
+/* ventilator_query.c - QUERY: what `tmesh status` and `tmesh dead` show, a page at a time. */
 #include "ventilator_state.h"
 
 enum { SLOTS_EACH_ANSWER = 4096 }; /* peer records looked at for one page of workers */
@@ -47,26 +47,53 @@ static uint32_t lane_rows(struct ventilator *ventilator, uint32_t cursor, uint32
     return count;
 }
 
+static struct dead_row dead_row(const struct ventilator *ventilator, uint32_t slot)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    const struct lane *lane = &ventilator->lanes.lanes[task->lane];
+    return (struct dead_row){
+        .id = ventilator->ids.ids[slot],
+        .queue = bytes_of(lane->queue, lane->queue_bytes),
+        .name = bytes_of(lane->name, lane->name_bytes),
+        .state = (enum task_state)task->state,
+        .reason = (enum reason)task->reason,
+        .attempt = task->attempt,
+        .text = store_get(&ventilator->store, task->text),
+        .failures = task->failures,
+        .crashes = task->crashes,
+        .losses = task->losses,
+        .age_ms = (ventilator->now_ns - task->order) / MILLISECOND,
+        .payload_bytes = task->payload.size,
+    };
+}
+
+/* A cursor is the number of the letter to go on with. */
 static uint32_t dead_rows(struct ventilator *ventilator, uint32_t cursor, uint32_t *next)
 {
+    const struct letters *letters = &ventilator->letters;
     struct dead_row *rows = ventilator->out->rows.dead;
-    uint32_t count = 0, place = cursor;
-    for (; place < ventilator->dead.count && count < MESSAGE_ROWS_MAX; place++) {
-        uint32_t slot = slot_ring_at(&ventilator->dead, place);
-        const struct task *task = &ventilator->tasks[slot];
-        const struct lane *lane = &ventilator->lanes.lanes[task->lane];
-        rows[count++] = (struct dead_row){
-            .id = ventilator->ids.ids[slot],
-            .queue = bytes_of(lane->queue, lane->queue_bytes),
-            .name = bytes_of(lane->name, lane->name_bytes),
-            .state = (enum task_state)task->state,
-            .reason = (enum reason)task->reason,
-            .attempt = task->attempt,
-            .text = store_get(&ventilator->store, task->text),
-        };
+    uint32_t count = 0, row = letters_from(letters, cursor);
+    for (; row != LETTER_NONE && count < MESSAGE_ROWS_MAX; row = letters_next(letters, row)) {
+        rows[count++] = dead_row(ventilator, letters->rows[row].slot);
     }
-    *next = place < ventilator->dead.count ? place : 0;
+    *next = row != LETTER_NONE ? letters->rows[row].number : 0;
     return count;
+}
+
+/* Payload and result together may be larger than a message, so each has a page. */
+static uint32_t letter_row(struct ventilator *ventilator, const struct message_query *query,
+                           uint32_t *next)
+{
+    uint32_t slot = index_find(&ventilator->ids, &query->id);
+    if (slot == INDEX_NONE || (ventilator->tasks[slot].kept & TASK_KEPT_DEAD) == 0) return 0;
+    const struct task *task = &ventilator->tasks[slot];
+    bool first = query->cursor == 0;
+    ventilator->out->rows.letter = (struct letter_row){
+        .dead = dead_row(ventilator, slot),
+        .value = store_get(&ventilator->store, first ? task->payload : task->result),
+    };
+    *next = first && task->result.place != 0 ? 1 : 0;
+    return 1;
 }
 
 void ventilator_query(struct ventilator *ventilator, uint32_t peer,
@@ -90,6 +117,10 @@ void ventilator_query(struct ventilator *ventilator, uint32_t peer,
     case QUERY_DEAD:
         answer.count = dead_rows(ventilator, query->cursor, &answer.cursor);
         answer.dead = out->rows.dead;
+        break;
+    case QUERY_LETTER:
+        answer.count = letter_row(ventilator, query, &answer.cursor);
+        answer.letter = &out->rows.letter;
         break;
     }
     ventilator_send(ventilator, peer, MESSAGE_ANSWER)->u.answer = answer;

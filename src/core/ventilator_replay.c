@@ -105,6 +105,9 @@ static void read_change(struct ventilator *ventilator, struct task *task,
     task->crashes = entry->crashes;
     task->losses = entry->losses;
     task->attempts_max = entry->attempts_max;
+    task->crashes_max = entry->crashes_max;
+    task->backoff_ms = entry->backoff_ms;
+    task->backoff_ms_max = entry->backoff_ms_max;
     task->order = entry->delay_ns;
 }
 

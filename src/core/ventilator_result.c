@@ -30,7 +30,8 @@ static uint32_t result_bytes(const struct task *task)
     return task->result.size + task->text.size + RESULT_OVERHEAD_BYTES;
 }
 
-void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot)
+/* Out of its producer's lists.  Returns the producer. */
+static struct peer *unlist(struct ventilator *ventilator, uint32_t slot)
 {
     struct task *task = &ventilator->tasks[slot];
     assert((task->kept & TASK_KEPT_RESULT) != 0);
@@ -43,10 +44,21 @@ void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot)
         task_unlink(ventilator->tasks, &producer->results, slot);
     }
     task->kept &= (uint8_t)~TASK_KEPT_SENT;
-    task->owner = 0;
-    producer->owned--;
     ventilator->owed--;
     ventilator->owed_bytes -= task->result.size;
+    return producer;
+}
+
+void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot)
+{
+    unlist(ventilator, slot)->owned--;
+    ventilator->tasks[slot].owner = 0;
+}
+
+void ventilator_recall_result(struct ventilator *ventilator, uint32_t slot)
+{
+    unlist(ventilator, slot);
+    ventilator->tasks[slot].kept &= (uint8_t)~TASK_KEPT_RESULT;
 }
 
 static struct result result_of(const struct ventilator *ventilator, uint32_t slot)

@@ -9,6 +9,7 @@
  *   ventilator_complete.c  COMPLETE
  *   ventilator_result.c    RESULT and its RECEIPT
  *   ventilator_query.c     QUERY
+ *   ventilator_dispose.c   DISPOSE
  *   ventilator_journal.c   what is written down, and what is copied forward
  *   ventilator_held.c      answers that wait until it is durable
  *   ventilator_replay.c    the same tasks after a restart
@@ -18,6 +19,7 @@
 #define CORE_VENTILATOR_STATE_H
 
 #include "lanes.h"
+#include "letters.h"
 #include "peers.h"
 #include "slot_ring.h"
 #include "turn.h"
@@ -50,7 +52,7 @@ struct ventilator {
     struct lanes lanes;
     struct peers peers;
     struct slot_ring ended; /* ids remembered after the end */
-    struct slot_ring dead;  /* dead letters */
+    struct letters letters;
     struct totals totals;
     uint64_t owed; /* results not receipted */
     uint64_t owed_bytes;
@@ -106,6 +108,9 @@ void task_lay_down(struct ventilator *ventilator, uint32_t slot);
 void task_restore(struct ventilator *ventilator, uint32_t slot);
 /* False: there is none. */
 bool task_drop_oldest_letter(struct ventilator *ventilator);
+/* An operator drops a dead letter, or has it tried again from the beginning. */
+void task_drop_letter(struct ventilator *ventilator, uint32_t slot);
+void task_revive(struct ventilator *ventilator, uint32_t slot);
 /* Frees the slot: from here on the id is a stranger's. */
 void task_forget(struct ventilator *ventilator, uint32_t slot);
 /* Forgets ended ids that are over the limits; a few at a time. */
@@ -190,9 +195,15 @@ void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
 void ventilator_owe_result(struct ventilator *ventilator, uint32_t slot);
 /* Takes a result from the producer it is owed to. */
 void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot);
+/* The end it tells is none: its producer, which has not receipted it, waits for another. */
+void ventilator_recall_result(struct ventilator *ventilator, uint32_t slot);
 bool ventilator_send_results(struct ventilator *ventilator, uint32_t peer);
 void ventilator_receipt(struct ventilator *ventilator, uint32_t peer, uint32_t through);
 void ventilator_query(struct ventilator *ventilator, uint32_t peer,
                       const struct message_query *query);
+void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
+                        const struct message_dispose *dispose);
+/* Tasks that have not ended, or whose result is owed. */
+uint64_t ventilator_held_count(const struct ventilator *ventilator);
 
 #endif

@@ -6,8 +6,7 @@
  * their room, the oldest letter's first. */
 static bool has_room(struct ventilator *ventilator, uint32_t size)
 {
-    uint64_t held = ventilator->ids.count - ventilator->ended.count - ventilator->dead.count;
-    if (held >= ventilator->options.tasks_max) return false;
+    if (ventilator_held_count(ventilator) >= ventilator->options.tasks_max) return false;
     while (ventilator_is_crowded(ventilator) || !store_fits(&ventilator->store, size)) {
         if (ventilator->letter_drops == 0 || !task_drop_oldest_letter(ventilator)) return false;
         ventilator->letter_drops--;
@@ -65,6 +64,13 @@ static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t 
     ventilator_write(ventilator, slot, WRITTEN_CHANGE);
 }
 
+/* What a submission says of its own policy, or the ventilator of all. */
+static uint16_t limit_of(uint32_t own, uint32_t common)
+{
+    uint32_t limit = own != 0 ? own : common;
+    return (uint16_t)(limit < UINT16_MAX ? limit : UINT16_MAX);
+}
+
 static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
                            const struct submission *item)
 {
@@ -77,10 +83,14 @@ static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
     uint32_t slot = index_insert(&ventilator->ids, &item->id);
     if (slot == INDEX_NONE) return REASON_BUSY;
     struct task *task = &ventilator->tasks[slot];
-    *task = (struct task){.lane = (uint16_t)lane, .holder = PEER_NONE};
-    task->attempts_max = (uint16_t)(item->attempts_max == 0 ? ventilator->options.attempts_max
-                                    : item->attempts_max > UINT16_MAX ? UINT16_MAX
-                                                                      : item->attempts_max);
+    *task = (struct task){
+        .lane = (uint16_t)lane,
+        .holder = PEER_NONE,
+        .attempts_max = limit_of(item->attempts_max, ventilator->options.attempts_max),
+        .crashes_max = limit_of(item->crashes_max, ventilator->options.crashes_max),
+        .backoff_ms = item->backoff_ms,
+        .backoff_ms_max = item->backoff_ms_max,
+    };
     task->payload = store_put(&ventilator->store, item->payload);
     assert(item->payload.data == NULL || task->payload.place != 0); /* it fits, as we saw */
     if ((item->flags & SUBMISSION_WANTS_RESULT) != 0) set_owner(ventilator, slot, peer);

@@ -34,6 +34,7 @@ const char *failure_reason(enum reason reason)
     case REASON_LOSSES: return "too many workers were lost while they ran it";
     case REASON_FORGOTTEN: return "it ended before, and its result is no longer kept";
     case REASON_OWNER_GONE: return "its ventilator restarted and has forgotten it";
+    case REASON_NO_LETTER: return "no dead letter with this id is kept";
     }
     return "a reason of a later version";
 }

@@ -66,6 +66,8 @@ void ventilator_log(const struct log *log, const struct record *record)
     case RECORD_RIPE: log_task(log, TMESH_DEBUG, record, "ready again"); break;
     case RECORD_ENDED: log_end(log, record); break;
     case RECORD_STALE: log_task(log, TMESH_INFO, record, "late completion refused"); break;
+    case RECORD_REVIVED: log_task(log, TMESH_INFO, record, "retried by an operator"); break;
+    case RECORD_DROPPED: log_task(log, TMESH_INFO, record, "dropped by an operator"); break;
     case RECORD_RESTORED: log_task(log, TMESH_DEBUG, record, "restored"); break;
     case RECORD_PEER_OPENED: log_peer(log, TMESH_INFO, record, "connected"); break;
     case RECORD_PEER_RESUMED: log_peer(log, TMESH_INFO, record, "connected again"); break;

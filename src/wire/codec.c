@@ -85,6 +85,8 @@ static void decode_body(struct decoder *decoder, struct fields *body, uint32_t c
     case MESSAGE_RECEIPT: decode_receipt(body, &message->u.receipt); break;
     case MESSAGE_QUERY: decode_query(body, &message->u.query); break;
     case MESSAGE_ANSWER: decode_answer(decoder, body, count, &message->u.answer); break;
+    case MESSAGE_DISPOSE: decode_dispose(decoder, body, count, &message->u.dispose); break;
+    case MESSAGE_DISPOSED: decode_disposed(decoder, body, count, &message->u.disposed); break;
     case MESSAGE_CREDIT: decode_credit(body, &message->u.credit); break;
     case MESSAGE_WORK: decode_work(decoder, body, count, &message->u.work); break;
     case MESSAGE_COMPLETE: decode_complete(decoder, body, count, &message->u.complete); break;
@@ -150,6 +152,8 @@ static uint32_t items_of(const struct message *message)
     case MESSAGE_ACCEPT: return message->u.accept.count;
     case MESSAGE_RESULT: return message->u.result.count;
     case MESSAGE_ANSWER: return message->u.answer.count;
+    case MESSAGE_DISPOSE: return message->u.dispose.count;
+    case MESSAGE_DISPOSED: return message->u.disposed.count;
     case MESSAGE_WORK: return message->u.work.count;
     case MESSAGE_COMPLETE: return message->u.complete.count;
     case MESSAGE_REFUSE:
@@ -180,6 +184,8 @@ static void encode_body(struct encoder *encoder, const struct message *message)
     case MESSAGE_RECEIPT: encode_receipt(encoder, &message->u.receipt); break;
     case MESSAGE_QUERY: encode_query(encoder, &message->u.query); break;
     case MESSAGE_ANSWER: encode_answer(encoder, &message->u.answer); break;
+    case MESSAGE_DISPOSE: encode_dispose(encoder, &message->u.dispose); break;
+    case MESSAGE_DISPOSED: encode_disposed(encoder, &message->u.disposed); break;
     case MESSAGE_CREDIT: encode_credit(encoder, &message->u.credit); break;
     case MESSAGE_WORK: encode_work(encoder, &message->u.work); break;
     case MESSAGE_COMPLETE: encode_complete(encoder, &message->u.complete); break;
@@ -208,9 +214,10 @@ enum wire_error wire_encode(struct encoder *encoder, const struct message *messa
 
 uint32_t wire_submission_bytes_max(const struct submission *item)
 {
-    /* Array of four; id; heads of name and payload; map of three with a queue's
-     * head and two numbers of five bytes, each behind its key of two. */
-    enum { AROUND = 1 + 18 + 5 + 5 + 1 + (2 + 5) + (2 + 5) + (2 + 5) };
+    /* Array of four; id; heads of name and payload; map of four with a queue's
+     * head, two numbers of five bytes and an array of three, each behind its key
+     * of two. */
+    enum { AROUND = 1 + 18 + 5 + 5 + 1 + (2 + 5) + (2 + 5) + (2 + 5) + (2 + 1 + 15) };
     uint64_t bytes = AROUND + (uint64_t)item->name.size + item->payload.size + item->queue.size;
     return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }

@@ -12,8 +12,8 @@ enum {
     /* Arrays and maps inside one another: body, item, options, and one level
      * for later minor versions. */
     DECODE_DEPTH_MAX = 4,
-    /* An item of today has at most eleven objects (a submission with all its
-     * options); the rest is for fields that later minor versions add. */
+    /* An item of today has at most that many objects, a submission with all its
+     * options; most have far fewer. */
     DECODE_OBJECTS_MAX = 16 * MESSAGE_ITEMS_MAX + 2 * MESSAGE_NAMES_MAX + 64
 };
 
@@ -38,6 +38,8 @@ struct decoder {
         struct worker_row workers[MESSAGE_ROWS_MAX];
         struct lane_row lanes[MESSAGE_ROWS_MAX];
         struct dead_row dead[MESSAGE_ROWS_MAX];
+        struct letter_row letter;
+        struct id letters[MESSAGE_LETTERS_MAX];
     } room;
 };
 
@@ -56,6 +58,8 @@ void decode_submit(struct decoder *decoder, struct fields *body, uint32_t count,
                    struct message_submit *submit);
 void decode_accept(struct decoder *decoder, struct fields *body, uint32_t count,
                    struct message_accept *accept);
+/* What is left of `fields`, which must be so many: into the decoder's room. */
+void decode_rejections(struct decoder *decoder, struct fields *fields, uint32_t count);
 void decode_result(struct decoder *decoder, struct fields *body, uint32_t count,
                    struct message_result *result);
 void decode_receipt(struct fields *body, struct message_receipt *receipt);
@@ -69,5 +73,9 @@ void decode_complete(struct decoder *decoder, struct fields *body, uint32_t coun
 void decode_query(struct fields *body, struct message_query *query);
 void decode_answer(struct decoder *decoder, struct fields *body, uint32_t count,
                    struct message_answer *answer);
+void decode_dispose(struct decoder *decoder, struct fields *body, uint32_t count,
+                    struct message_dispose *dispose);
+void decode_disposed(struct decoder *decoder, struct fields *body, uint32_t count,
+                     struct message_disposed *disposed);
 
 #endif

@@ -1,4 +1,5 @@
-/* decode_status.c - questions about a ventilator: QUERY and ANSWER. */
+/* decode_status.c - questions about a ventilator, and what is to become of its dead
+ * letters: QUERY, ANSWER, DISPOSE, DISPOSED. */
 #include "decode.h"
 
 #include <assert.h>
@@ -6,8 +7,9 @@
 void decode_query(struct fields *body, struct message_query *query)
 {
     struct fields fields = fields_array(body, UINT32_MAX);
-    query->query = (enum query)fields_choice(&fields, QUERY_TOTALS, QUERY_DEAD);
+    query->query = (enum query)fields_choice(&fields, QUERY_TOTALS, QUERY_LETTER);
     query->cursor = fields_u32(&fields);
+    if (query->query == QUERY_LETTER) query->id = fields_id(&fields);
     fields_close(body, &fields);
 }
 
@@ -59,6 +61,7 @@ static void read_lane(struct fields *row, struct lane_row *lane)
 
 static void read_dead(struct fields *row, struct dead_row *dead)
 {
+    *dead = (struct dead_row){0};
     dead->id = fields_id(row);
     dead->queue = fields_name(row);
     dead->name = fields_name(row);
@@ -66,6 +69,20 @@ static void read_dead(struct fields *row, struct dead_row *dead)
     dead->reason = (enum reason)fields_u32(row);
     dead->attempt = fields_u32(row);
     dead->text = fields_text_or_nil(row);
+    if (row->left == 0) return; /* minor 0 ends here */
+    dead->failures = fields_u32(row);
+    dead->crashes = fields_u32(row);
+    dead->losses = fields_u32(row);
+    dead->age_ms = fields_u64(row);
+    dead->payload_bytes = fields_u32(row);
+}
+
+static void read_letter(struct fields *row, struct letter_row *letter)
+{
+    struct fields dead = fields_array(row, UINT32_MAX);
+    read_dead(&dead, &letter->dead);
+    fields_close(row, &dead);
+    letter->value = fields_value_or_nil(row);
 }
 
 static void read_row(struct decoder *decoder, struct fields *row, enum query query, uint32_t number)
@@ -75,6 +92,7 @@ static void read_row(struct decoder *decoder, struct fields *row, enum query que
     case QUERY_WORKERS: read_worker(row, &decoder->room.workers[number]); break;
     case QUERY_LANES: read_lane(row, &decoder->room.lanes[number]); break;
     case QUERY_DEAD: read_dead(row, &decoder->room.dead[number]); break;
+    case QUERY_LETTER: read_letter(row, &decoder->room.letter); break;
     }
 }
 
@@ -83,11 +101,12 @@ void decode_answer(struct decoder *decoder, struct fields *body, uint32_t count,
 {
     assert(count <= MESSAGE_ROWS_MAX);
     struct fields fields = fields_array(body, UINT32_MAX);
-    answer->query = (enum query)fields_choice(&fields, QUERY_TOTALS, QUERY_DEAD);
+    answer->query = (enum query)fields_choice(&fields, QUERY_TOTALS, QUERY_LETTER);
     answer->cursor = fields_u32(&fields);
     answer->count = count;
     fields_expect(&fields, count);
     if (answer->query == QUERY_TOTALS && count != 1) fields_fail(&fields, WIRE_FORM);
+    if (answer->query == QUERY_LETTER && count > 1) fields_fail(&fields, WIRE_FORM);
     for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
         struct fields row = fields_array(&fields, UINT32_MAX);
         read_row(decoder, &row, answer->query, i);
@@ -98,6 +117,38 @@ void decode_answer(struct decoder *decoder, struct fields *body, uint32_t count,
     case QUERY_WORKERS: answer->workers = decoder->room.workers; break;
     case QUERY_LANES: answer->lanes = decoder->room.lanes; break;
     case QUERY_DEAD: answer->dead = decoder->room.dead; break;
+    case QUERY_LETTER: answer->letter = &decoder->room.letter; break;
     }
+    fields_close(body, &fields);
+}
+
+void decode_dispose(struct decoder *decoder, struct fields *body, uint32_t count,
+                    struct message_dispose *dispose)
+{
+    assert(count <= MESSAGE_LETTERS_MAX);
+    struct fields fields = fields_array(body, UINT32_MAX);
+    dispose->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_DROP_ALL);
+    dispose->cursor = fields_u64(&fields);
+    dispose->queue = fields_name(&fields);
+    dispose->name = fields_name(&fields);
+    fields_expect(&fields, count);
+    for (uint32_t i = 0; i < count; i++) decoder->room.letters[i] = fields_id(&fields);
+    dispose->ids = decoder->room.letters;
+    dispose->count = count;
+    fields_close(body, &fields);
+}
+
+void decode_disposed(struct decoder *decoder, struct fields *body, uint32_t count,
+                     struct message_disposed *disposed)
+{
+    assert(count <= MESSAGE_LETTERS_MAX);
+    struct fields fields = fields_array(body, UINT32_MAX);
+    disposed->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_DROP_ALL);
+    disposed->cursor = fields_u64(&fields);
+    disposed->reason = (enum reason)fields_u32(&fields);
+    disposed->affected = fields_u32(&fields);
+    decode_rejections(decoder, &fields, count);
+    disposed->rejections = decoder->room.rejections;
+    disposed->count = count;
     fields_close(body, &fields);
 }

@@ -2,13 +2,23 @@
 #include "decode.h"
 #include "entries.h"
 
-enum option_key { OPTION_QUEUE, OPTION_FLAGS, OPTION_ATTEMPTS, OPTION_UNKNOWN };
+enum option_key { OPTION_QUEUE, OPTION_FLAGS, OPTION_ATTEMPTS, OPTION_RETRIES, OPTION_UNKNOWN };
 
 static const char *const OPTION_KEYS[OPTION_UNKNOWN] = {
     [OPTION_QUEUE] = "q",
     [OPTION_FLAGS] = "f",
     [OPTION_ATTEMPTS] = "n",
+    [OPTION_RETRIES] = "r",
 };
+
+static void read_retries(struct fields *value, struct submission *item)
+{
+    struct fields retries = fields_array(value, UINT32_MAX);
+    item->backoff_ms = fields_u32(&retries);
+    item->backoff_ms_max = fields_u32(&retries);
+    item->crashes_max = fields_u32(&retries);
+    fields_close(value, &retries);
+}
 
 /* Options that are not there keep the zero that means "by default". */
 static void read_options(struct fields *fields, struct submission *item)
@@ -21,6 +31,7 @@ static void read_options(struct fields *fields, struct submission *item)
         case OPTION_QUEUE: item->queue = fields_name(&value); break;
         case OPTION_FLAGS: item->flags = fields_u32(&value); break;
         case OPTION_ATTEMPTS: item->attempts_max = fields_u32(&value); break;
+        case OPTION_RETRIES: read_retries(&value, item); break;
         case OPTION_UNKNOWN: break;
         }
         fields_close(fields, &value);
@@ -52,18 +63,23 @@ void decode_submit(struct decoder *decoder, struct fields *body, uint32_t count,
     fields_close(body, &fields);
 }
 
+void decode_rejections(struct decoder *decoder, struct fields *fields, uint32_t count)
+{
+    fields_expect(fields, count);
+    for (uint32_t i = 0; i < count && fields->error == WIRE_OK; i++) {
+        struct fields item = fields_array(fields, UINT32_MAX);
+        decoder->room.rejections[i].item = fields_u32(&item);
+        decoder->room.rejections[i].reason = (enum reason)fields_u32(&item);
+        fields_close(fields, &item);
+    }
+}
+
 void decode_accept(struct decoder *decoder, struct fields *body, uint32_t count,
                    struct message_accept *accept)
 {
     struct fields fields = fields_array(body, UINT32_MAX);
     accept->batch = fields_u64(&fields);
-    fields_expect(&fields, count);
-    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
-        struct fields item = fields_array(&fields, UINT32_MAX);
-        decoder->room.rejections[i].item = fields_u32(&item);
-        decoder->room.rejections[i].reason = (enum reason)fields_u32(&item);
-        fields_close(&fields, &item);
-    }
+    decode_rejections(decoder, &fields, count);
     accept->rejections = decoder->room.rejections;
     accept->count = count;
     fields_close(body, &fields);

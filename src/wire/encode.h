@@ -37,6 +37,9 @@ void encode_value(struct encoder *encoder, struct bytes value);
 /* bin, or nil when absent. */
 void encode_value_or_nil(struct encoder *encoder, struct bytes value);
 
+/* Each of so many is one more element of an array that was begun. */
+void encode_rejections(struct encoder *encoder, const struct rejection *rejections, uint32_t count);
+
 /* Each writes the body of one kind. */
 void encode_hello(struct encoder *encoder, const struct message_hello *hello);
 void encode_welcome(struct encoder *encoder, const struct message_welcome *welcome);
@@ -56,5 +59,7 @@ void encode_complete(struct encoder *encoder, const struct message_complete *com
 
 void encode_query(struct encoder *encoder, const struct message_query *query);
 void encode_answer(struct encoder *encoder, const struct message_answer *answer);
+void encode_dispose(struct encoder *encoder, const struct message_dispose *dispose);
+void encode_disposed(struct encoder *encoder, const struct message_disposed *disposed);
 
 #endif

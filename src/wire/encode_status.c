@@ -1,13 +1,16 @@
-/* encode_status.c - questions about a ventilator: QUERY and ANSWER. */
+/* encode_status.c - questions about a ventilator, and what is to become of its dead
+ * letters: QUERY, ANSWER, DISPOSE, DISPOSED. */
 #include "encode.h"
 
 #include <assert.h>
 
 void encode_query(struct encoder *encoder, const struct message_query *query)
 {
-    encode_array(encoder, 2);
+    bool named = query->query == QUERY_LETTER;
+    encode_array(encoder, named ? 3 : 2);
     encode_number(encoder, query->query);
     encode_number(encoder, query->cursor);
+    if (named) encode_id(encoder, &query->id);
 }
 
 /* The order is the protocol's: append, never move. */
@@ -52,7 +55,7 @@ static void write_lane(struct encoder *encoder, const struct lane_row *lane)
 static void write_dead(struct encoder *encoder, const struct dead_row *dead)
 {
     assert(dead->state >= TASK_DONE && dead->state <= TASK_EXPIRED);
-    encode_array(encoder, 7);
+    encode_array(encoder, 12);
     encode_id(encoder, &dead->id);
     encode_name(encoder, dead->queue);
     encode_name(encoder, dead->name);
@@ -60,12 +63,25 @@ static void write_dead(struct encoder *encoder, const struct dead_row *dead)
     encode_number(encoder, dead->reason);
     encode_number(encoder, dead->attempt);
     encode_text(encoder, dead->text);
+    encode_number(encoder, dead->failures);
+    encode_number(encoder, dead->crashes);
+    encode_number(encoder, dead->losses);
+    encode_number(encoder, dead->age_ms);
+    encode_number(encoder, dead->payload_bytes);
+}
+
+static void write_letter(struct encoder *encoder, const struct letter_row *letter)
+{
+    encode_array(encoder, 2);
+    write_dead(encoder, &letter->dead);
+    encode_value_or_nil(encoder, letter->value);
 }
 
 void encode_answer(struct encoder *encoder, const struct message_answer *answer)
 {
     assert(answer->count <= MESSAGE_ROWS_MAX);
     assert(answer->query != QUERY_TOTALS || answer->count == 1);
+    assert(answer->query != QUERY_LETTER || answer->count <= 1);
     encode_array(encoder, 2 + answer->count);
     encode_number(encoder, answer->query);
     encode_number(encoder, answer->cursor);
@@ -75,6 +91,29 @@ void encode_answer(struct encoder *encoder, const struct message_answer *answer)
         case QUERY_WORKERS: write_worker(encoder, &answer->workers[i]); break;
         case QUERY_LANES: write_lane(encoder, &answer->lanes[i]); break;
         case QUERY_DEAD: write_dead(encoder, &answer->dead[i]); break;
+        case QUERY_LETTER: write_letter(encoder, answer->letter); break;
         }
     }
+}
+
+void encode_dispose(struct encoder *encoder, const struct message_dispose *dispose)
+{
+    assert(dispose->count <= MESSAGE_LETTERS_MAX);
+    encode_array(encoder, 4 + dispose->count);
+    encode_number(encoder, dispose->disposal);
+    encode_number(encoder, dispose->cursor);
+    encode_name(encoder, dispose->queue);
+    encode_name(encoder, dispose->name);
+    for (uint32_t i = 0; i < dispose->count; i++) encode_id(encoder, &dispose->ids[i]);
+}
+
+void encode_disposed(struct encoder *encoder, const struct message_disposed *disposed)
+{
+    assert(disposed->count <= MESSAGE_LETTERS_MAX);
+    encode_array(encoder, 4 + disposed->count);
+    encode_number(encoder, disposed->disposal);
+    encode_number(encoder, disposed->cursor);
+    encode_number(encoder, disposed->reason);
+    encode_number(encoder, disposed->affected);
+    encode_rejections(encoder, disposed->rejections, disposed->count);
 }

@@ -3,6 +3,12 @@
 
 #include <assert.h>
 
+/* What its policy for retries says beside the number of attempts. */
+static bool has_retries(const struct submission *item)
+{
+    return (item->backoff_ms | item->backoff_ms_max | item->crashes_max) != 0;
+}
+
 /* Options that are the default are not said, so that the common item is small. */
 static void write_options(struct encoder *encoder, const struct submission *item, uint32_t count)
 {
@@ -19,6 +25,13 @@ static void write_options(struct encoder *encoder, const struct submission *item
         encode_key(encoder, "n");
         encode_number(encoder, item->attempts_max);
     }
+    if (has_retries(item)) {
+        encode_key(encoder, "r");
+        encode_array(encoder, 3);
+        encode_number(encoder, item->backoff_ms);
+        encode_number(encoder, item->backoff_ms_max);
+        encode_number(encoder, item->crashes_max);
+    }
 }
 
 void encode_submit(struct encoder *encoder, const struct message_submit *submit)
@@ -32,6 +45,7 @@ void encode_submit(struct encoder *encoder, const struct message_submit *submit)
         if (item->queue.data != NULL) options++;
         if (item->flags != 0) options++;
         if (item->attempts_max != 0) options++;
+        if (has_retries(item)) options++;
         encode_array(encoder, options == 0 ? 3 : 4);
         encode_id(encoder, &item->id);
         encode_name(encoder, item->name);
@@ -40,16 +54,21 @@ void encode_submit(struct encoder *encoder, const struct message_submit *submit)
     }
 }
 
+void encode_rejections(struct encoder *encoder, const struct rejection *rejections, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        encode_array(encoder, 2);
+        encode_number(encoder, rejections[i].item);
+        encode_number(encoder, rejections[i].reason);
+    }
+}
+
 void encode_accept(struct encoder *encoder, const struct message_accept *accept)
 {
     assert(accept->count <= MESSAGE_REJECTIONS_MAX);
     encode_array(encoder, 1 + accept->count);
     encode_number(encoder, accept->batch);
-    for (uint32_t i = 0; i < accept->count; i++) {
-        encode_array(encoder, 2);
-        encode_number(encoder, accept->rejections[i].item);
-        encode_number(encoder, accept->rejections[i].reason);
-    }
+    encode_rejections(encoder, accept->rejections, accept->count);
 }
 
 void encode_result(struct encoder *encoder, const struct message_result *result)

@@ -35,6 +35,8 @@ static enum message_kind known_kind(uint8_t number)
     case MESSAGE_RECEIPT:
     case MESSAGE_QUERY:
     case MESSAGE_ANSWER:
+    case MESSAGE_DISPOSE:
+    case MESSAGE_DISPOSED:
     case MESSAGE_CREDIT:
     case MESSAGE_WORK:
     case MESSAGE_COMPLETE: return kind;
@@ -88,6 +90,8 @@ uint32_t header_items_max(enum message_kind kind)
     case MESSAGE_COMPLETE: return MESSAGE_ITEMS_MAX;
     case MESSAGE_ACCEPT: return MESSAGE_REJECTIONS_MAX;
     case MESSAGE_ANSWER: return MESSAGE_ROWS_MAX;
+    case MESSAGE_DISPOSE:
+    case MESSAGE_DISPOSED: return MESSAGE_LETTERS_MAX;
     case MESSAGE_REFUSE:
     case MESSAGE_WHO:
     case MESSAGE_HEARTBEAT:

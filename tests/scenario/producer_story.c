@@ -78,6 +78,7 @@ static const char *reason_text(enum reason reason)
     case REASON_TOO_BIG: return " too big";
     case REASON_BAD_NAME: return " bad name";
     case REASON_OWNER_GONE: return " owner gone";
+    case REASON_NO_LETTER: return " no letter";
     case REASON_MALFORMED:
     case REASON_DRAINING:
     case REASON_ROLE:

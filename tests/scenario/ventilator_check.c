@@ -98,6 +98,15 @@ static void check_task_record(struct check_task *task, const struct record *reco
         if (record->state >= TASK_DONE) task->ended = 1;
         task->is_restored = true;
         break;
+    case RECORD_REVIVED:
+        demand(before == TASK_FAILED || before == TASK_DEAD, "revived, but no dead letter");
+        demand(record->state == TASK_READY && record->attempt == attempt, "revived as another");
+        task->ended = 0;
+        break;
+    case RECORD_DROPPED:
+        demand(before == TASK_FAILED || before == TASK_DEAD, "dropped, but no dead letter");
+        demand(record->state == before, "dropped, and ended otherwise");
+        break;
     case RECORD_DUPLICATE:
     case RECORD_REJECTED:
     case RECORD_STALE:
@@ -115,8 +124,8 @@ static void check_task_record(struct check_task *task, const struct record *reco
 
 static bool is_of_task(enum record_kind kind)
 {
-    return (kind <= RECORD_ENDED || kind == RECORD_RESTORED) && kind != RECORD_DUPLICATE &&
-           kind != RECORD_REJECTED;
+    return kind < RECORD_PEER_OPENED && kind != RECORD_DUPLICATE && kind != RECORD_REJECTED &&
+           kind != RECORD_STALE;
 }
 
 static struct check_session *session_of(struct ventilator_check *check, uint32_t session)

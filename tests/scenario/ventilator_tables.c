@@ -280,6 +280,23 @@ static void check_settled(const struct ventilator *ventilator)
     }
 }
 
+static void check_letters(const struct ventilator *ventilator)
+{
+    const struct letters *letters = &ventilator->letters;
+    uint32_t count = 0, number = 0;
+    for (uint32_t row = letters_first(letters); row != LETTER_NONE;
+         row = letters_next(letters, row)) {
+        const struct letter *letter = &letters->rows[row];
+        const struct task *task = &ventilator->tasks[letter->slot];
+        demand((task->kept & TASK_KEPT_DEAD) != 0 && task->letter == row, "a letter of no task");
+        demand(task->state == TASK_FAILED || task->state == TASK_DEAD, "a letter that is not dead");
+        demand(letter->number > number && letter->number <= letters->latest, "letters in disorder");
+        number = letter->number;
+        count++;
+    }
+    demand(count == letters->count, "letters counted wrong");
+}
+
 void ventilator_check_tables(const struct ventilator *ventilator, enum check_moment moment)
 {
     struct census census = {0};
@@ -308,7 +325,8 @@ void ventilator_check_tables(const struct ventilator *ventilator, enum check_mom
            "more ended than did");
     demand(census.kept_results == ventilator->owed, "results owed");
     demand(census.kept_results == census.listed_results, "a result in nobody's list");
-    demand(census.kept_dead == ventilator->dead.count, "dead letters");
+    demand(census.kept_dead == ventilator->letters.count, "dead letters");
+    check_letters(ventilator);
     demand(census.kept_ended == ventilator->ended.count, "ids remembered");
     demand(census.workers == ventilator->peers.workers, "workers");
     demand(census.producers == ventilator->peers.producers, "producers");

@@ -50,6 +50,7 @@ static const char *reason_text(enum reason reason)
     case REASON_LOSSES: return " losses";
     case REASON_FORGOTTEN: return " forgotten";
     case REASON_OWNER_GONE: return " owner gone";
+    case REASON_NO_LETTER: return " no letter";
     }
     return " ?";
 }
@@ -105,6 +106,8 @@ static const char *verb_of(enum record_kind kind)
     case RECORD_ENDED: return "ended";
     case RECORD_STALE: return "stale";
     case RECORD_RESTORED: return "restored";
+    case RECORD_REVIVED: return "revived";
+    case RECORD_DROPPED: return "dropped";
     case RECORD_PEER_OPENED: return "opened";
     case RECORD_PEER_RESUMED: return "resumed";
     case RECORD_PEER_RESET: return "reset";
@@ -148,13 +151,25 @@ static void write_welcome(struct story *story, const struct message_welcome *wel
     }
 }
 
+static void write_rejections(struct story *story, const struct rejection *rejections,
+                             uint32_t count)
+{
+    for (uint32_t at = 0; at < count && at < ITEMS_SHOWN; at++) {
+        write_text(story, " but %u%s", rejections[at].item, reason_text(rejections[at].reason));
+    }
+}
+
 static void write_accept(struct story *story, const struct message_accept *accept)
 {
     write_text(story, " accept %llu", (unsigned long long)accept->batch);
-    for (uint32_t at = 0; at < accept->count && at < ITEMS_SHOWN; at++) {
-        write_text(story, " but %u%s", accept->rejections[at].item,
-                   reason_text(accept->rejections[at].reason));
-    }
+    write_rejections(story, accept->rejections, accept->count);
+}
+
+static void write_disposed(struct story *story, const struct message_disposed *disposed)
+{
+    write_text(story, " disposed %u%s%s", disposed->affected, disposed->cursor != 0 ? "," : "",
+               disposed->cursor != 0 ? " more" : reason_text(disposed->reason));
+    write_rejections(story, disposed->rejections, disposed->count);
 }
 
 static void write_work(struct story *story, const struct message_work *work)
@@ -201,11 +216,13 @@ void ventilator_trace_send(struct story *story, const struct ventilator_send *se
     case MESSAGE_RESULT: write_result(story, &message->u.result); break;
     case MESSAGE_RECEIPT: write_text(story, " receipt %u", message->u.receipt.through); break;
     case MESSAGE_ANSWER: write_text(story, " answer of %u", message->u.answer.count); break;
+    case MESSAGE_DISPOSED: write_disposed(story, &message->u.disposed); break;
     case MESSAGE_WORK: write_work(story, &message->u.work); break;
     case MESSAGE_OTHER:
     case MESSAGE_HELLO:
     case MESSAGE_SUBMIT:
     case MESSAGE_QUERY:
+    case MESSAGE_DISPOSE:
     case MESSAGE_CREDIT:
     case MESSAGE_COMPLETE: fail_msg("a ventilator does not say this"); break;
     }

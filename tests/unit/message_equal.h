@@ -63,20 +63,27 @@ static inline bool submit_equal(const struct message_submit *a, const struct mes
         const struct submission *x = &a->items[i], *y = &b->items[i];
         if (!id_equal(&x->id, &y->id) || !view_equal(x->name, y->name) ||
             !view_equal(x->queue, y->queue) || !view_equal(x->payload, y->payload) ||
-            x->flags != y->flags || x->attempts_max != y->attempts_max)
+            x->flags != y->flags || x->attempts_max != y->attempts_max ||
+            x->crashes_max != y->crashes_max || x->backoff_ms != y->backoff_ms ||
+            x->backoff_ms_max != y->backoff_ms_max)
             return false;
+    }
+    return true;
+}
+
+static inline bool rejections_equal(const struct rejection *a, const struct rejection *b,
+                                    uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (a[i].item != b[i].item || a[i].reason != b[i].reason) return false;
     }
     return true;
 }
 
 static inline bool accept_equal(const struct message_accept *a, const struct message_accept *b)
 {
-    if (a->batch != b->batch || a->count != b->count) return false;
-    for (uint32_t i = 0; i < a->count; i++) {
-        const struct rejection *x = &a->rejections[i], *y = &b->rejections[i];
-        if (x->item != y->item || x->reason != y->reason) return false;
-    }
-    return true;
+    return a->batch == b->batch && a->count == b->count &&
+           rejections_equal(a->rejections, b->rejections, a->count);
 }
 
 static inline bool result_equal(const struct message_result *a, const struct message_result *b)
@@ -136,7 +143,14 @@ static inline bool dead_row_equal(const struct dead_row *a, const struct dead_ro
 {
     return id_equal(&a->id, &b->id) && view_equal(a->queue, b->queue) &&
            view_equal(a->name, b->name) && a->state == b->state && a->reason == b->reason &&
-           a->attempt == b->attempt && view_equal(a->text, b->text);
+           a->attempt == b->attempt && view_equal(a->text, b->text) && a->failures == b->failures &&
+           a->crashes == b->crashes && a->losses == b->losses && a->age_ms == b->age_ms &&
+           a->payload_bytes == b->payload_bytes;
+}
+
+static inline bool letter_row_equal(const struct letter_row *a, const struct letter_row *b)
+{
+    return dead_row_equal(&a->dead, &b->dead) && view_equal(a->value, b->value);
 }
 
 static inline bool row_equal(const struct message_answer *a, const struct message_answer *b,
@@ -147,6 +161,7 @@ static inline bool row_equal(const struct message_answer *a, const struct messag
     case QUERY_WORKERS: return worker_row_equal(&a->workers[row], &b->workers[row]);
     case QUERY_LANES: return lane_row_equal(&a->lanes[row], &b->lanes[row]);
     case QUERY_DEAD: return dead_row_equal(&a->dead[row], &b->dead[row]);
+    case QUERY_LETTER: return letter_row_equal(a->letter, b->letter);
     }
     return false;
 }
@@ -158,6 +173,25 @@ static inline bool answer_equal(const struct message_answer *a, const struct mes
         if (!row_equal(a, b, i)) return false;
     }
     return true;
+}
+
+static inline bool dispose_equal(const struct message_dispose *a, const struct message_dispose *b)
+{
+    if (a->disposal != b->disposal || a->cursor != b->cursor || a->count != b->count ||
+        !view_equal(a->queue, b->queue) || !view_equal(a->name, b->name))
+        return false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        if (!id_equal(&a->ids[i], &b->ids[i])) return false;
+    }
+    return true;
+}
+
+static inline bool disposed_equal(const struct message_disposed *a,
+                                  const struct message_disposed *b)
+{
+    return a->disposal == b->disposal && a->cursor == b->cursor && a->reason == b->reason &&
+           a->affected == b->affected && a->count == b->count &&
+           rejections_equal(a->rejections, b->rejections, a->count);
 }
 
 static inline bool heartbeat_equal(const struct message_heartbeat *a,
@@ -184,8 +218,11 @@ static inline bool message_equal(const struct message *a, const struct message *
     case MESSAGE_RESULT: return result_equal(&a->u.result, &b->u.result);
     case MESSAGE_RECEIPT: return a->u.receipt.through == b->u.receipt.through;
     case MESSAGE_QUERY:
-        return a->u.query.query == b->u.query.query && a->u.query.cursor == b->u.query.cursor;
+        return a->u.query.query == b->u.query.query && a->u.query.cursor == b->u.query.cursor &&
+               id_equal(&a->u.query.id, &b->u.query.id);
     case MESSAGE_ANSWER: return answer_equal(&a->u.answer, &b->u.answer);
+    case MESSAGE_DISPOSE: return dispose_equal(&a->u.dispose, &b->u.dispose);
+    case MESSAGE_DISPOSED: return disposed_equal(&a->u.disposed, &b->u.disposed);
     case MESSAGE_CREDIT:
         return a->u.credit.tasks == b->u.credit.tasks && a->u.credit.bytes == b->u.credit.bytes;
     case MESSAGE_WORK: return work_equal(&a->u.work, &b->u.work);

@@ -183,6 +183,13 @@ static void submissions_have_options_or_not(void **state)
         {"an option twice", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 82 a16e01 a16e01",
          WIRE_FORM},
         {"flags that are text", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 81 a166a0", WIRE_FORM},
+        {"retries", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 81 a172 93 01 02 03", WIRE_OK},
+        {"retries that say more", MESSAGE_SUBMIT, 1,
+         "92 01 94" ID "a161 c400 81 a172 94 01 02 03 c0", WIRE_OK},
+        {"retries that say less", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 81 a172 92 01 02",
+         WIRE_FORM},
+        {"retries that are a number", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 81 a172 01",
+         WIRE_FORM},
         {"a queue that is nil", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 81 a171c0", WIRE_FORM},
         {"a fifth element", MESSAGE_SUBMIT, 1, "92 01 95" ID "a161 c400 c0 c3", WIRE_OK},
         {"payload missing", MESSAGE_SUBMIT, 1, "92 01 92" ID "a161", WIRE_FORM},
@@ -211,8 +218,10 @@ static void enumerations_are_closed_except_reasons(void **state)
         {"delay missing", MESSAGE_COMPLETE, 1, "91 96" ID "01 05 00 c0 c0", WIRE_FORM},
         {"query 0", MESSAGE_QUERY, 0, "92 00 00", WIRE_FORM},
         {"query 4", MESSAGE_QUERY, 0, "92 04 00", WIRE_OK},
-        {"query 5", MESSAGE_QUERY, 0, "92 05 00", WIRE_FORM},
-        {"answer 5", MESSAGE_ANSWER, 0, "92 05 00", WIRE_FORM},
+        {"query 5", MESSAGE_QUERY, 0, "93 05 00" ID, WIRE_OK},
+        {"query 5 without an id", MESSAGE_QUERY, 0, "92 05 00", WIRE_FORM},
+        {"query 6", MESSAGE_QUERY, 0, "93 06 00" ID, WIRE_FORM},
+        {"answer 6", MESSAGE_ANSWER, 0, "92 06 00", WIRE_FORM},
         {"totals without a row", MESSAGE_ANSWER, 0, "92 01 00", WIRE_FORM},
         {"totals of one number", MESSAGE_ANSWER, 1, "93 01 00 9100", WIRE_FORM},
         {"workers without a row", MESSAGE_ANSWER, 0, "92 02 00", WIRE_OK},
@@ -220,6 +229,37 @@ static void enumerations_are_closed_except_reasons(void **state)
         {"dead without a row", MESSAGE_ANSWER, 0, "92 04 00", WIRE_OK},
         {"a rejection of one number", MESSAGE_ACCEPT, 1, "92 01 91 00", WIRE_FORM},
         {"a rejection for reason 77", MESSAGE_ACCEPT, 1, "92 01 92 00 4d", WIRE_OK},
+    };
+    check(bodies, sizeof bodies / sizeof bodies[0]);
+}
+
+#define LETTER "a171 a16e 06 0a 03 c0"
+
+static void dead_letters_may_say_what_minor_1_added(void **state)
+{
+    (void)state;
+    static const struct body bodies[] = {
+        {"of minor 0", MESSAGE_ANSWER, 1, "93 04 00 97" ID LETTER, WIRE_OK},
+        {"of minor 1", MESSAGE_ANSWER, 1, "93 04 00 9c" ID LETTER "03 03 01 05 05", WIRE_OK},
+        {"of a later one", MESSAGE_ANSWER, 1, "93 04 00 9d" ID LETTER "03 03 01 05 05 c0", WIRE_OK},
+        {"in between", MESSAGE_ANSWER, 1, "93 04 00 9b" ID LETTER "03 03 01 05", WIRE_FORM},
+        {"no letter", MESSAGE_ANSWER, 0, "92 05 00", WIRE_OK},
+        {"a letter", MESSAGE_ANSWER, 1, "93 05 00 92 97" ID LETTER "c40178", WIRE_OK},
+        {"without the value asked for", MESSAGE_ANSWER, 1, "93 05 00 92 97" ID LETTER "c0",
+         WIRE_OK},
+        {"without a word of its value", MESSAGE_ANSWER, 1, "93 05 00 91 97" ID LETTER, WIRE_FORM},
+        {"two letters", MESSAGE_ANSWER, 2, "94 05 00 92 97" ID LETTER "c0 92 97" ID LETTER "c0",
+         WIRE_FORM},
+        {"retry", MESSAGE_DISPOSE, 1, "95 01 00 a0 a0" ID, WIRE_OK},
+        {"drop all", MESSAGE_DISPOSE, 0, "94 04 00 a171 a0", WIRE_OK},
+        {"disposal 0", MESSAGE_DISPOSE, 0, "94 00 00 a0 a0", WIRE_FORM},
+        {"disposal 5", MESSAGE_DISPOSE, 0, "94 05 00 a0 a0", WIRE_FORM},
+        {"an id too few", MESSAGE_DISPOSE, 1, "94 01 00 a0 a0", WIRE_FORM},
+        {"an id too many", MESSAGE_DISPOSE, 0, "95 01 00 a0 a0" ID, WIRE_FORM},
+        {"a queue that is nil", MESSAGE_DISPOSE, 0, "94 04 00 c0 a0", WIRE_FORM},
+        {"done", MESSAGE_DISPOSED, 0, "94 01 00 00 05", WIRE_OK},
+        {"done but one", MESSAGE_DISPOSED, 1, "95 01 00 00 05 92 00 0e", WIRE_OK},
+        {"done but nobody knows what", MESSAGE_DISPOSED, 1, "95 01 00 00 05 c0", WIRE_FORM},
     };
     check(bodies, sizeof bodies / sizeof bodies[0]);
 }
@@ -283,6 +323,7 @@ int main(void)
         cmocka_unit_test(welcome_needs_each_of_its_numbers_and_its_node),
         cmocka_unit_test(submissions_have_options_or_not),
         cmocka_unit_test(enumerations_are_closed_except_reasons),
+        cmocka_unit_test(dead_letters_may_say_what_minor_1_added),
         cmocka_unit_test(unknown_kinds_are_only_walked),
         cmocka_unit_test(an_empty_value_is_not_an_absent_one),
         cmocka_unit_test(what_only_a_worker_has_is_ignored_from_a_producer),

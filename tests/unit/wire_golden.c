@@ -42,7 +42,10 @@ static const struct submission SUBMISSIONS[] = {
      .queue = TEXT("bulk"),
      .payload = TEXT(""),
      .flags = SUBMISSION_WANTS_RESULT,
-     .attempts_max = 3},
+     .attempts_max = 3,
+     .crashes_max = 2,
+     .backoff_ms = 500,
+     .backoff_ms_max = 60000},
 };
 static const struct rejection REJECTIONS[] = {{.item = 1, .reason = REASON_TOO_BIG}};
 static const struct result RESULTS[] = {
@@ -110,8 +113,28 @@ static const struct dead_row DEAD[] = {
      .state = TASK_DEAD,
      .reason = REASON_CRASHES,
      .attempt = 3,
-     .text = TEXT("killed by signal 11")},
+     .text = TEXT("killed by signal 11"),
+     .failures = 3,
+     .crashes = 3,
+     .losses = 1,
+     .age_ms = 86400000,
+     .payload_bytes = 5},
 };
+static const struct letter_row LETTER = {
+    .dead = {.id = {TASK},
+             .queue = TEXT("default"),
+             .name = TEXT("mail.send"),
+             .state = TASK_FAILED,
+             .reason = REASON_ATTEMPTS,
+             .attempt = 5,
+             .text = TEXT("exit status 1"),
+             .failures = 5,
+             .age_ms = 1500,
+             .payload_bytes = 5},
+    .value = TEXT("hello"),
+};
+static const struct id LETTERS[] = {{TASK}, {TWIN}};
+static const struct rejection LETTERS_REFUSED[] = {{.item = 1, .reason = REASON_NO_LETTER}};
 
 enum direction { BOTH, DECODE_ONLY };
 
@@ -150,6 +173,7 @@ static void expect_session(struct fixture *fixture)
     message->session = 0;
     message->u.hello = (struct message_hello){
         .role = ROLE_PRODUCER,
+        .minor = 1,
         .node = PRODUCER,
         .software = TEXT("tmesh 0.1.0"),
         .label = TEXT("shop/4711"),
@@ -158,6 +182,7 @@ static void expect_session(struct fixture *fixture)
     message->session = 0;
     message->u.hello = (struct message_hello){
         .role = ROLE_WORKER,
+        .minor = 1,
         .node = WORKER,
         .software = TEXT("tmesh 0.1.0"),
         .label = TEXT("gpu7/812"),
@@ -170,6 +195,7 @@ static void expect_session(struct fixture *fixture)
         .lease_count = 1,
     };
     expect(fixture, "WELCOME", MESSAGE_WELCOME, 0)->u.welcome = (struct message_welcome){
+        .minor = 1,
         .node = VENTILATOR,
         .software = TEXT("tmesh 0.1.0"),
         .heartbeat_ms = 1000,
@@ -217,6 +243,27 @@ static void expect_producer(struct fixture *fixture)
         (struct message_answer){.query = QUERY_DEAD, .count = 1, .dead = DEAD};
 }
 
+static void expect_letters(struct fixture *fixture)
+{
+    expect(fixture, "QUERY-letter", MESSAGE_QUERY, 5)->u.query =
+        (struct message_query){.query = QUERY_LETTER, .id = {TASK}};
+    expect(fixture, "ANSWER-letter", MESSAGE_ANSWER, 8)->u.answer =
+        (struct message_answer){.query = QUERY_LETTER, .cursor = 1, .count = 1, .letter = &LETTER};
+    expect(fixture, "DISPOSE", MESSAGE_DISPOSE, 6)->u.dispose =
+        (struct message_dispose){.disposal = DISPOSAL_RETRY,
+                                 .queue = TEXT(""),
+                                 .name = TEXT(""),
+                                 .ids = LETTERS,
+                                 .count = 2};
+    expect(fixture, "DISPOSE-all", MESSAGE_DISPOSE, 7)->u.dispose =
+        (struct message_dispose){.disposal = DISPOSAL_DROP_ALL,
+                                 .cursor = 0x300000101,
+                                 .queue = TEXT("bulk"),
+                                 .name = TEXT("")};
+    expect(fixture, "DISPOSED", MESSAGE_DISPOSED, 9)->u.disposed = (struct message_disposed){
+        .disposal = DISPOSAL_RETRY, .affected = 1, .rejections = LETTERS_REFUSED, .count = 1};
+}
+
 static void expect_worker(struct fixture *fixture)
 {
     expect(fixture, "CREDIT", MESSAGE_CREDIT, 1)->u.credit =
@@ -234,6 +281,7 @@ static int set_up(void **state)
     goldens_load(&fixture->goldens);
     expect_session(fixture);
     expect_producer(fixture);
+    expect_letters(fixture);
     expect_worker(fixture);
     fixture->decoder = decoder_new();
     fixture->encoder = encoder_new();
@@ -268,10 +316,10 @@ static void every_kind_has_a_golden_message(void **state)
 {
     const struct fixture *fixture = *state;
     static const enum message_kind kinds[] = {
-        MESSAGE_OTHER,  MESSAGE_HELLO,     MESSAGE_WELCOME, MESSAGE_REFUSE,
-        MESSAGE_WHO,    MESSAGE_HEARTBEAT, MESSAGE_BYE,     MESSAGE_SUBMIT,
-        MESSAGE_ACCEPT, MESSAGE_RESULT,    MESSAGE_RECEIPT, MESSAGE_QUERY,
-        MESSAGE_ANSWER, MESSAGE_CREDIT,    MESSAGE_WORK,    MESSAGE_COMPLETE,
+        MESSAGE_OTHER,     MESSAGE_HELLO, MESSAGE_WELCOME,  MESSAGE_REFUSE,  MESSAGE_WHO,
+        MESSAGE_HEARTBEAT, MESSAGE_BYE,   MESSAGE_SUBMIT,   MESSAGE_ACCEPT,  MESSAGE_RESULT,
+        MESSAGE_RECEIPT,   MESSAGE_QUERY, MESSAGE_ANSWER,   MESSAGE_DISPOSE, MESSAGE_DISPOSED,
+        MESSAGE_CREDIT,    MESSAGE_WORK,  MESSAGE_COMPLETE,
     };
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         bool found = false;

@@ -232,7 +232,10 @@ static void a_full_batch_of_the_widest_items_goes_both_ways(void **state)
                                        .queue = bytes_of(name, sizeof name),
                                        .payload = bytes_of(name, sizeof name),
                                        .flags = UINT32_MAX,
-                                       .attempts_max = UINT32_MAX};
+                                       .attempts_max = UINT32_MAX,
+                                       .crashes_max = UINT32_MAX,
+                                       .backoff_ms = UINT32_MAX,
+                                       .backoff_ms_max = UINT32_MAX};
     }
     struct message message = {.kind = MESSAGE_SUBMIT};
     message.u.submit =
@@ -271,7 +274,8 @@ static void a_submission_never_adds_more_than_its_bound(void **state)
         assert_true(message_bytes(encoder, &item, 1) - empty_bytes <=
                     wire_submission_bytes_max(&item));
         item.queue = item.name;
-        item.flags = item.attempts_max = UINT32_MAX;
+        item.flags = item.attempts_max = item.crashes_max = UINT32_MAX;
+        item.backoff_ms = item.backoff_ms_max = UINT32_MAX;
         uint32_t added = message_bytes(encoder, &item, 1) - empty_bytes;
         assert_true(added <= wire_submission_bytes_max(&item));
         assert_true(wire_submission_bytes_max(&item) - added <= 16); /* and not far below it */

@@ -34,6 +34,8 @@ struct maker {
         struct worker_row workers[ITEMS_MAX];
         struct lane_row lanes[ITEMS_MAX];
         struct dead_row dead[ITEMS_MAX];
+        struct letter_row letter;
+        struct id letters[ITEMS_MAX];
     } room;
 };
 
@@ -154,17 +156,26 @@ static struct message_submit any_submit(struct maker *maker)
             .payload = any_bytes(maker, 8192),
             .flags = up_to(maker, 1) * any_u32(maker),
             .attempts_max = up_to(maker, 1) * any_u32(maker),
+            .crashes_max = up_to(maker, 1) * any_u32(maker),
+            .backoff_ms = up_to(maker, 1) * any_u32(maker),
+            .backoff_ms_max = up_to(maker, 1) * any_u32(maker),
         };
     }
     return (struct message_submit){any_u64(maker), maker->room.submissions, count};
 }
 
-static struct message_accept any_accept(struct maker *maker)
+static uint32_t fill_rejections(struct maker *maker)
 {
     uint32_t count = up_to(maker, ITEMS_MAX);
     for (uint32_t i = 0; i < count; i++) {
         maker->room.rejections[i] = (struct rejection){any_u32(maker), (enum reason)any_u32(maker)};
     }
+    return count;
+}
+
+static struct message_accept any_accept(struct maker *maker)
+{
+    uint32_t count = fill_rejections(maker);
     return (struct message_accept){any_u64(maker), maker->room.rejections, count};
 }
 
@@ -216,6 +227,24 @@ static void fill_totals(struct maker *maker)
     memcpy(&maker->room.totals, numbers, sizeof numbers);
 }
 
+static struct dead_row any_dead(struct maker *maker)
+{
+    return (struct dead_row){
+        .id = any_id(maker),
+        .queue = any_name(maker),
+        .name = any_name(maker),
+        .state = up_to(maker, 1) == 0 ? TASK_FAILED : TASK_DEAD,
+        .reason = (enum reason)any_u32(maker),
+        .attempt = any_u32(maker),
+        .text = absent_or(maker, any_text(maker)),
+        .failures = any_u32(maker),
+        .crashes = any_u32(maker),
+        .losses = any_u32(maker),
+        .age_ms = any_u64(maker),
+        .payload_bytes = any_u32(maker),
+    };
+}
+
 static void fill_row(struct maker *maker, enum query query, uint32_t row)
 {
     switch (query) {
@@ -234,24 +263,24 @@ static void fill_row(struct maker *maker, enum query query, uint32_t row)
             (struct lane_row){any_name(maker), any_name(maker), any_u64(maker),
                               any_u64(maker),  any_u64(maker),  any_u32(maker)};
         break;
-    case QUERY_DEAD:
-        maker->room.dead[row] = (struct dead_row){
-            .id = any_id(maker),
-            .queue = any_name(maker),
-            .name = any_name(maker),
-            .state = up_to(maker, 1) == 0 ? TASK_FAILED : TASK_DEAD,
-            .reason = (enum reason)any_u32(maker),
-            .attempt = any_u32(maker),
-            .text = absent_or(maker, any_text(maker)),
-        };
+    case QUERY_DEAD: maker->room.dead[row] = any_dead(maker); break;
+    case QUERY_LETTER:
+        maker->room.letter.dead = any_dead(maker);
+        maker->room.letter.value = absent_or(maker, any_bytes(maker, 8192));
         break;
     }
 }
 
+static enum query any_query(struct maker *maker)
+{
+    return (enum query)(QUERY_TOTALS + up_to(maker, QUERY_LETTER - QUERY_TOTALS));
+}
+
 static struct message_answer any_answer(struct maker *maker)
 {
-    enum query query = (enum query)(QUERY_TOTALS + up_to(maker, QUERY_DEAD - QUERY_TOTALS));
-    uint32_t count = query == QUERY_TOTALS ? 1 : up_to(maker, ITEMS_MAX);
+    enum query query = any_query(maker);
+    uint32_t count =
+        query == QUERY_TOTALS ? 1 : up_to(maker, query == QUERY_LETTER ? 1 : ITEMS_MAX);
     for (uint32_t i = 0; i < count; i++) fill_row(maker, query, i);
     return (struct message_answer){
         .query = query,
@@ -261,6 +290,38 @@ static struct message_answer any_answer(struct maker *maker)
         .workers = maker->room.workers,
         .lanes = maker->room.lanes,
         .dead = maker->room.dead,
+        .letter = &maker->room.letter,
+    };
+}
+
+static enum disposal any_disposal(struct maker *maker)
+{
+    return (enum disposal)(DISPOSAL_RETRY + up_to(maker, DISPOSAL_DROP_ALL - DISPOSAL_RETRY));
+}
+
+static struct message_dispose any_dispose(struct maker *maker)
+{
+    struct message_dispose dispose = {
+        .disposal = any_disposal(maker),
+        .cursor = any_u64(maker),
+        .queue = any_name(maker),
+        .name = any_name(maker),
+        .ids = maker->room.letters,
+        .count = up_to(maker, ITEMS_MAX),
+    };
+    for (uint32_t i = 0; i < dispose.count; i++) maker->room.letters[i] = any_id(maker);
+    return dispose;
+}
+
+static struct message_disposed any_disposed(struct maker *maker)
+{
+    return (struct message_disposed){
+        .disposal = any_disposal(maker),
+        .cursor = any_u64(maker),
+        .reason = (enum reason)any_u32(maker),
+        .affected = any_u32(maker),
+        .rejections = maker->room.rejections,
+        .count = fill_rejections(maker),
     };
 }
 
@@ -285,10 +346,12 @@ static void fill_body(struct maker *maker, struct message *message)
     case MESSAGE_RESULT: message->u.result = any_result(maker); break;
     case MESSAGE_RECEIPT: message->u.receipt.through = any_u32(maker); break;
     case MESSAGE_QUERY:
-        message->u.query = (struct message_query){
-            (enum query)(QUERY_TOTALS + up_to(maker, QUERY_DEAD - QUERY_TOTALS)), any_u32(maker)};
+        message->u.query = (struct message_query){any_query(maker), any_u32(maker), {{0}}};
+        if (message->u.query.query == QUERY_LETTER) message->u.query.id = any_id(maker);
         break;
     case MESSAGE_ANSWER: message->u.answer = any_answer(maker); break;
+    case MESSAGE_DISPOSE: message->u.dispose = any_dispose(maker); break;
+    case MESSAGE_DISPOSED: message->u.disposed = any_disposed(maker); break;
     case MESSAGE_CREDIT:
         message->u.credit = (struct message_credit){any_u64(maker), any_u64(maker)};
         break;
@@ -300,9 +363,10 @@ static void fill_body(struct maker *maker, struct message *message)
 static struct message any_message(struct maker *maker)
 {
     static const enum message_kind kinds[] = {
-        MESSAGE_HELLO, MESSAGE_WELCOME, MESSAGE_REFUSE, MESSAGE_WHO,    MESSAGE_HEARTBEAT,
-        MESSAGE_BYE,   MESSAGE_SUBMIT,  MESSAGE_ACCEPT, MESSAGE_RESULT, MESSAGE_RECEIPT,
-        MESSAGE_QUERY, MESSAGE_ANSWER,  MESSAGE_CREDIT, MESSAGE_WORK,   MESSAGE_COMPLETE,
+        MESSAGE_HELLO, MESSAGE_WELCOME,  MESSAGE_REFUSE,  MESSAGE_WHO,      MESSAGE_HEARTBEAT,
+        MESSAGE_BYE,   MESSAGE_SUBMIT,   MESSAGE_ACCEPT,  MESSAGE_RESULT,   MESSAGE_RECEIPT,
+        MESSAGE_QUERY, MESSAGE_ANSWER,   MESSAGE_DISPOSE, MESSAGE_DISPOSED, MESSAGE_CREDIT,
+        MESSAGE_WORK,  MESSAGE_COMPLETE,
     };
     struct message message = {
         .kind = kinds[up_to(maker, sizeof kinds / sizeof kinds[0] - 1)],

@@ -1,0 +1,120 @@
+/* ventilator_dispose.c - DISPOSE: dead letters are tried again, or dropped, as an
+ * operator says.
+ *
+ * Owns: how much of that one step does, and where the next goes on.
+ */
+#include "ventilator_state.h"
+
+enum { LETTERS_SEEN_EACH_STEP = 16 * MESSAGE_LETTERS_MAX };
+
+static bool retries(enum disposal disposal)
+{
+    switch (disposal) {
+    case DISPOSAL_RETRY:
+    case DISPOSAL_RETRY_ALL: return true;
+    case DISPOSAL_DROP:
+    case DISPOSAL_DROP_ALL: break;
+    }
+    return false;
+}
+
+/* Why no letter at all can be tried again now: it becomes a task like others,
+ * and is written down as one. */
+static enum reason retry_refusal(const struct ventilator *ventilator)
+{
+    if (ventilator->draining) return REASON_DRAINING;
+    bool full = ventilator->journal_full ||
+                ventilator_held_count(ventilator) >= ventilator->options.tasks_max;
+    return full ? REASON_BUSY : REASON_NONE;
+}
+
+/* Its payload made room for a result that then did not fit either. */
+static bool is_hollow(const struct task *task)
+{
+    return task->reason == REASON_BUSY && task->payload.place == 0;
+}
+
+static enum reason dispose_one(struct ventilator *ventilator, const struct id *id, bool retry)
+{
+    uint32_t slot = index_find(&ventilator->ids, id);
+    if (slot == INDEX_NONE) return REASON_NO_LETTER;
+    const struct task *task = &ventilator->tasks[slot];
+    if ((task->kept & TASK_KEPT_DEAD) == 0) return REASON_NO_LETTER;
+    if (!retry) {
+        task_drop_letter(ventilator, slot);
+        return REASON_NONE;
+    }
+    if (is_hollow(task)) return REASON_FORGOTTEN;
+    enum reason refusal = retry_refusal(ventilator);
+    if (refusal == REASON_NONE) task_revive(ventilator, slot);
+    return refusal;
+}
+
+static void dispose_named(struct ventilator *ventilator, const struct message_dispose *dispose,
+                          struct message_disposed *answer)
+{
+    struct rejection *rejections = ventilator->out->rejections;
+    for (uint32_t item = 0; item < dispose->count; item++) {
+        enum reason reason =
+            dispose_one(ventilator, &dispose->ids[item], retries(dispose->disposal));
+        if (reason == REASON_NONE)
+            answer->affected++;
+        else
+            rejections[answer->count++] = (struct rejection){.item = item, .reason = reason};
+    }
+    ventilator->out->rejection_count = answer->count;
+    answer->rejections = rejections;
+}
+
+static bool matches(const struct ventilator *ventilator, const struct task *task,
+                    const struct message_dispose *dispose)
+{
+    const struct lane *lane = &ventilator->lanes.lanes[task->lane];
+    struct bytes queue = bytes_of(lane->queue, lane->queue_bytes);
+    struct bytes name = bytes_of(lane->name, lane->name_bytes);
+    return (dispose->queue.size == 0 || bytes_equal(dispose->queue, queue)) &&
+           (dispose->name.size == 0 || bytes_equal(dispose->name, name));
+}
+
+/* Those that were letters when the first question came: whatever fails again
+ * meanwhile comes behind them, or this would never end.  The cursor's upper half
+ * is the number of the latest of these, its lower half that of the next. */
+static void dispose_all(struct ventilator *ventilator, const struct message_dispose *dispose,
+                        struct message_disposed *answer)
+{
+    const struct letters *letters = &ventilator->letters;
+    bool retry = retries(dispose->disposal);
+    uint32_t latest = dispose->cursor == 0 ? letters->latest : (uint32_t)(dispose->cursor >> 32);
+    uint32_t row = letters_from(letters, (uint32_t)dispose->cursor), seen = 0;
+    while (row != LETTER_NONE && (int32_t)(letters->rows[row].number - latest) <= 0) {
+        if (retry) answer->reason = retry_refusal(ventilator);
+        if (answer->reason != REASON_NONE) return;
+        if (answer->affected == MESSAGE_LETTERS_MAX || seen++ == LETTERS_SEEN_EACH_STEP) {
+            answer->cursor = (uint64_t)latest << 32 | letters->rows[row].number;
+            return;
+        }
+        uint32_t slot = letters->rows[row].slot;
+        const struct task *task = &ventilator->tasks[slot];
+        row = letters_next(letters, row);
+        if (!matches(ventilator, task, dispose) || (retry && is_hollow(task))) continue;
+        answer->affected++;
+        if (retry)
+            task_revive(ventilator, slot);
+        else
+            task_drop_letter(ventilator, slot);
+    }
+}
+
+void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
+                        const struct message_dispose *dispose)
+{
+    struct message_disposed answer = {.disposal = dispose->disposal};
+    assert(dispose->count <= MESSAGE_LETTERS_MAX);
+    switch (dispose->disposal) {
+    case DISPOSAL_RETRY:
+    case DISPOSAL_DROP: dispose_named(ventilator, dispose, &answer); break;
+    case DISPOSAL_RETRY_ALL:
+    case DISPOSAL_DROP_ALL: dispose_all(ventilator, dispose, &answer); break;
+    }
+    ventilator_send(ventilator, peer, MESSAGE_DISPOSED)->u.disposed = answer;
+}
