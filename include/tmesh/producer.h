@@ -74,9 +74,14 @@ typedef struct tmesh_task {
     const char *queue;   /* NULL: "default" */
     const void *payload; /* copied; may be NULL when payload_bytes is 0 */
     size_t payload_bytes;
-    tmesh_id_t id;         /* all zero: a new one is made.  The same id again, while the task is
-                              known to its ventilator, is the same task */
-    uint32_t attempts_max; /* failed runs before it is given up; 0: the ventilator's default */
+    tmesh_id_t id; /* all zero: a new one is made.  The same id again, while the task is
+                      known to its ventilator, is the same task */
+    /* What becomes of it when it fails; each 0: the ventilator's default. */
+    uint32_t attempts_max; /* failed runs before it is given up; at most 65,535 */
+    uint32_t crashes_max;  /* deaths of its handler's process before it counts as poison; each is
+                              a failed run too; at most 65,535 */
+    uint32_t backoff_ms; /* before its second run it waits 0 to this, doubling with each failure */
+    uint32_t backoff_ms_max; /* but never longer than this */
     enum tmesh_deliver deliver;
     bool report_accepted; /* tell acceptance too, as an answer of its own */
     void *tag;            /* comes back with every answer; not looked at */

@@ -56,7 +56,10 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
         .name = bytes_text(task->name),
         .payload = bytes_of(task->payload_bytes > 0 ? task->payload : "", task->payload_bytes),
         .flags = task->deliver != TMESH_DELIVER_NONE ? SUBMISSION_WANTS_RESULT : 0,
-        .attempts_max = task->attempts_max};
+        .attempts_max = task->attempts_max,
+        .crashes_max = task->crashes_max,
+        .backoff_ms = task->backoff_ms,
+        .backoff_ms_max = task->backoff_ms_max};
     memcpy(submission.id.octets, id->octets, sizeof id->octets);
     if (task->queue != NULL) submission.queue = bytes_text(task->queue);
     bool waited = task->deliver == TMESH_DELIVER_WAIT;

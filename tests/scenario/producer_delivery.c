@@ -77,6 +77,9 @@ static void what_was_submitted_is_what_is_sent(void **state)
         .payload = bytes_text(payload),
         .flags = SUBMISSION_WANTS_RESULT,
         .attempts_max = 4,
+        .crashes_max = 2,
+        .backoff_ms = 300,
+        .backoff_ms_max = 7000,
     };
     producer_story_step(
         &story, (struct producer_event){.kind = PRODUCER_SUBMIT, .submission = &submission});
@@ -96,6 +99,9 @@ static void what_was_submitted_is_what_is_sent(void **state)
     assert_true(bytes_equal(submit->items[0].payload, bytes_text("0123456789")));
     assert_int_equal(submit->items[0].flags, SUBMISSION_WANTS_RESULT);
     assert_int_equal(submit->items[0].attempts_max, 4);
+    assert_int_equal(submit->items[0].crashes_max, 2);
+    assert_int_equal(submit->items[0].backoff_ms, 300);
+    assert_int_equal(submit->items[0].backoff_ms_max, 7000);
     assert_true(bytes_equal(submit->items[1].name, bytes_text("n")));
     assert_null(submit->items[1].queue.data);
     assert_int_equal(submit->items[1].payload.size, 0);

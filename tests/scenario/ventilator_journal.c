@@ -223,8 +223,10 @@ static void retries_and_dead_letters_survive_with_what_was_said(void **state)
     story_complete(&story, W1, "B", OUTCOME_PERMANENT);
     story_sync(&story);
     story_restart(&story, 0);
-    assert_int_equal(story.ventilator->dead.count, 1);
-    const struct task *letter = &story.ventilator->tasks[slot_ring_at(&story.ventilator->dead, 0)];
+    const struct letters *letters = &story.ventilator->letters;
+    assert_int_equal(letters->count, 1);
+    const struct task *letter =
+        &story.ventilator->tasks[letters->rows[letters_first(letters)].slot];
     assert_true(
         bytes_equal(store_get(&story.ventilator->store, letter->text), bytes_text("no luck")));
     assert_true(
@@ -338,6 +340,45 @@ static void a_producer_that_is_gone_for_good_costs_its_results_their_place(void 
     story_end(&story);
 }
 
+static void what_became_of_letters_and_each_tasks_policy_survive(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    story.task.payload = bytes_text("payload");
+    story.task.crashes_max = 1;
+    story.task.backoff_ms = 200;
+    story.task.backoff_ms_max = 100;
+    story_submit(&story, P1, "ABC");
+    story_complete(&story, W1, "ABC", OUTCOME_PERMANENT);
+    story_sync(&story);
+    const struct id retried[] = {story_id('A'), story_id('B')}, dropped = story_id('C');
+    struct message message = {.kind = MESSAGE_DISPOSE};
+    message.u.dispose =
+        (struct message_dispose){.disposal = DISPOSAL_RETRY, .ids = retried, .count = 2};
+    story_bye(&story, W1);
+    story_say(&story, P1, message);
+    message.u.dispose =
+        (struct message_dispose){.disposal = DISPOSAL_DROP, .ids = &dropped, .count = 1};
+    story_say(&story, P1, message);
+    story_sync(&story);
+    story_restart(&story, 0);
+    assert_int_equal(story_totals(&story).ready, 2);
+    assert_int_equal(story.ventilator->letters.count, 0);
+    assert_int_equal(story.ventilator->ended.count, 1);
+    story_hello(&story, P1);
+    story_hello(&story, W1);
+    story_credit(&story, W1, 10);
+    story_clear(&story);
+    story_complete(&story, W1, "A", OUTCOME_FAILED);
+    assert_true(story.delay_ns <= 100 * MILLISECOND);
+    story_complete(&story, W1, "B", OUTCOME_CRASHED);
+    assert_non_null(strstr(story.trace, "ended B/2 w1 dead crashes\n"));
+    story_submit(&story, P1, "C");
+    assert_non_null(strstr(story.trace, "duplicate C/1\n"));
+    story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_lease_whose_worker_stays_away_is_given_to_another),
         cmocka_unit_test(ended_ids_and_unread_results_survive),
         cmocka_unit_test(retries_and_dead_letters_survive_with_what_was_said),
+        cmocka_unit_test(what_became_of_letters_and_each_tasks_policy_survive),
         cmocka_unit_test(one_long_task_does_not_pin_the_journal),
         cmocka_unit_test(a_full_journal_takes_no_task_and_every_end),
         cmocka_unit_test(more_batches_than_may_wait_for_the_disk_are_put_off),

@@ -18,7 +18,10 @@ static struct submission submission_of(unsigned number)
     return (struct submission){.id = {{(uint8_t)number, (uint8_t)(number >> 8), 7}},
                                .name = bytes_text("name"),
                                .flags = number % 2,
-                               .attempts_max = number};
+                               .attempts_max = number,
+                               .crashes_max = number + 1,
+                               .backoff_ms = number + 2,
+                               .backoff_ms_max = number + 3};
 }
 
 static void check_equal(struct bytes a, struct bytes b)
@@ -40,6 +43,9 @@ static void check_next(struct stage *stage, const struct submission *expected, u
         check_equal(submission.payload, expected->payload);
         assert_int_equal(submission.flags, expected->flags);
         assert_int_equal(submission.attempts_max, expected->attempts_max);
+        assert_int_equal(submission.crashes_max, expected->crashes_max);
+        assert_int_equal(submission.backoff_ms, expected->backoff_ms);
+        assert_int_equal(submission.backoff_ms_max, expected->backoff_ms_max);
     }
     stage_pass(stage);
 }
