@@ -69,6 +69,12 @@ static void print_answer(struct submission *submission, const tmesh_answer_t *an
     json_line_end(json);
 }
 
+/* Whether a task is over when it ended, or when it was accepted. */
+static bool stays_for_ends(const struct submission_plan *plan)
+{
+    return plan->answers == SUBMISSION_RESULTS || plan->guard != TMESH_GUARD_NONE;
+}
+
 /* Told once for each answer to a submission that nothing was printed for. */
 static void complain(const tmesh_answer_t *answer, const char *state)
 {
@@ -81,16 +87,20 @@ static void complain(const tmesh_answer_t *answer, const char *state)
 static void take_answer(const tmesh_answer_t *answer, void *context)
 {
     struct submission *submission = context;
-    bool ids = submission->plan->answers == SUBMISSION_IDS;
+    const struct submission_plan *plan = submission->plan;
+    bool ids = plan->answers == SUBMISSION_IDS;
     const char *state = "accepted";
-    submission->answered++;
+    if (answer->kind != TMESH_ACCEPTED || !stays_for_ends(plan)) submission->answered++;
     switch (answer->kind) {
     case TMESH_ACCEPTED:
         if (ids) print_id(submission, &answer->id);
         break;
     case TMESH_REJECTED: state = "rejected"; break;
     case TMESH_UNKNOWN: state = "unknown"; break;
-    case TMESH_ENDED: state = tmesh_state_text(answer->state); break;
+    case TMESH_ENDED:
+        if (plan->answers != SUBMISSION_RESULTS) return; /* it was only guarded */
+        state = tmesh_state_text(answer->state);
+        break;
     }
     bool well = answer->kind == TMESH_ACCEPTED ||
                 (answer->kind == TMESH_ENDED && answer->state == TMESH_STATE_DONE);
@@ -199,17 +209,18 @@ static int interrupted(struct submission *submission)
         notice_print("interrupted: %" PRIu32 " of %" PRIu64 " tasks were not accepted, and are "
                      "given up",
                      counts.outbox, submission->submitted);
-    } else if (open > 0 && submission->plan->answers == SUBMISSION_RESULTS) {
-        notice_print("interrupted: %" PRIu64 " of %" PRIu64 " tasks have not ended; they go on, "
-                     "and their results are dropped",
-                     open, submission->submitted);
+    } else if (open > 0 && stays_for_ends(submission->plan)) {
+        bool guarded = submission->plan->guard != TMESH_GUARD_NONE;
+        notice_print("interrupted: %" PRIu64 " of %" PRIu64 " tasks have not ended; they go on, %s",
+                     open, submission->submitted,
+                     guarded ? "unguarded" : "and their results are dropped");
     }
     return stopping_exit(&submission->stopping);
 }
 
 static int out_of_time(const struct submission *submission)
 {
-    bool waiting = submission->plan->answers == SUBMISSION_RESULTS;
+    bool waiting = stays_for_ends(submission->plan);
     notice_print("out of time: %" PRIu64 " of %" PRIu64 " tasks %s",
                  submission->submitted - submission->answered, submission->submitted,
                  waiting ? "have not ended" : "were not accepted");
@@ -240,8 +251,7 @@ static int converse(struct submission *submission)
             return out_of_time(submission);
         }
         progress_show(now_ms, "%" PRIu64 " submitted, %" PRIu64 " %s", submission->submitted,
-                      submission->answered,
-                      plan->answers == SUBMISSION_RESULTS ? "ended" : "accepted");
+                      submission->answered, stays_for_ends(plan) ? "ended" : "accepted");
         unserved_look(&submission->unserved, submission->producer, now_ms);
         if (!finished(submission)) rest(submission, now_ms);
     }
@@ -249,11 +259,11 @@ static int converse(struct submission *submission)
     return submission->failed > 0 ? 1 : 0;
 }
 
-/* After acceptance, without --wait: a name nobody serves is told at once, since
+/* After acceptance, when nothing more is waited for: a name nobody serves is told at once, since
  * nobody stays to notice. */
 static void look_after(struct submission *submission)
 {
-    if (submission->plan->answers == SUBMISSION_RESULTS) return;
+    if (stays_for_ends(submission->plan)) return;
     if (submission->answered == submission->failed) return;
     unserved_ask(&submission->unserved, submission->producer);
 }
@@ -283,8 +293,11 @@ static int open_all(struct submission *submission)
 {
     const struct submission_plan *plan = submission->plan;
     tmesh_error_t error;
-    tmesh_producer_options_t options = {
-        .connect = plan->connect, .log = logging_write, .log_context = plan->logging};
+    tmesh_producer_options_t options = {.connect = plan->connect,
+                                        .guard = plan->guard,
+                                        .failover_after_ms = (uint32_t)plan->failover_ms,
+                                        .log = logging_write,
+                                        .log_context = plan->logging};
     int status = stopping_open(&submission->stopping);
     if (status) return status;
     if (plan->source == SUBMISSION_LINES &&
@@ -306,7 +319,7 @@ int submission_run(const struct submission_plan *plan)
     }
     submission->plan = plan;
     submission->task = plan->task;
-    submission->task.deliver = waiting ? TMESH_DELIVER_POLL : TMESH_DELIVER_NONE;
+    submission->task.deliver = stays_for_ends(plan) ? TMESH_DELIVER_POLL : TMESH_DELIVER_NONE;
     submission->task.report_accepted = !waiting;
     submission->json.output = &submission->output;
     output_open(&submission->output, STDOUT_FILENO);

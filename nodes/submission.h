@@ -24,12 +24,14 @@ struct submission_plan {
     struct logging *logging;
     enum submission_source source;
     enum submission_answers answers;
-    uint64_t timeout_ms; /* 0: none */
+    enum tmesh_guard guard; /* not NONE: stays until every task has ended, whatever is printed */
+    uint64_t failover_ms;   /* 0: the default */
+    uint64_t timeout_ms;    /* 0: none */
     uint64_t connect_timeout_ms;
 };
 
-/* Returns the exit status: 0 when every task was accepted, or ended well if
- * that was waited for; 1 when one was not; otherwise one of sysexits, with the
+/* Returns the exit status: 0 when every task was accepted, or ended well if its
+ * result was asked for; 1 when one was not; otherwise one of sysexits, with the
  * reason said. */
 int submission_run(const struct submission_plan *plan);
 

@@ -19,7 +19,8 @@ enum { RETRIES_UNSET = -1 };
 
 struct settings {
     const char *connect, *id, *queue, *log_level, *log_format;
-    bool lines, wait, json;
+    bool lines, wait, json, guarded;
+    uint64_t failover_ms;
     uint64_t retries, timeout_ms, connect_timeout_ms;
 };
 
@@ -40,6 +41,13 @@ static const struct option options_table[] = {
     {"retries", 'r', OPTION_COUNT, "N",
      "how often a failed run is tried again; default: as the ventilator says",
      offsetof(struct settings, retries), 0, 1000000},
+    {"guarded", 'g', OPTION_FLAG, NULL,
+     "stay until every task has ended, and give the tasks of a ventilator that dies or stays away "
+     "to another; they may run twice",
+     offsetof(struct settings, guarded), 0, 0},
+    {"failover-after", 0, OPTION_SECONDS, "T",
+     "with --guarded: how long a ventilator may be away; default 10s",
+     offsetof(struct settings, failover_ms), 1, UINT32_MAX},
     {"timeout", 't', OPTION_SECONDS, "T",
      "give up waiting after this time, with exit status 75; default: wait for ever",
      offsetof(struct settings, timeout_ms), 1, UINT32_MAX},
@@ -115,6 +123,8 @@ static int submit(const struct settings *settings, const struct options *options
         .answers = settings->wait   ? SUBMISSION_RESULTS
                    : settings->json ? SUBMISSION_JSON
                                     : SUBMISSION_IDS,
+        .guard = settings->guarded ? TMESH_GUARD_FAILOVER : TMESH_GUARD_NONE,
+        .failover_ms = settings->failover_ms,
         .timeout_ms = settings->timeout_ms,
         .connect_timeout_ms = settings->connect_timeout_ms,
     };
@@ -176,7 +186,9 @@ const struct command submit_command = {
     .examples = "  tmesh submit --connect tcp://127.0.0.1:5555 --wait count 'some text'\n"
                 "  tmesh submit --connect tcp://127.0.0.1:5555 thumbnail - < photo.jpg\n"
                 "  find . -type f | tmesh submit --connect tcp://127.0.0.1:5555 --lines --wait "
-                "sha256\n",
+                "sha256\n"
+                "  tmesh submit --connect tcp://127.0.0.1:5555,tcp://127.0.0.1:5556 --guarded "
+                "--wait count 'no matter which of them dies'\n",
     .options = options_table,
     .option_count = sizeof options_table / sizeof *options_table,
     .run = run,

@@ -12,6 +12,18 @@
  *   ended     done, failed, dead, cancelled or expired, with the result.
  * Answers wait in the producer until tmesh_producer_poll hands them out, or
  * tmesh_producer_wait for tasks submitted with TMESH_DELIVER_WAIT.
+ *
+ * A ventilator without a journal takes its tasks with it when it dies, and one
+ * with a journal keeps them from everybody until it is back.  With
+ * TMESH_GUARD_FAILOVER the producer keeps each task whole until it ended, whether
+ * its result is wanted or not, and submits it again, under the same id, to any
+ * ventilator that has a session
+ *   at once        when its ventilator is back without it: restarted without a
+ *                  journal, or tired of waiting for this producer;
+ *   after a while  when its ventilator had no session for `failover_after_ms`.
+ * So an accepted task ends as long as this producer lives and reaches some
+ * ventilator with workers.  It may run twice: a ventilator that was only cut off
+ * still has it.  The first end counts, and is told once, as is its acceptance.
  */
 #ifndef TMESH_PRODUCER_H
 #define TMESH_PRODUCER_H
@@ -24,6 +36,12 @@ extern "C" {
 
 typedef struct tmesh_producer tmesh_producer_t;
 
+/* What becomes of an accepted task whose ventilator dies or stays away. */
+enum tmesh_guard {
+    TMESH_GUARD_NONE = 0, /* it is waited for; if it is back without the task, `unknown` */
+    TMESH_GUARD_FAILOVER  /* the task goes to another ventilator, see above */
+};
+
 /* Zero means the default everywhere. */
 typedef struct tmesh_producer_options {
     /* Fronts, separated by commas; at most 64.  May be NULL when `embed` is set. */
@@ -34,7 +52,8 @@ typedef struct tmesh_producer_options {
     const char *label;         /* shown to operators; default: host and process */
     uint32_t outbox_max;       /* tasks not accepted yet; default 100,000 */
     uint64_t outbox_bytes_max; /* default 256 MiB */
-    uint32_t awaited_max;      /* tasks accepted whose result is awaited; default 1,000,000 */
+    uint32_t awaited_max; /* tasks accepted and awaited: for their result, or because they are
+                             guarded; default 1,000,000 */
     /* Answers waiting to be polled; default 256 MiB.  Beyond it the producer stops
      * reading results: nothing is lost, all slows down; 1 MiB further on, submissions
      * find it full. */
@@ -42,6 +61,15 @@ typedef struct tmesh_producer_options {
     /* A task that no ventilator accepted for so long ends unknown; default 0: never,
      * it is sent again until one does. */
     uint32_t unknown_after_ms;
+    enum tmesh_guard guard;
+    /* Guarded: how long a ventilator may be without a session before its tasks are
+     * given to others; default 10 s.  Less than it takes to be back from a restart
+     * or a lost connection makes tasks run twice. */
+    uint32_t failover_after_ms;
+    /* Guarded: payloads of all tasks that did not end, the outbox included; beyond
+     * it submissions find the producer full.  Default: 256 MiB, or outbox_bytes_max
+     * if that is more. */
+    uint64_t guarded_bytes_max;
     tmesh_log_fn *log;
     void *log_context;
 } tmesh_producer_options_t;
@@ -64,7 +92,7 @@ TMESH_EXPORT enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer,
                                                      uint32_t timeout_ms, tmesh_error_t *error);
 
 enum tmesh_deliver {
-    TMESH_DELIVER_NONE = 0, /* no result wanted: done once accepted */
+    TMESH_DELIVER_NONE = 0, /* no result wanted, nor told: done once accepted */
     TMESH_DELIVER_POLL,     /* by tmesh_producer_poll */
     TMESH_DELIVER_WAIT      /* kept for tmesh_producer_wait with this id */
 };
@@ -138,8 +166,9 @@ TMESH_EXPORT enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, cons
                                                 uint32_t timeout_ms, tmesh_answer_fn *handle,
                                                 void *context);
 
-/* Waits until every submission was accepted or refused.  TMESH_E_TIMEOUT: some
- * are still in the outbox. */
+/* Waits until this producer is needed no more for what was submitted: each was
+ * accepted or refused, and when guarded each that was accepted has ended.
+ * TMESH_E_TIMEOUT: it is still needed for some. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uint32_t timeout_ms);
 
 typedef struct tmesh_producer_counts {
@@ -147,7 +176,10 @@ typedef struct tmesh_producer_counts {
     uint32_t busy;        /* of these, taking no task for now: a limit reached, or draining */
     uint32_t outbox;      /* not accepted yet */
     uint32_t awaited;     /* accepted, not ended yet */
-    uint64_t submitted, accepted, rejected, unknown, ended, resent;
+    uint64_t submitted, accepted, rejected, unknown;
+    uint64_t ended;  /* guarded: those whose result nobody wanted included */
+    uint64_t resent; /* before they were accepted */
+    uint64_t failed_over; /* guarded: submitted again after they were accepted */
 } tmesh_producer_counts_t;
 
 TMESH_EXPORT void tmesh_producer_counts(tmesh_producer_t *producer,
@@ -157,8 +189,9 @@ TMESH_EXPORT void tmesh_producer_counts(tmesh_producer_t *producer,
  * thread.  Answers that arrived can still be polled.  An embedded ventilator is
  * drained within the same time.  TMESH_E_TIMEOUT: some submissions were given
  * up, accepted ones whose result was awaited among them, and each of them
- * answers `unknown`; or the embedded ventilator holds tasks that will be
- * forgotten with it. */
+ * answers `unknown` (but not a guarded one whose result was not wanted: from now
+ * on only its ventilator answers for it); or the embedded ventilator holds tasks
+ * that will be forgotten with it. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms);
 
 /* Closes at once if that was not done, frees everything, and sets *producer to

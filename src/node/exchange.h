@@ -27,6 +27,7 @@ struct exchange {
     struct tickets tickets;
     uint32_t outbox; /* staged, or in the core and not accepted */
     uint64_t outbox_bytes;
+    uint64_t kept_bytes; /* of the outbox, and of accepted tasks that are guarded */
     uint64_t submitted;
     bool asleep; /* the thread waits, or is about to, and nothing was staged */
     bool closed; /* no more submissions */
@@ -38,7 +39,7 @@ struct exchange {
     bool crowded;                /* too many of them */
     struct waits waits;
     struct producer_counts counts; /* as of the last turn */
-    uint64_t given_up;             /* tasks that answered unknown because the thread ended */
+    uint64_t given_up;             /* tasks that had not come to their end when the thread ended */
     struct inquiry inquiry;
     char refusals[TMESH_ERROR_TEXT_BYTES / 2]; /* what the last ventilator that refused us said */
 };

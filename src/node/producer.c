@@ -14,8 +14,37 @@
 
 enum { OUTBOX_DEFAULT = 100000, AWAITED_DEFAULT = 1000000, SETTLED_EACH_LOCK = 4096 };
 static const uint64_t BYTES_DEFAULT = UINT64_C(256) * 1024 * 1024;
+static const uint64_t BYTES_MAX = UINT64_C(16) << 30;
 
 static const char EMBEDDED_FRONT[] = "inproc://front";
+
+static enum tmesh_err read_guard(struct tmesh_producer *producer,
+                                 const tmesh_producer_options_t *options, tmesh_error_t *error)
+{
+    struct producer_options *core = &producer->options;
+    uint64_t kept_max = producer->outbox_bytes_max;
+    if (options->guard != TMESH_GUARD_NONE && options->guard != TMESH_GUARD_FAILOVER) {
+        return failure(error, TMESH_E_INVALID, "guard %d is neither TMESH_GUARD_NONE nor _FAILOVER",
+                       (int)options->guard);
+    }
+    core->guarded = options->guard == TMESH_GUARD_FAILOVER;
+    if (options->failover_after_ms != 0) {
+        core->failover_ns = options->failover_after_ms * MILLISECOND;
+    }
+    if (core->guarded && options->guarded_bytes_max != 0) {
+        kept_max = options->guarded_bytes_max;
+    } else if (core->guarded && kept_max < BYTES_DEFAULT) {
+        kept_max = BYTES_DEFAULT;
+    }
+    if (kept_max > BYTES_MAX) {
+        return failure(error, TMESH_E_INVALID, "guarded_bytes_max may be 16 GiB");
+    }
+    producer->kept_bytes_max = kept_max;
+    /* Half as much again, and a fixed part, for what keeping many sizes wastes. */
+    uint32_t kept = core->guarded ? core->tasks_max : producer->outbox_max;
+    core->store_bytes_max = kept_max / 2 * 3 + kept * UINT64_C(256);
+    return TMESH_OK;
+}
 
 static enum tmesh_err read_limits(struct tmesh_producer *producer,
                                   const tmesh_producer_options_t *options, tmesh_error_t *error)
@@ -29,7 +58,7 @@ static enum tmesh_err read_limits(struct tmesh_producer *producer,
     if (producer->outbox_max > 50000000 || awaited_max > 50000000) {
         return failure(error, TMESH_E_INVALID, "outbox_max and awaited_max may be 50,000,000 each");
     }
-    if (producer->outbox_bytes_max > UINT64_C(16) << 30) {
+    if (producer->outbox_bytes_max > BYTES_MAX) {
         return failure(error, TMESH_E_INVALID, "outbox_bytes_max may be 16 GiB");
     }
     struct producer_options *core = &producer->options;
@@ -40,11 +69,8 @@ static enum tmesh_err read_limits(struct tmesh_producer *producer,
     core->label = bytes_text(producer->label);
     core->link_count = producer->endpoints.count;
     core->tasks_max = producer->outbox_max + awaited_max;
-    /* Half as much again, and a fixed part, for what keeping many sizes wastes. */
-    core->store_bytes_max =
-        producer->outbox_bytes_max / 2 * 3 + producer->outbox_max * UINT64_C(256);
     core->unknown_ns = options->unknown_after_ms * MILLISECOND;
-    return TMESH_OK;
+    return read_guard(producer, options, error);
 }
 
 static enum tmesh_err start_ventilator(struct tmesh_producer *producer,
@@ -200,20 +226,27 @@ void tmesh_producer_counts(tmesh_producer_t *producer, tmesh_producer_counts_t *
                                         .rejected = core->rejected,
                                         .unknown = core->unknown,
                                         .ended = core->ended,
-                                        .resent = core->resent};
+                                        .resent = core->resent,
+                                        .failed_over = core->failed_over};
     pthread_mutex_unlock(&producer->exchange.lock);
+}
+
+/* With the lock held.  A guarded task has its ticket until it ended. */
+static bool is_needed(const struct tmesh_producer *producer)
+{
+    return producer->exchange.outbox > 0 ||
+           (producer->options.guarded && producer->exchange.tickets.used > 0);
 }
 
 static enum tmesh_err flush_until(tmesh_producer_t *producer, uint64_t until_ns)
 {
     pthread_mutex_lock(&producer->exchange.lock);
-    while (producer->exchange.outbox > 0 &&
-           thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
-               0) {
+    while (is_needed(producer) && thread_wait_until(&producer->exchange.changed,
+                                                    &producer->exchange.lock, until_ns) == 0) {
     }
-    bool empty = producer->exchange.outbox == 0;
+    bool needed = is_needed(producer);
     pthread_mutex_unlock(&producer->exchange.lock);
-    return empty ? TMESH_OK : TMESH_E_TIMEOUT;
+    return needed ? TMESH_E_TIMEOUT : TMESH_OK;
 }
 
 enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uint32_t timeout_ms)

@@ -24,12 +24,15 @@ static void leave_outbox(struct tmesh_producer *producer, struct ticket *ticket)
     ticket->state = TICKET_AWAITED;
     producer->left_outbox++;
     producer->left_outbox_bytes += ticket->bytes;
+    if (!producer->options.guarded) producer->released_bytes += ticket->bytes;
 }
 
 /* The ticket goes back when the turn is published, since the lock is needed. */
 static void settle(struct tmesh_producer *producer, uint32_t number)
 {
-    leave_outbox(producer, &producer->exchange.tickets.tickets[number]);
+    struct ticket *ticket = &producer->exchange.tickets.tickets[number];
+    leave_outbox(producer, ticket);
+    if (producer->options.guarded) producer->released_bytes += ticket->bytes;
     if (producer->settled_count == producer->settled_max) producer_publish(producer);
     producer->settled[producer->settled_count++] = number;
 }
@@ -58,7 +61,12 @@ void producer_tell(struct tmesh_producer *producer, const struct producer_action
         leave_outbox(producer, ticket);
         answer.kind = TMESH_ACCEPTED;
         if (ticket->report_accepted) tell(producer, ticket, &answer);
-        if (ticket->deliver == TMESH_DELIVER_NONE) settle(producer, action->ticket);
+        bool over = ticket->deliver == TMESH_DELIVER_NONE && !producer->options.guarded;
+        if (over) settle(producer, action->ticket);
+        return;
+    }
+    if (action->kind == PRODUCER_ENDED && ticket->deliver == TMESH_DELIVER_NONE) {
+        settle(producer, action->ticket);
         return;
     }
     answer.kind = action->kind == PRODUCER_REJECTED  ? TMESH_REJECTED
@@ -104,8 +112,9 @@ void producer_publish(struct tmesh_producer *producer)
     producer->settled_count = 0;
     producer->exchange.outbox -= producer->left_outbox;
     producer->exchange.outbox_bytes -= producer->left_outbox_bytes;
+    producer->exchange.kept_bytes -= producer->released_bytes;
     producer->left_outbox = 0;
-    producer->left_outbox_bytes = 0;
+    producer->left_outbox_bytes = producer->released_bytes = 0;
     producer->exchange.counts = counts;
     producer->exchange.crowded = producer->exchange.answers.bytes > producer->answers_bytes_max;
     if (moved) pthread_cond_broadcast(&producer->exchange.changed);
@@ -114,9 +123,15 @@ void producer_publish(struct tmesh_producer *producer)
 
 void producer_tell_rest(struct tmesh_producer *producer)
 {
-    uint64_t given_up = 0;
+    uint64_t given_up = 0, unguarded = 0;
     for (uint32_t number = 0; number < producer->exchange.tickets.fresh; number++) {
-        if (producer->exchange.tickets.tickets[number].state == TICKET_FREE) continue;
+        const struct ticket *ticket = &producer->exchange.tickets.tickets[number];
+        if (ticket->state == TICKET_FREE) continue;
+        if (ticket->state == TICKET_AWAITED && ticket->deliver == TMESH_DELIVER_NONE) {
+            settle(producer, number); /* heard all it wanted to hear */
+            unguarded++;
+            continue;
+        }
         producer_tell(producer, &(struct producer_action){
                                     .kind = PRODUCER_UNKNOWN,
                                     .ticket = number,
@@ -125,7 +140,7 @@ void producer_tell_rest(struct tmesh_producer *producer)
     }
     producer_publish(producer);
     pthread_mutex_lock(&producer->exchange.lock);
-    producer->exchange.given_up = given_up;
+    producer->exchange.given_up = given_up + unguarded;
     producer->exchange.counts.unknown += given_up;
     producer->exchange.counts.awaited = producer->exchange.counts.links_open = 0;
     pthread_mutex_unlock(&producer->exchange.lock);

@@ -29,6 +29,7 @@ struct tmesh_producer {
     struct producer_options options;
     uint32_t outbox_max;
     uint64_t outbox_bytes_max, answers_bytes_max;
+    uint64_t kept_bytes_max; /* guarded: outbox and awaited */
     struct log log;
     void *context;
     tmesh_ventilator_t *ventilator; /* embedded, or NULL */
@@ -49,6 +50,7 @@ struct tmesh_producer {
     uint32_t settled_count, settled_max;
     uint32_t left_outbox; /* tasks that left the outbox in this turn */
     uint64_t left_outbox_bytes;
+    uint64_t released_bytes;  /* kept for nobody any more */
     bool open[ENDPOINTS_MAX]; /* by link: a session stands */
 };
 

@@ -20,6 +20,12 @@ static enum tmesh_err judge(const tmesh_task_t *task)
     return TMESH_OK;
 }
 
+/* The first one always does. */
+static bool fits(uint64_t bytes, const tmesh_task_t *task, uint64_t bytes_max)
+{
+    return bytes == 0 || bytes + task->payload_bytes <= bytes_max;
+}
+
 static bool has_room(const struct tmesh_producer *producer, const tmesh_task_t *task)
 {
     if (task->deliver == TMESH_DELIVER_WAIT && waits_are_full(&producer->exchange.waits)) {
@@ -29,8 +35,8 @@ static bool has_room(const struct tmesh_producer *producer, const tmesh_task_t *
     if (producer->exchange.answers.bytes > unread_max) return false;
     if (producer->exchange.tickets.used >= producer->exchange.tickets.capacity) return false;
     if (producer->exchange.outbox >= producer->outbox_max) return false;
-    return producer->exchange.outbox == 0 ||
-           producer->exchange.outbox_bytes + task->payload_bytes <= producer->outbox_bytes_max;
+    return fits(producer->exchange.outbox_bytes, task, producer->outbox_bytes_max) &&
+           fits(producer->exchange.kept_bytes, task, producer->kept_bytes_max);
 }
 
 /* Waits for room, with the lock held. */
@@ -80,6 +86,7 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
     }
     producer->exchange.outbox++;
     producer->exchange.outbox_bytes += task->payload_bytes;
+    producer->exchange.kept_bytes += task->payload_bytes;
     producer->exchange.submitted++;
     return TMESH_OK;
 }

@@ -122,6 +122,11 @@ static void a_producer_says_which_option_is_wrong(void **state)
                     "awaited_max");
     refuse_producer((options){.connect = fine, .outbox_bytes_max = UINT64_MAX}, TMESH_E_INVALID,
                     "outbox_bytes_max");
+    refuse_producer((options){.connect = fine, .guard = (enum tmesh_guard)2}, TMESH_E_INVALID,
+                    "guard 2");
+    refuse_producer(
+        (options){.connect = fine, .guard = TMESH_GUARD_FAILOVER, .guarded_bytes_max = UINT64_MAX},
+        TMESH_E_INVALID, "guarded_bytes_max");
     refuse_producer((options){.embed = &wrong}, TMESH_E_INVALID, "heartbeat_ms is 1");
     refuse_producer((options){.embed = &taken}, TMESH_E_BIND, "/nowhere/at/all");
     char *many = endpoints_of(65);
