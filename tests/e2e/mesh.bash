@@ -14,6 +14,8 @@ module=$build/examples/tasks.so
 scratch=$(mktemp -d)
 declare -A pids=() endpoints=()
 status=0
+# What stands before the program of a node, or of a question: where and how it runs.
+through=()
 
 # A node that was stopped dies too: SIGKILL does not ask.
 finish() {
@@ -117,7 +119,7 @@ start_ventilator() {
     *) set -- --bind tcp://127.0.0.1:0 "$@" ;;
     esac
     : >"$scratch/$name.log"
-    start "$name" "$tmesh" ventilator "$@"
+    start "$name" "${through[@]}" "$tmesh" ventilator "$@"
     wait_until 20 grep -q 'ready at' "$scratch/$name.log" || fail "$name did not get ready"
     endpoints[$name]=$(sed -n 's/.*ready at \([a-z]*:[^ ]*\).*/\1/p' "$scratch/$name.log")
 }
@@ -127,7 +129,7 @@ start_worker() {
     local name=$1
     shift
     : >"$scratch/$name.log"
-    start "$name" "$tmesh" worker "$@"
+    start "$name" "${through[@]}" "$tmesh" worker "$@"
     wait_until 20 grep -q ' connected' "$scratch/$name.log" || fail "$name did not connect"
 }
 
@@ -172,7 +174,7 @@ lacks() {
 # own counts come before those of its workers and lanes.
 figure() {
     local text
-    text=$(timeout 20 "$tmesh" status --connect "$1" --json) || return 1
+    text=$(timeout 20 "${through[@]}" "$tmesh" status --connect "$1" --json) || return 1
     [[ $text =~ \"$2\":([0-9]+) ]] || return 1
     echo "${BASH_REMATCH[1]}"
 }

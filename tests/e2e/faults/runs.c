@@ -1,0 +1,75 @@
+/* runs.c - a module whose handlers write down every run in the ledger.
+ *
+ *   MICROSECONDS start ID ATTEMPT TOKEN PROCESS
+ *   MICROSECONDS finish ID ATTEMPT TOKEN PROCESS
+ *
+ * "work" and "later" do the same, so that a test can serve one without the other:
+ * they take as many milliseconds as the payload says and return "ID ATTEMPT".
+ * TMESH_RECORD names the ledger.
+ */
+#include <tmesh.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_BYTES = 160, WORK_DIGITS_MAX = 15 };
+
+static int ledger = -1;
+
+/* One write, so that lines of several processes do not mix. */
+static bool note(const tmesh_job_t *job, const char *event)
+{
+    char id[TMESH_ID_TEXT_BYTES], line[LINE_BYTES];
+    struct timespec now;
+    tmesh_id_t octets = tmesh_job_id(job);
+    tmesh_id_text(&octets, id);
+    clock_gettime(CLOCK_REALTIME, &now);
+    int bytes = snprintf(line, sizeof line, "%" PRId64 " %s %s %" PRIu32 " %016" PRIx64 " %ld\n",
+                         (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, event, id,
+                         tmesh_job_attempt(job), tmesh_job_lease(job), (long)getpid());
+    return write(ledger, line, (size_t)bytes) == bytes;
+}
+
+static long work_ms(const tmesh_job_t *job)
+{
+    char text[WORK_DIGITS_MAX + 1];
+    size_t bytes;
+    const void *payload = tmesh_job_payload(job, &bytes);
+    if (bytes > WORK_DIGITS_MAX) bytes = WORK_DIGITS_MAX;
+    memcpy(text, payload, bytes);
+    text[bytes] = '\0';
+    return strtol(text, NULL, 10);
+}
+
+static int work(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    char id[TMESH_ID_TEXT_BYTES], result[LINE_BYTES];
+    if (!note(job, "start")) return TMESH_RETRY;
+    long wait_ms = work_ms(job);
+    struct timespec left = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+    tmesh_id_t octets = tmesh_job_id(job);
+    tmesh_id_text(&octets, id);
+    int bytes = snprintf(result, sizeof result, "%s %" PRIu32, id, tmesh_job_attempt(job));
+    if (tmesh_job_result(job, result, (size_t)bytes) != TMESH_OK) return TMESH_RETRY;
+    return note(job, "finish") ? TMESH_DONE : TMESH_RETRY;
+}
+
+TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
+{
+    const char *path = getenv("TMESH_RECORD");
+    ledger = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+    if (ledger < 0) {
+        tmesh_registry_refuse(registry, "TMESH_RECORD does not name a file that can be written");
+        return 1;
+    }
+    bool taken = tmesh_registry_add(registry, "work", work, NULL) == TMESH_OK;
+    return taken && tmesh_registry_add(registry, "later", work, NULL) == TMESH_OK ? 0 : 1;
+}
