@@ -1,0 +1,40 @@
+/* checker.h - what must never happen, looked for at every step.
+ *
+ * Owns: the rules, by identity: each task, lease, session and submission is
+ * followed by itself.  The first violation ends the run.
+ */
+#ifndef SIM_CHECKER_H
+#define SIM_CHECKER_H
+
+#include "core/producer.h"
+#include "core/ventilator.h"
+#include "node.h"
+
+/* A ventilator was stepped, and asks for this. */
+void checker_ventilator(struct mesh *mesh, const struct node *node,
+                        const struct ventilator_event *event,
+                        const struct ventilator_actions *actions);
+/* What it had is gone with its process. */
+void checker_life_over(struct mesh *mesh, uint32_t life);
+
+/* A worker hands a task to its pool. */
+void checker_assigned(struct mesh *mesh, const struct node *worker,
+                      const struct assignment *assignment);
+/* A handler starts, or ends, under a lease. */
+void checker_started(struct mesh *mesh, const struct node *worker, const struct lease *lease);
+void checker_finished(struct mesh *mesh, const struct node *worker, const struct lease *lease,
+                      enum outcome outcome);
+
+/* A producer told its application something. */
+void checker_told(struct mesh *mesh, const struct node *producer,
+                  const struct producer_action *action);
+
+/* Everything was healed and had its time, or is done. */
+bool checker_is_done(const struct mesh *mesh);
+void checker_end(struct mesh *mesh);
+
+/* Notes a violation of `rule`. */
+__attribute__((format(printf, 3, 4))) void checker_fail(struct mesh *mesh, const char *rule,
+                                                        const char *format, ...);
+
+#endif

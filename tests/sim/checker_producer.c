@@ -1,0 +1,133 @@
+/* checker_producer.c - what applications are told of their submissions. */
+#include "checker.h"
+
+#include "mesh.h"
+
+static const char *task_text(struct mesh *mesh, const struct ledger_submission *submission)
+{
+    return story_task(mesh, &mesh->ledger.tasks[submission->task].id);
+}
+
+/* The life of the ventilator that the producer's session is with. */
+static uint32_t life_of(const struct mesh *mesh, const struct node *node, uint32_t link)
+{
+    const struct line *line = &node->lines[link][PASSAGE_FRONT];
+    return line->dialled ? mesh->network.connections[line->connection].life : LEDGER_NONE;
+}
+
+static void told_accepted(struct mesh *mesh, const struct node *node,
+                          const struct producer_action *action,
+                          struct ledger_submission *submission)
+{
+    uint32_t life = life_of(mesh, node, action->link);
+    if (submission->state != SUBMISSION_STAGED) {
+        checker_fail(mesh, "one answer", "%s hears ACCEPTED of %s after another answer", node->name,
+                     task_text(mesh, submission));
+    }
+    if (life == LEDGER_NONE || ledger_custody(&mesh->ledger, submission->task, life) == NULL) {
+        checker_fail(mesh, "accepted by nobody", "%s hears that v%u accepted %s, which it did not",
+                     node->name, action->link + 1, task_text(mesh, submission));
+    }
+    submission->state = SUBMISSION_ACCEPTED;
+    submission->life = life;
+    submission->accepted_ns = node_now(mesh, node);
+    if (!mesh->ledger.tasks[submission->task].wants_result) mesh->ledger.unanswered--;
+}
+
+static void told_unknown(struct mesh *mesh, const struct node *node,
+                         struct ledger_submission *submission)
+{
+    const struct ledger *ledger = &mesh->ledger;
+    bool waits = submission->state == SUBMISSION_STAGED;
+    bool awaits =
+        submission->state == SUBMISSION_ACCEPTED && ledger->tasks[submission->task].wants_result;
+    if (!waits && !awaits) {
+        checker_fail(mesh, "one answer", "%s hears UNKNOWN of %s after another answer", node->name,
+                     task_text(mesh, submission));
+        return;
+    }
+    if (waits) {
+        uint64_t waited_ns = node_now(mesh, node) - submission->staged_ns;
+        bool patient = mesh->plan.unknown_ns != 0 && waited_ns >= mesh->plan.unknown_ns;
+        if (!patient) {
+            checker_fail(mesh, "unknown too early", "%s gives %s up after %.3f s", node->name,
+                         task_text(mesh, submission), (double)waited_ns / 1e9);
+        }
+    } else if (!ledger->lives[submission->life].over && mesh->plan.absent_ns >= 600 * SECOND) {
+        checker_fail(mesh, "unknown without cause", "%s hears that nobody knows %s, which v%u has",
+                     node->name, task_text(mesh, submission),
+                     ledger->lives[submission->life].node + 1);
+    }
+    submission->state = SUBMISSION_UNKNOWN;
+    mesh->counts.unknown++;
+    mesh->ledger.unanswered--;
+}
+
+static bool result_fits(const struct result *result, const struct custody *custody)
+{
+    if (custody->state != result->state) return false;
+    if (result->reason == REASON_FORGOTTEN) return true;
+    if (custody->attempt != result->attempt || custody->reason != result->reason) return false;
+    if (result->state != TASK_DONE) return true;
+    struct bytes made =
+        ledger_outcome(&(struct lease){.attempt = custody->attempt, .token = custody->end_token});
+    return (made.data == NULL) == (result->result.data == NULL) &&
+           bytes_equal(made, result->result);
+}
+
+static void told_end(struct mesh *mesh, const struct node *node,
+                     const struct producer_action *action, struct ledger_submission *submission)
+{
+    const struct result *result = &action->result;
+    uint32_t life = life_of(mesh, node, action->link);
+    const struct custody *custody =
+        life == LEDGER_NONE ? NULL : ledger_custody(&mesh->ledger, submission->task, life);
+    if (submission->state != SUBMISSION_ACCEPTED ||
+        !mesh->ledger.tasks[submission->task].wants_result) {
+        checker_fail(mesh, "one answer", "%s hears the end of %s unasked or again", node->name,
+                     task_text(mesh, submission));
+        return;
+    }
+    if (custody == NULL || custody->state < TASK_DONE) {
+        checker_fail(mesh, "end of its own", "%s hears that %s ended at v%u, where it did not",
+                     node->name, task_text(mesh, submission), action->link + 1);
+    } else if (!result_fits(result, custody)) {
+        checker_fail(mesh, "content",
+                     "%s hears of %s another end (state %d, attempt %u) than v%u recorded "
+                     "(state %d, attempt %u)",
+                     node->name, task_text(mesh, submission), (int)result->state, result->attempt,
+                     action->link + 1, (int)custody->state, custody->attempt);
+    }
+    submission->state = SUBMISSION_ENDED;
+    mesh->ledger.unanswered--;
+}
+
+void checker_told(struct mesh *mesh, const struct node *node, const struct producer_action *action)
+{
+    struct ledger *ledger = &mesh->ledger;
+    if (action->ticket >= ledger->submission_count) {
+        checker_fail(mesh, "unexpected", "%s hears of a ticket that it did not draw", node->name);
+        return;
+    }
+    struct ledger_submission *submission = &ledger->submissions[action->ticket];
+    if (!id_equal(&ledger->tasks[submission->task].id, &action->result.id) ||
+        submission->node != node->number || submission->process != node->process) {
+        checker_fail(mesh, "unexpected", "%s hears under a ticket of another task", node->name);
+        return;
+    }
+    if (action->kind == PRODUCER_ACCEPTED) {
+        told_accepted(mesh, node, action, submission);
+    } else if (action->kind == PRODUCER_UNKNOWN) {
+        told_unknown(mesh, node, submission);
+    } else if (action->kind == PRODUCER_ENDED) {
+        told_end(mesh, node, action, submission);
+    } else {
+        if (submission->state != SUBMISSION_STAGED) {
+            checker_fail(mesh, "one answer", "%s hears REJECTED of %s after another answer",
+                         node->name, task_text(mesh, submission));
+            return;
+        }
+        submission->state = SUBMISSION_REJECTED;
+        ledger->unanswered--;
+    }
+}

@@ -1,0 +1,51 @@
+/* pool.h - a worker's pool on virtual time: slots, jobs in line, how runs end.
+ *
+ * Owns: which jobs run and which wait, never more at once than there are slots,
+ * and the outcome of each, drawn when it starts.  What handlers do to tasks is
+ * told to the checker.
+ */
+#ifndef SIM_POOL_H
+#define SIM_POOL_H
+
+#include "core/message.h"
+
+struct mesh;
+struct node;
+
+enum { POOL_SLOTS_MAX = 4, POOL_JOBS_MAX = 1024 };
+
+struct pool_job {
+    uint32_t job; /* the core's number */
+    struct lease lease;
+    enum outcome outcome;
+    uint32_t retry_after_ms;
+    uint64_t run_ns;
+};
+
+struct pool {
+    uint32_t slots;
+    struct pool_job line[POOL_JOBS_MAX]; /* a ring */
+    uint32_t line_first, line_count;
+    struct pool_job running[POOL_SLOTS_MAX];
+    bool busy[POOL_SLOTS_MAX];
+    uint32_t marks[POOL_SLOTS_MAX];      /* of the runs' entries in the agenda */
+    struct pool_job done[POOL_JOBS_MAX]; /* ended, not collected: a ring too */
+    uint32_t done_first, done_count;
+};
+
+void pool_open(struct pool *pool, uint32_t slots);
+
+/* Hands over a job; it starts at once when a slot is free. */
+void pool_submit(struct mesh *mesh, struct node *node, uint32_t job,
+                 const struct assignment *assignment);
+
+/* Gives back what did not start. */
+void pool_withdraw(struct mesh *mesh, struct node *node);
+
+/* A run ends: an entry of the agenda. */
+void pool_on_run(struct mesh *mesh, uint32_t node, uint32_t mark);
+
+/* The next job that ended; false when there is none. */
+bool pool_collect(struct pool *pool, struct pool_job *done);
+
+#endif
