@@ -250,7 +250,7 @@ static void on_turn(struct ventilator *ventilator, const struct ventilator_event
     task_forget_ended(ventilator);
     out->more = !ventilator_check_clock(ventilator);
     if (ventilator_dispatch(ventilator)) out->more = true;
-    if (!held_send_accepts(ventilator)) out->more = true;
+    if (!held_send_answers(ventilator)) out->more = true;
     serve_touched(ventilator);
     ventilator_copy_forward(ventilator); /* last: nothing it points to may be dropped after it */
     out->release_lsn = ventilator_oldest_entry(ventilator);

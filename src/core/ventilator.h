@@ -71,7 +71,7 @@ enum {
     VENTILATOR_ITEMS_MAX = MESSAGE_ITEMS_MAX,
     VENTILATOR_RECORDS_MAX = 2 * MESSAGE_ITEMS_MAX + 64,
     VENTILATOR_ENTRIES_MAX = 3 * MESSAGE_ITEMS_MAX,
-    VENTILATOR_ACCEPTS_MAX = 4096,    /* batches that wait for the disk */
+    VENTILATOR_ANSWERS_MAX = 4096,    /* answers that wait for the disk */
     VENTILATOR_REJECTIONS_MAX = 65536 /* in these */
 };
 

@@ -105,16 +105,35 @@ static void dispose_all(struct ventilator *ventilator, const struct message_disp
     }
 }
 
+/* Too many answers wait for the disk already. */
+static void put_off(struct ventilator *ventilator, uint32_t peer,
+                    const struct message_dispose *dispose)
+{
+    struct rejection *rejections = ventilator->out->rejections;
+    for (uint32_t item = 0; item < dispose->count; item++) {
+        rejections[item] = (struct rejection){.item = item, .reason = REASON_BUSY};
+    }
+    ventilator_send(ventilator, peer, MESSAGE_DISPOSED)->u.disposed =
+        (struct message_disposed){.disposal = dispose->disposal,
+                                  .reason = REASON_BUSY,
+                                  .rejections = rejections,
+                                  .count = dispose->count};
+}
+
 void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
                         const struct message_dispose *dispose)
 {
     struct message_disposed answer = {.disposal = dispose->disposal};
     assert(dispose->count <= MESSAGE_LETTERS_MAX);
+    if (!held_has_room(ventilator, dispose->count)) {
+        put_off(ventilator, peer, dispose);
+        return;
+    }
     switch (dispose->disposal) {
     case DISPOSAL_RETRY:
     case DISPOSAL_DROP: dispose_named(ventilator, dispose, &answer); break;
     case DISPOSAL_RETRY_ALL:
     case DISPOSAL_DROP_ALL: dispose_all(ventilator, dispose, &answer); break;
     }
-    ventilator_send(ventilator, peer, MESSAGE_DISPOSED)->u.disposed = answer;
+    held_dispose(ventilator, peer, &answer);
 }

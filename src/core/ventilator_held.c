@@ -1,7 +1,8 @@
 /* ventilator_held.c - answers that wait until what they promise is durable.
  *
  * ACCEPT waits for the entries of its batch, RECEIPT for those of the
- * completions it covers, RESULT for the end it tells.  Everything else goes out
+ * completions it covers, RESULT for the end it tells, DISPOSED for what it says
+ * was done.  Everything else goes out
  * at once: a task that is leased before it is durable was promised to nobody.
  * Without a journal nothing ever waits.
  */
@@ -9,7 +10,7 @@
 
 void held_init(struct held *held, struct arena *arena, bool journals)
 {
-    held->accepts = arena_take(arena, journals ? VENTILATOR_ACCEPTS_MAX : 0, sizeof *held->accepts);
+    held->answers = arena_take(arena, journals ? VENTILATOR_ANSWERS_MAX : 0, sizeof *held->answers);
     held->rejections =
         arena_take(arena, journals ? VENTILATOR_REJECTIONS_MAX : 0, sizeof *held->rejections);
 }
@@ -23,49 +24,72 @@ bool held_has_room(const struct ventilator *ventilator, uint32_t rejections)
 {
     const struct held *held = &ventilator->held;
     if (!ventilator->options.journals) return true;
-    return held->count < VENTILATOR_ACCEPTS_MAX &&
+    return held->count < VENTILATOR_ANSWERS_MAX &&
            rejections <= VENTILATOR_REJECTIONS_MAX - held->rejection_count;
 }
 
-static void send_accept(struct ventilator *ventilator, uint32_t peer,
-                        const struct message_accept *accept)
+static void send_answer(struct ventilator *ventilator, uint32_t peer,
+                        const struct held_answer *answer, const struct rejection *rejections)
 {
-    ventilator_send(ventilator, peer, MESSAGE_ACCEPT)->u.accept = *accept;
+    struct message *message = ventilator_send(ventilator, peer, answer->kind);
+    if (answer->kind == MESSAGE_ACCEPT) {
+        message->u.accept = (struct message_accept){
+            .batch = answer->u.batch, .rejections = rejections, .count = answer->rejections};
+        return;
+    }
+    assert(answer->kind == MESSAGE_DISPOSED);
+    message->u.disposed = answer->u.disposed;
+    message->u.disposed.rejections = rejections;
+    message->u.disposed.count = answer->rejections;
 }
 
-static void put_off(struct held *held, const struct held_accept *accept,
+static void put_off(struct held *held, const struct held_answer *answer,
                     const struct rejection *rejections)
 {
-    assert(held->count < VENTILATOR_ACCEPTS_MAX);
-    assert(held->rejection_count + accept->rejections <= VENTILATOR_REJECTIONS_MAX);
-    held->accepts[(held->first + held->count++) % VENTILATOR_ACCEPTS_MAX] = *accept;
+    assert(held->count < VENTILATOR_ANSWERS_MAX);
+    assert(held->rejection_count + answer->rejections <= VENTILATOR_REJECTIONS_MAX);
+    held->answers[(held->first + held->count++) % VENTILATOR_ANSWERS_MAX] = *answer;
     uint32_t end = held->first_rejection + held->rejection_count;
-    for (uint32_t at = 0; at < accept->rejections; at++) {
+    for (uint32_t at = 0; at < answer->rejections; at++) {
         held->rejections[(end + at) % VENTILATOR_REJECTIONS_MAX] = rejections[at];
     }
-    held->rejection_count += accept->rejections;
+    held->rejection_count += answer->rejections;
+}
+
+static void answer_when_durable(struct ventilator *ventilator, uint32_t peer,
+                                struct held_answer *answer)
+{
+    const struct rejection *rejections = ventilator->out->rejections;
+    answer->lsn = ventilator->appended_lsn;
+    answer->session = ventilator->peers.peers[peer].session;
+    if (is_durable(ventilator, answer->lsn))
+        send_answer(ventilator, peer, answer, rejections);
+    else
+        put_off(&ventilator->held, answer, rejections);
 }
 
 void held_refuse(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections)
 {
-    send_accept(ventilator, peer,
-                &(struct message_accept){.batch = batch,
-                                         .rejections = ventilator->out->rejections,
-                                         .count = rejections});
+    send_answer(
+        ventilator, peer,
+        &(struct held_answer){.kind = MESSAGE_ACCEPT, .u.batch = batch, .rejections = rejections},
+        ventilator->out->rejections);
 }
 
 void held_accept(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections)
 {
-    if (is_durable(ventilator, ventilator->appended_lsn)) {
-        held_refuse(ventilator, peer, batch, rejections);
-        return;
-    }
-    put_off(&ventilator->held,
-            &(struct held_accept){.lsn = ventilator->appended_lsn,
-                                  .batch = batch,
-                                  .session = ventilator->peers.peers[peer].session,
-                                  .rejections = rejections},
-            ventilator->out->rejections);
+    answer_when_durable(
+        ventilator, peer,
+        &(struct held_answer){.kind = MESSAGE_ACCEPT, .u.batch = batch, .rejections = rejections});
+}
+
+void held_dispose(struct ventilator *ventilator, uint32_t peer,
+                  const struct message_disposed *disposed)
+{
+    answer_when_durable(ventilator, peer,
+                        &(struct held_answer){.kind = MESSAGE_DISPOSED,
+                                              .u.disposed = *disposed,
+                                              .rejections = disposed->count});
 }
 
 /* Copies the rejections of the first held answer to where its message may point. */
@@ -82,24 +106,22 @@ static struct rejection *bring_out(struct ventilator *ventilator, uint32_t count
     return rejections;
 }
 
-bool held_send_accepts(struct ventilator *ventilator)
+bool held_send_answers(struct ventilator *ventilator)
 {
     struct held *held = &ventilator->held;
     while (held->count > 0) {
-        const struct held_accept *accept = &held->accepts[held->first];
-        uint32_t count = accept->rejections;
-        if (!is_durable(ventilator, accept->lsn)) return true;
+        const struct held_answer *answer = &held->answers[held->first];
+        uint32_t count = answer->rejections;
+        if (!is_durable(ventilator, answer->lsn)) return true;
         if (!ventilator_can_send(ventilator)) return false;
         if (ventilator->out->rejection_count + count > MESSAGE_REJECTIONS_MAX) return false;
         const struct rejection *rejections = bring_out(ventilator, count);
-        uint32_t peer = accept->session & 0xffff;
-        /* In another session the producer has sent the batch again. */
-        if (ventilator->peers.peers[peer].session == accept->session) {
-            send_accept(ventilator, peer,
-                        &(struct message_accept){
-                            .batch = accept->batch, .rejections = rejections, .count = count});
+        uint32_t peer = answer->session & 0xffff;
+        /* In another session the producer has asked again. */
+        if (ventilator->peers.peers[peer].session == answer->session) {
+            send_answer(ventilator, peer, answer, rejections);
         }
-        held->first = (held->first + 1) % VENTILATOR_ACCEPTS_MAX;
+        held->first = (held->first + 1) % VENTILATOR_ANSWERS_MAX;
         held->count--;
     }
     return true;

@@ -25,14 +25,19 @@
 #include "turn.h"
 #include "ventilator.h"
 
-/* Answers to batches, in order; each goes out when its entries are durable. */
-struct held_accept {
-    uint64_t lsn, batch;
+/* Answers to producers, in order; each goes out when its entries are durable. */
+struct held_answer {
+    uint64_t lsn;
     uint32_t session, rejections;
+    enum message_kind kind; /* ACCEPT or DISPOSED */
+    union {
+        uint64_t batch;
+        struct message_disposed disposed;
+    } u;
 };
 
 struct held {
-    struct held_accept *accepts;
+    struct held_answer *answers;
     struct rejection *rejections;
     uint32_t first, count;
     uint32_t first_rejection, rejection_count;
@@ -145,13 +150,16 @@ bool held_has_room(const struct ventilator *ventilator, uint32_t rejections);
 /* Answers a batch as soon as all that was appended so far is durable.  Its
  * rejections are the first in out->rejections. */
 void held_accept(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections);
+/* Likewise, what became of letters. */
+void held_dispose(struct ventilator *ventilator, uint32_t peer,
+                  const struct message_disposed *disposed);
 /* Answers it at once: nothing of it was taken. */
 void held_refuse(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections);
 /* Receipts what this worker said, as soon as that is durable. */
 void held_receipt(struct ventilator *ventilator, uint32_t peer);
 void held_durable(struct ventilator *ventilator, uint64_t durable_lsn);
 /* Sends what may go out.  False when something is left for the next step. */
-bool held_send_accepts(struct ventilator *ventilator);
+bool held_send_answers(struct ventilator *ventilator);
 bool held_send_receipt(struct ventilator *ventilator, uint32_t peer);
 
 /* ventilator_replay.c */

@@ -306,7 +306,7 @@ static void more_batches_than_may_wait_for_the_disk_are_put_off(void **state)
     (void)state;
     struct story story;
     begin(&story);
-    for (uint32_t batch = 0; batch < VENTILATOR_ACCEPTS_MAX; batch++) {
+    for (uint32_t batch = 0; batch < VENTILATOR_ANSWERS_MAX; batch++) {
         story_submit(&story, P1, "A");
         story_clear(&story);
     }
