@@ -6,7 +6,7 @@
 # Usage: fault_lost_answers.sh BUILD_DIR
 # shellcheck source=tests/e2e/faults.bash
 . "$(dirname "$0")/faults.bash" "$1"
-tasks=$(lasts 400 5000)
+tasks=$(lasts 400 2000)
 proxy_front=''
 
 # begin RULE...: a mesh, its producer behind a proxy with these rules.
@@ -26,7 +26,7 @@ counted() {
 # recognised, and what the ledger says.
 finish_tasks() {
     local submitted duplicates resent
-    collect producer 100
+    collect producer 300
     [ "$status" -eq 0 ] || fail "the producer ended with $status"
     wait_until 20 reaches "$front" "done" "$tasks" || fail "not every task was done"
     submitted=$(figure "$front" submitted)
@@ -46,7 +46,7 @@ finish_tasks() {
 # Nobody waits for results, which would tell as well.
 begin lose=ACCEPT:150 hide=ACCEPT:150
 start_worker worker --connect "$front" --module "$tools/runs.so" --slots 8
-start_producer producer --connect "$proxy_front" --tasks "$tasks" --window 20 --work 1 --no-wait
+start_producer producer --connect "$proxy_front" --tasks "$tasks" --window 20 --work 1 --timeout 300 --no-wait
 finish_tasks lost_accept --ended-by runs --dup-max 0
 [ "$(counted lose)" -ge 2 ] && [ "$(counted hide)" -ge 2 ] || fail "few answers were lost: no proof"
 
@@ -54,7 +54,7 @@ finish_tasks lost_accept --ended-by runs --dup-max 0
 begin repeat=SUBMIT:100 repeat=ACCEPT:100 repeat=RESULT:100 hold=SUBMIT:50 hold=ACCEPT:50 \
     hold=RESULT:50 swap=SUBMIT:20 swap=ACCEPT:20 swap=RESULT:20 lose=RESULT:20 lose=RECEIPT:20
 start_worker worker --connect "$front" --module "$tools/runs.so" --slots 8
-start_producer producer --connect "$proxy_front" --tasks "$tasks" --window 20 --work 1
+start_producer producer --connect "$proxy_front" --tasks "$tasks" --window 20 --work 1 --timeout 300
 finish_tasks mistreated_producer --dup-max 0
 [ "$(counted repeat)" -ge 2 ] || fail "few messages were repeated: no proof"
 
@@ -62,8 +62,8 @@ finish_tasks mistreated_producer --dup-max 0
 begin repeat=WORK:100 repeat=COMPLETE:100 repeat=CREDIT:100 hold=WORK:50 hold=COMPLETE:50 \
     swap=WORK:20 swap=COMPLETE:20 lose=COMPLETE:20 lose=WORK:20 lose=RECEIPT:20
 start_worker worker --connect "$proxy_front" --module "$tools/runs.so" --slots 8
-start_producer producer --connect "$front" --tasks "$tasks" --window 20 --work 1
-collect producer 100
+start_producer producer --connect "$front" --tasks "$tasks" --window 20 --work 1 --timeout 300
+collect producer 300
 [ "$status" -eq 0 ] || fail "the producer ended with $status"
 requeued=$(figure "$front" requeued)
 retire proxy

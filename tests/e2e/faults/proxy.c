@@ -31,7 +31,7 @@
 #include <zmq.h>
 
 enum {
-    PEERS_MAX = 32,
+    PEERS_MAX = 16,
     LANE_MAX = 4096, /* messages waiting in one direction; a power of two */
     BATCHES_MAX = 1024,
     HOLD_US_MAX = 200000,
@@ -70,7 +70,8 @@ struct lane {
 struct peer {
     uint8_t identity[IDENTITY_BYTES_MAX];
     size_t identity_bytes;
-    void *dealer; /* NULL: the place is free */
+    void *dealer;     /* NULL: the place is free */
+    int64_t heard_us; /* when the peer last said anything */
     struct lane lanes[DIRECTIONS];
     uint64_t batches[BATCHES_MAX]; /* number of each batch, and ... */
     uint32_t items[BATCHES_MAX];   /* ... how many tasks it has */
@@ -172,20 +173,25 @@ static void peer_close(struct peer *peer)
     peer->dealer = NULL;
 }
 
+static bool is_named(const struct peer *peer, zmq_msg_t *identity)
+{
+    return peer->dealer && peer->identity_bytes == zmq_msg_size(identity) &&
+           memcmp(peer->identity, zmq_msg_data(identity), peer->identity_bytes) == 0;
+}
+
+/* A peer that is gone is noticed only when there is something for it, so the one
+ * that has been silent for longest makes way. */
 static struct peer *peer_of(struct proxy *proxy, zmq_msg_t *identity)
 {
-    struct peer *vacant = NULL;
+    struct peer *vacant = &proxy->peers[0];
     for (size_t i = 0; i < PEERS_MAX; i++) {
         struct peer *peer = &proxy->peers[i];
-        if (!peer->dealer) {
-            vacant = peer;
-        } else if (peer->identity_bytes == zmq_msg_size(identity) &&
-                   memcmp(peer->identity, zmq_msg_data(identity), peer->identity_bytes) == 0) {
-            return peer;
-        }
+        if (is_named(peer, identity)) return peer;
+        if (!vacant->dealer) continue;
+        if (!peer->dealer || peer->heard_us < vacant->heard_us) vacant = peer;
     }
-    check(vacant != NULL, "too many peers");
     int none = 0;
+    if (vacant->dealer) peer_close(vacant);
     memset(vacant, 0, sizeof *vacant);
     vacant->identity_bytes = zmq_msg_size(identity);
     memcpy(vacant->identity, zmq_msg_data(identity), vacant->identity_bytes);
@@ -283,7 +289,9 @@ static void read_router(struct proxy *proxy)
     zmq_msg_init(&body);
     while (zmq_msg_recv(&identity, proxy->router, ZMQ_DONTWAIT) >= 0) {
         check(zmq_msg_recv(&body, proxy->router, 0) >= 0, "zmq_msg_recv");
-        pass(proxy, peer_of(proxy, &identity), TO_VENTILATOR, content(&body));
+        struct peer *peer = peer_of(proxy, &identity);
+        peer->heard_us = now_us();
+        pass(proxy, peer, TO_VENTILATOR, content(&body));
     }
     zmq_msg_close(&identity);
     zmq_msg_close(&body);
