@@ -31,7 +31,7 @@ start_crew() {
 }
 for number in 1 2 3; do start_crew worker-$number; done
 start_producer producer --connect "$connect" --window 200 --work 20
-for round in $(seq "$rounds"); do
+for _ in $(seq "$rounds"); do
     for number in 1 2 3; do
         progresses "before worker-$number leaves"
         leave worker-$number

@@ -48,7 +48,7 @@ fail() {
 }
 
 skip() {
-    printf 'skipped: %s\n' "$*"
+    printf 'SKIP: %s\n' "$*"
     exit 77
 }
 

@@ -28,7 +28,8 @@ declare -A addresses=()
 # make_network NAME...: a place for each; its address is in ${addresses[NAME]}.
 make_network() {
     mount -t tmpfs none /run && mkdir /run/netns
-    ip link add hub type bridge && ip link set hub up || skip "no bridge in this kernel"
+    ip link add hub type bridge || skip "no bridges in this kernel"
+    ip link set hub up
     local name number=0
     for name; do
         number=$((number + 1))

@@ -84,6 +84,7 @@ struct proxy {
     struct encoder *encoder;
     uint64_t random;
     uint32_t rules[FATES][KINDS]; /* in a thousand */
+    uint32_t due[FATES][KINDS];   /* it strikes when this has grown to a thousand */
     struct peer *peers;           /* PEERS_MAX of them */
     uint64_t counts[FATES];
     uint64_t messages, accepted_items;
@@ -215,11 +216,16 @@ static void account(struct proxy *proxy, struct peer *peer, const struct message
     }
 }
 
+/* At random, but as often as the rule says, also over few messages. */
 static enum fate fate_of(struct proxy *proxy, enum message_kind kind)
 {
     for (int fate = 0; fate < FATES; fate++) {
-        uint32_t rule = proxy->rules[fate][kind];
-        if (rule > 0 && chance(proxy, 1000) < rule) return (enum fate)fate;
+        uint32_t rule = proxy->rules[fate][kind], *due = &proxy->due[fate][kind];
+        if (rule == 0) continue;
+        *due += chance(proxy, 2 * rule + 1);
+        if (*due < 1000) continue;
+        *due -= 1000;
+        return (enum fate)fate;
     }
     return FATE_NONE;
 }
