@@ -72,6 +72,7 @@ struct peer {
     size_t identity_bytes;
     void *dealer;     /* NULL: the place is free */
     int64_t heard_us; /* when the peer last said anything */
+    bool gone;        /* it closed its socket; what the ventilator told it still counts */
     struct lane lanes[DIRECTIONS];
     uint64_t batches[BATCHES_MAX]; /* number of each batch, and ... */
     uint32_t items[BATCHES_MAX];   /* ... how many tasks it has */
@@ -180,8 +181,7 @@ static bool is_named(const struct peer *peer, zmq_msg_t *identity)
            memcmp(peer->identity, zmq_msg_data(identity), peer->identity_bytes) == 0;
 }
 
-/* A peer that is gone is noticed only when there is something for it, so the one
- * that has been silent for longest makes way. */
+/* The one that has been silent for longest makes way. */
 static struct peer *peer_of(struct proxy *proxy, zmq_msg_t *identity)
 {
     struct peer *vacant = &proxy->peers[0];
@@ -258,33 +258,30 @@ static void pass(struct proxy *proxy, struct peer *peer, enum direction directio
     lane_overtake(lane);
 }
 
-/* Returns whether the other side is still there. */
-static bool deliver(struct proxy *proxy, struct peer *peer, enum direction direction,
+static void deliver(struct proxy *proxy, struct peer *peer, enum direction direction,
                     zmq_msg_t *message)
 {
     void *socket = peer->dealer;
     if (direction == TO_PEER) {
         socket = proxy->router;
         int sent = zmq_send(socket, peer->identity, peer->identity_bytes, ZMQ_SNDMORE);
-        if (sent < 0 && errno == EHOSTUNREACH) return false;
+        peer->gone = sent < 0 && errno == EHOSTUNREACH;
+        if (peer->gone) zmq_msg_close(message);
+        if (peer->gone) return;
         check(sent >= 0, "zmq_send");
     }
     check(zmq_msg_send(message, socket, ZMQ_DONTWAIT) >= 0, "zmq_msg_send");
-    return true;
 }
 
 static void release(struct proxy *proxy, struct peer *peer, enum direction direction,
                     int64_t moment_us)
 {
     struct lane *lane = &peer->lanes[direction];
-    while (peer->dealer && lane->first != lane->end) {
+    while (lane->first != lane->end) {
         struct waiting *waiting = &lane->waiting[lane->first % LANE_MAX];
         if (llabs(waiting->due_us) > moment_us) return;
-        if (deliver(proxy, peer, direction, &waiting->message)) {
-            lane->first++;
-        } else {
-            peer_close(peer);
-        }
+        deliver(proxy, peer, direction, &waiting->message);
+        lane->first++;
     }
 }
 
@@ -328,7 +325,8 @@ static void run(struct proxy *proxy)
         int64_t moment_us = now_us();
         for (size_t i = 0; i < PEERS_MAX; i++) {
             struct peer *peer = &proxy->peers[i];
-            if (peer->dealer) read_dealer(proxy, peer);
+            if (!peer->dealer) continue;
+            read_dealer(proxy, peer);
             for (int way = 0; way < DIRECTIONS; way++) {
                 release(proxy, peer, (enum direction)way, moment_us);
             }
