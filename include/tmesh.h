@@ -6,6 +6,7 @@
 #ifndef TMESH_H
 #define TMESH_H
 
+#include <tmesh/dead.h>
 #include <tmesh/error.h>
 #include <tmesh/producer.h>
 #include <tmesh/status.h>

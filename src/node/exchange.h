@@ -8,7 +8,7 @@
 
 #include "../core/producer.h"
 #include "../net/waker.h"
-#include "inquiry.h"
+#include "errand.h"
 #include "stage.h"
 #include "tickets.h"
 #include "waits.h"
@@ -41,6 +41,7 @@ struct exchange {
     struct producer_counts counts; /* as of the last turn */
     uint64_t given_up;             /* tasks that had not come to their end when the thread ended */
     struct inquiry inquiry;
+    struct errand errand;
     char refusals[TMESH_ERROR_TEXT_BYTES / 2]; /* what the last ventilator that refused us said */
 };
 

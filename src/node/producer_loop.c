@@ -63,6 +63,7 @@ static void perform_one(struct tmesh_producer *producer, const struct producer_a
     case PRODUCER_ANSWER: producer_take_answer(producer, action); break;
     case PRODUCER_REFUSED: take_refusal(producer, action); break;
     case PRODUCER_OPENED:
+        producer->minors[action->link] = action->message.u.welcome.minor;
         producer_note_session(producer, action->link, SESSION_OPENED);
         log_line(&producer->log, TMESH_INFO, "ventilator=%s connected", endpoint);
         break;
@@ -176,6 +177,7 @@ void *producer_loop(void *argument)
         hurry = producer_take_staged(producer, now_ns);
         turn_until_done(producer, PRODUCER_TURN, now_ns);
         producer_pursue_inquiry(producer, now_ns);
+        producer_pursue_errand(producer, now_ns);
         producer_publish(producer);
     }
     turn_until_done(producer, PRODUCER_STOP, now_ns);

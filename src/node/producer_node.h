@@ -5,6 +5,7 @@
  *   producer_submit.c   submissions on their way in
  *   producer_answer.c   answers on their way out
  *   producer_status.c   questions to the ventilators
+ *   producer_dead.c     questions and orders about dead letters
  *
  * What the application and the thread share is in exchange.h.
  */
@@ -50,8 +51,10 @@ struct tmesh_producer {
     uint32_t settled_count, settled_max;
     uint32_t left_outbox; /* tasks that left the outbox in this turn */
     uint64_t left_outbox_bytes;
-    uint64_t released_bytes;  /* kept for nobody any more */
-    bool open[ENDPOINTS_MAX]; /* by link: a session stands */
+    uint64_t released_bytes;            /* kept for nobody any more */
+    bool open[ENDPOINTS_MAX];           /* by link: a session stands */
+    uint32_t minors[ENDPOINTS_MAX];     /* the minor version that it speaks */
+    uint32_t unanswered[ENDPOINTS_MAX]; /* questions of this session; answers come in order */
 };
 
 /* producer_loop.c */
@@ -75,5 +78,11 @@ void producer_take_answer(struct tmesh_producer *producer, const struct producer
 enum session_news { SESSION_OPENED, SESSION_LOST };
 /* A question to a session that is over is asked again in the next one. */
 void producer_note_session(struct tmesh_producer *producer, uint32_t link, enum session_news news);
+/* Any thread's, with the lock held: waits until nobody else asks anything.  False:
+ * until_ns came first. */
+bool producer_await_turn(struct tmesh_producer *producer, uint64_t until_ns);
+
+/* producer_dead.c: the thread's. */
+void producer_pursue_errand(struct tmesh_producer *producer, uint64_t now_ns);
 
 #endif

@@ -18,36 +18,50 @@ void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns)
         bool over = producer->exchange.inquiry.status == NULL;
         pthread_mutex_unlock(&producer->exchange.lock);
         if (over) return;
-        if (ask) producer_step_and_perform(producer, &event);
+        if (!ask) continue;
+        producer->unanswered[number]++;
+        producer_step_and_perform(producer, &event);
     }
 }
 
 void producer_take_answer(struct tmesh_producer *producer, const struct producer_action *action)
 {
-    pthread_mutex_lock(&producer->exchange.lock);
-    inquiry_add(&producer->exchange.inquiry, action->link, &action->message.u.answer);
-    if (producer->exchange.inquiry.status != NULL &&
-        inquiry_is_complete(&producer->exchange.inquiry)) {
-        pthread_cond_broadcast(&producer->exchange.changed);
-    }
-    pthread_mutex_unlock(&producer->exchange.lock);
+    struct exchange *exchange = &producer->exchange;
+    uint32_t *unanswered = &producer->unanswered[action->link];
+    if (*unanswered == 0) return;  /* nobody asked */
+    if (--*unanswered > 0) return; /* who asked before did not wait */
+    pthread_mutex_lock(&exchange->lock);
+    if (action->message.kind == MESSAGE_ANSWER)
+        inquiry_add(&exchange->inquiry, action->link, &action->message.u.answer);
+    errand_add(&exchange->errand, action->link, &action->message);
+    bool complete = (exchange->inquiry.status != NULL && inquiry_is_complete(&exchange->inquiry)) ||
+                    (exchange->errand.busy && errand_is_complete(&exchange->errand));
+    if (complete) pthread_cond_broadcast(&exchange->changed);
+    pthread_mutex_unlock(&exchange->lock);
 }
 
 void producer_note_session(struct tmesh_producer *producer, uint32_t link, enum session_news news)
 {
     producer->open[link] = news == SESSION_OPENED;
+    producer->unanswered[link] = 0;
     pthread_mutex_lock(&producer->exchange.lock);
     if (producer->exchange.inquiry.status != NULL)
         producer->exchange.inquiry.links[link].asked = false;
+    errand_lose(&producer->exchange.errand, link);
     pthread_mutex_unlock(&producer->exchange.lock);
 }
 
-/* Waits until nobody else asks, with the lock held.  False: until_ns came first. */
-static bool await_turn(struct tmesh_producer *producer, uint64_t until_ns)
+static bool is_busy(const struct exchange *exchange)
 {
-    while (producer->exchange.inquiry.busy) {
-        if (thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) != 0)
-            return !producer->exchange.inquiry.busy;
+    return exchange->inquiry.busy || exchange->errand.busy;
+}
+
+bool producer_await_turn(struct tmesh_producer *producer, uint64_t until_ns)
+{
+    struct exchange *exchange = &producer->exchange;
+    while (is_busy(exchange)) {
+        if (thread_wait_until(&exchange->changed, &exchange->lock, until_ns) != 0)
+            return !is_busy(exchange);
     }
     return true;
 }
@@ -77,7 +91,7 @@ enum tmesh_err tmesh_producer_status(tmesh_producer_t *producer, uint32_t timeou
     enum tmesh_err result = TMESH_E_TIMEOUT;
     *status = NULL;
     pthread_mutex_lock(&producer->exchange.lock);
-    bool mine = await_turn(producer, until_ns);
+    bool mine = producer_await_turn(producer, until_ns);
     if (producer->exchange.stop) {
         result = TMESH_E_CLOSED;
     } else if (mine) {
