@@ -21,7 +21,8 @@ struct settings {
     const char *connect, *id, *queue, *log_level, *log_format;
     bool lines, wait, json, guarded;
     uint64_t failover_ms;
-    uint64_t retries, timeout_ms, connect_timeout_ms;
+    uint64_t retries, crashes, backoff_ms, backoff_max_ms;
+    uint64_t timeout_ms, connect_timeout_ms;
 };
 
 static const struct option options_table[] = {
@@ -41,6 +42,17 @@ static const struct option options_table[] = {
     {"retries", 'r', OPTION_COUNT, "N",
      "how often a failed run is tried again; default: as the ventilator says",
      offsetof(struct settings, retries), 0, 1000000},
+    {"backoff", 0, OPTION_SECONDS, "T",
+     "the first retry comes within this time, each later one within twice that; default: as the "
+     "ventilator says",
+     offsetof(struct settings, backoff_ms), 1, UINT32_MAX},
+    {"backoff-max", 0, OPTION_SECONDS, "T",
+     "no retry waits longer than this; default: as the ventilator says",
+     offsetof(struct settings, backoff_max_ms), 1, UINT32_MAX},
+    {"crashes", 0, OPTION_COUNT, "N",
+     "how often the task may kill its handler's process before it is given up as poison, however "
+     "many retries are left; default: as the ventilator says",
+     offsetof(struct settings, crashes), 1, 65535},
     {"guarded", 'g', OPTION_FLAG, NULL,
      "stay until every task has ended, and give the tasks of a ventilator that dies or stays away "
      "to another; they may run twice",
@@ -116,7 +128,11 @@ static int submit(const struct settings *settings, const struct options *options
     const char *word = options->arguments[1];
     struct logging logging = logging_from(settings->log_level, settings->log_format);
     struct submission_plan plan = {
-        .task = {.name = options->arguments[0], .queue = settings->queue},
+        .task = {.name = options->arguments[0],
+                 .queue = settings->queue,
+                 .crashes_max = (uint32_t)settings->crashes,
+                 .backoff_ms = (uint32_t)settings->backoff_ms,
+                 .backoff_ms_max = (uint32_t)settings->backoff_max_ms},
         .connect = settings->connect,
         .logging = &logging,
         .source = settings->lines ? SUBMISSION_LINES : SUBMISSION_ONE,

@@ -15,8 +15,13 @@
 #include <unistd.h>
 #include <zmq.h>
 
-static const struct command *const commands[] = {
-    &ventilator_command, &worker_command, &submit_command, &map_command, &status_command, NULL};
+static const struct command *const commands[] = {&ventilator_command,
+                                                 &worker_command,
+                                                 &submit_command,
+                                                 &map_command,
+                                                 &status_command,
+                                                 &dead_command,
+                                                 NULL};
 
 static const struct command *find(const char *name)
 {

@@ -92,7 +92,7 @@ static void a_table_shows_what_people_ask_for(void **state)
         "\n"
         "  DEAD LETTERS\n"
         "  00000000-0000-0000-0000-000000000000  bad  failed at attempt 5: exit 1\n"
-        "  and 3 more; --json shows up to 10,000\n"
+        "  and 3 more; 'tmesh dead list' shows them\n"
         "\n"
         "tcp://b:2  did not answer\n");
 }
