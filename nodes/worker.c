@@ -251,12 +251,15 @@ const struct command worker_command = {
         "Starts a worker. It takes tasks from every ventilator it is connected to, as many as it "
         "has slots, and finds them again by itself when a connection breaks.\n\n"
         "A program's exit status decides: 0 is done, 75 try again later, 65 never try again; any "
-        "other is tried again by policy. TMESH_TASK_ID, TMESH_TASK_NAME, TMESH_ATTEMPT and "
-        "TMESH_LEASE are in its environment. The first SIGTERM or ^C lets running tasks end "
+        "other is tried again by policy, or after as many milliseconds as it wrote into the file "
+        "that TMESH_RETRY_AFTER_MS names. TMESH_TASK_ID, TMESH_TASK_NAME, TMESH_ATTEMPT and "
+        "TMESH_LEASE are in its environment too. The first SIGTERM or ^C lets running tasks end "
         "within the grace time and gives the others back, the second stops at once.",
     .examples = "  tmesh worker --connect tcp://127.0.0.1:5555 --command count=\"wc -c\"\n"
                 "  tmesh worker --connect tcp://a:5555,tcp://b:5555 --slots 8 --module ./tasks.so\n"
-                "  tmesh worker --connect tcp://127.0.0.1:5555 --allow-exec\n",
+                "  tmesh worker --connect tcp://127.0.0.1:5555 --allow-exec\n\n"
+                "In a program that is a shell script: not now, but in half a minute\n"
+                "  echo 30000 >\"$TMESH_RETRY_AFTER_MS\"; exit 75\n",
     .options = options_table,
     .option_count = sizeof options_table / sizeof *options_table,
     .run = run,

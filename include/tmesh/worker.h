@@ -66,7 +66,9 @@ TMESH_EXPORT void tmesh_registry_refuse(tmesh_registry_t *registry, const char *
  * error goes to the log, and to the record of a run that failed.  Exit 0 is
  * done, 75 retry, 65 permanent failure; anything else is retried by policy, and
  * a death by signal counts as a crash.  TMESH_TASK_ID, TMESH_TASK_NAME,
- * TMESH_ATTEMPT and TMESH_LEASE (16 hexadecimal digits) are in its environment.
+ * TMESH_ATTEMPT and TMESH_LEASE (16 hexadecimal digits) are in its environment;
+ * TMESH_RETRY_AFTER_MS names a file into which it may write, in digits, after how
+ * many milliseconds it wants to be tried again when it fails.
  * The host must neither ignore SIGCHLD nor wait for children that are not its
  * own, or the exit status is lost and the run counts as failed. */
 typedef struct tmesh_command {

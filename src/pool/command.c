@@ -41,14 +41,18 @@ bool command_open(struct command *command, const struct environment *environment
 {
     *command = (struct command){.environment = environment, .nothing = -1};
     command->complaint.log = log;
-    size_t count = ENVIRONMENT_TASK_VARIABLES + (size_t)environment->count + 1;
-    command->variables = calloc(count, sizeof(char *));
+    size_t count = 0;
+    command->variables =
+        calloc(ENVIRONMENT_TASK_VARIABLES + (size_t)environment->count + 2, sizeof(char *));
     if (command->variables == NULL) return false;
+    wish_open(&command->wish);
     for (size_t i = 0; i < ENVIRONMENT_TASK_VARIABLES; i++)
-        command->variables[i] = command->task.text[i];
+        command->variables[count++] = command->task.text[i];
+    command->variables[count++] = command->wish.variable;
     for (size_t i = 0; i < environment->count; i++)
-        command->variables[ENVIRONMENT_TASK_VARIABLES + i] = environment->inherited[i];
+        command->variables[count++] = environment->inherited[i];
     if (pthread_mutex_init(&command->lock, NULL) == 0) return true;
+    wish_close(&command->wish);
     free(command->variables);
     command->variables = NULL;
     return false;
@@ -59,6 +63,7 @@ void command_close(struct command *command)
     if (command->variables == NULL) return;
     assert(command->pid == 0);
     if (command->nothing >= 0) (void)close(command->nothing);
+    wish_close(&command->wish);
     (void)pthread_mutex_destroy(&command->lock);
     free(command->variables);
     command->variables = NULL;
@@ -274,6 +279,18 @@ static enum outcome judge(struct tmesh_job *job, const struct run *run, int stat
     return job_outcome(WEXITSTATUS(status));
 }
 
+static void take_wish(const struct command *command, struct tmesh_job *job)
+{
+    switch (wish_read(&command->wish, &job->retry_after_ms)) {
+    case WISHED_NOTHING:
+    case WISHED_DELAY: break;
+    case WISHED_NONSENSE:
+        job_explain_more(job, "; ",
+                         bytes_text("what it wrote to $TMESH_RETRY_AFTER_MS is no number of "
+                                    "milliseconds"));
+    }
+}
+
 static enum outcome refuse(struct tmesh_job *job, const char *program, int error)
 {
     const char *reason = strerrordesc_np(error);
@@ -292,6 +309,7 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
                       .child_output = -1,
                       .child_errors = -1};
     environment_describe(&command->task, &job->assignment);
+    wish_clear(&command->wish);
     complaint_begin(&command->complaint, job->handler->name,
                     strchr(command->task.text[0], '=') + 1);
     int error = start(command, &run, job, argv);
@@ -311,6 +329,7 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
         }
         struct bytes tail = complaint_end(&command->complaint, clock_now_ns());
         if (outcome != OUTCOME_DONE) job_explain_more(job, ": ", tail);
+        if (outcome == OUTCOME_FAILED) take_wish(command, job);
     }
     close_fd(&run.output);
     close_fd(&run.errors);

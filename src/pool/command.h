@@ -7,7 +7,7 @@
  * What a run comes to:
  *   exit 0                 OUTCOME_DONE, its standard output is the result
  *   exit 75, any other     OUTCOME_FAILED, "exit status 75: " and the end of
- *                          its standard error
+ *                          its standard error; after the delay it wished
  *   exit 65                OUTCOME_PERMANENT, with the like
  *   a signal               OUTCOME_CRASHED, "killed by signal 9 (Killed)"
  *   too much output        OUTCOME_PERMANENT
@@ -21,15 +21,17 @@
 #include "complaint.h"
 #include "environment.h"
 #include "job.h"
+#include "wish.h"
 
 #include <pthread.h>
 #include <sys/types.h>
 
 struct command {
     const struct environment *environment; /* borrowed */
-    char **variables;                      /* the task's, then the inherited, then NULL */
+    char **variables;                      /* the task's, the wish, the inherited, NULL */
     struct task_variables task;
     struct complaint complaint;
+    struct wish wish;
     int nothing; /* /dev/null, the standard input when there is no payload; -1 until needed */
     pthread_mutex_t lock;
     pid_t pid; /* guarded by `lock`; 0 when none runs.  Not waited for yet: the number is ours */

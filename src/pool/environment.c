@@ -7,16 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const OURS[ENVIRONMENT_TASK_VARIABLES] = {
-    "TMESH_TASK_ID=",
-    "TMESH_TASK_NAME=",
-    "TMESH_ATTEMPT=",
-    "TMESH_LEASE=",
+/* The task's first. */
+static const char *const OURS[] = {
+    "TMESH_TASK_ID=", "TMESH_TASK_NAME=", "TMESH_ATTEMPT=", "TMESH_LEASE=", "TMESH_RETRY_AFTER_MS=",
 };
 
 static bool is_ours(const char *variable)
 {
-    for (size_t i = 0; i < ENVIRONMENT_TASK_VARIABLES; i++)
+    for (size_t i = 0; i < sizeof OURS / sizeof OURS[0]; i++)
         if (strncmp(variable, OURS[i], strlen(OURS[i])) == 0) return true;
     return false;
 }

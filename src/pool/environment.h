@@ -16,7 +16,7 @@ enum {
 };
 
 struct environment {
-    char **inherited; /* owned; without our own four */
+    char **inherited; /* owned; without what a run adds */
     uint32_t count;
     const char *search; /* the value of PATH, or a default */
 };

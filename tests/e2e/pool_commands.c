@@ -102,6 +102,41 @@ static void an_exit_status_becomes_an_outcome(void **state)
     expect("echo partly; exit 3", "", OUTCOME_FAILED, "exit status 3");
 }
 
+/* What one script after the other wishes, in the same slot. */
+static void a_command_may_say_when_to_try_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script;
+        uint32_t delay_ms;
+        const char *text;
+    } cases[] = {
+        {"echo 30000 >$F; exit 75", 30000, "exit status 75"},
+        {"exit 75", 0, "exit status 75"}, /* what the run before wished is forgotten */
+        {"echo 12345678 >$F; echo 5 >$F; exit 1", 5, "exit status 1"},
+        {"printf ' 4294967295\\n\\n' >$F; exit 1", UINT32_MAX, "exit status 1"},
+        {"echo 0 >$F; exit 1", 0, "exit status 1"},
+        {"echo 7 >$F; echo so >&2; exit 65", 0, "exit status 65: so"},
+        {"echo 4294967296 >$F; exit 1", 0,
+         "exit status 1; what it wrote to $TMESH_RETRY_AFTER_MS is no number of milliseconds"},
+        {"echo soon >$F; echo so >&2; exit 1", 0,
+         "exit status 1: so; what it wrote to $TMESH_RETRY_AFTER_MS is no number of milliseconds"},
+        {"echo 1 2 >$F; exit 75", 0,
+         "exit status 75; what it wrote to $TMESH_RETRY_AFTER_MS is no number of milliseconds"},
+        {"printf %064d 5 >$F; exit 75", 0,
+         "exit status 75; what it wrote to $TMESH_RETRY_AFTER_MS is no number of milliseconds"},
+    };
+    struct stage *stage = stage_with_script("F=$TMESH_RETRY_AFTER_MS; eval \"$(cat)\"");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct outing *outing =
+            stage_await(stage, stage_submit_text(stage, "c", cases[i].script));
+        assert_int_not_equal(outing->outcome, OUTCOME_DONE);
+        assert_int_equal(outing->retry_after_ms, cases[i].delay_ms);
+        assert_string_equal(outing->text, cases[i].text);
+    }
+    stage_destroy(&stage);
+}
+
 static void a_failure_keeps_the_end_of_its_standard_error(void **state)
 {
     (void)state;
@@ -400,6 +435,7 @@ int main(void)
         cmocka_unit_test(the_payload_is_the_input_and_the_output_is_the_result),
         cmocka_unit_test(the_largest_payload_goes_through_a_program_whole),
         cmocka_unit_test(an_exit_status_becomes_an_outcome),
+        cmocka_unit_test(a_command_may_say_when_to_try_again),
         cmocka_unit_test(a_failure_keeps_the_end_of_its_standard_error),
         cmocka_unit_test(standard_error_reaches_the_log_line_by_line),
         cmocka_unit_test(the_environment_names_the_run),
