@@ -9,17 +9,17 @@ static const char *task_text(struct mesh *mesh, const struct ledger_submission *
 }
 
 /* The life of the ventilator that the producer's session is with. */
-static uint32_t life_of(const struct mesh *mesh, const struct node *node, uint32_t link)
+static uint32_t life_of(const struct node *node, uint32_t link)
 {
     const struct line *line = &node->lines[link][PASSAGE_FRONT];
-    return line->dialled ? mesh->network.connections[line->connection].life : LEDGER_NONE;
+    return line->up ? line->life : LEDGER_NONE;
 }
 
 static void told_accepted(struct mesh *mesh, const struct node *node,
                           const struct producer_action *action,
                           struct ledger_submission *submission)
 {
-    uint32_t life = life_of(mesh, node, action->link);
+    uint32_t life = life_of(node, action->link);
     if (submission->state != SUBMISSION_STAGED) {
         checker_fail(mesh, "one answer", "%s hears ACCEPTED of %s after another answer", node->name,
                      task_text(mesh, submission));
@@ -79,7 +79,7 @@ static void told_end(struct mesh *mesh, const struct node *node,
                      const struct producer_action *action, struct ledger_submission *submission)
 {
     const struct result *result = &action->result;
-    uint32_t life = life_of(mesh, node, action->link);
+    uint32_t life = life_of(node, action->link);
     const struct custody *custody =
         life == LEDGER_NONE ? NULL : ledger_custody(&mesh->ledger, submission->task, life);
     if (submission->state != SUBMISSION_ACCEPTED ||

@@ -66,6 +66,7 @@ static void post(struct mesh *mesh, uint32_t at, int side, struct parcel *parcel
     parcel->generation = connection->generation;
     parcel->passage = connection->passage;
     parcel->from = connection->nodes[1 - side];
+    parcel->life = connection->life;
     node_receive(mesh, connection->nodes[side], parcel);
 }
 

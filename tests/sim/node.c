@@ -197,6 +197,20 @@ struct line *node_line(struct node *node, const struct parcel *parcel)
     return same ? line : NULL;
 }
 
+void node_line_up(struct line *line, const struct parcel *parcel)
+{
+    line->up = true;
+    line->life = parcel->life;
+}
+
+/* The other side may have gone, and the place on the network be another's, before
+ * this node has read so. */
+static bool is_connected(const struct mesh *mesh, const struct line *line)
+{
+    if (!line->up) return false;
+    return mesh->network.connections[line->connection].generation == line->generation;
+}
+
 bool node_send(struct mesh *mesh, struct node *node, uint32_t link, enum passage passage,
                const struct message *message)
 {
@@ -206,7 +220,8 @@ bool node_send(struct mesh *mesh, struct node *node, uint32_t link, enum passage
         story_message(mesh, node, STORY_SAYS, &mesh->nodes[link], message);
     }
     if (wire_encode(mesh->desk.encoder, message, &bytes) != WIRE_OK) abort();
-    bool sent = line->up && network_send(mesh, line->connection, SIDE_DIALLER, bytes);
+    bool sent =
+        is_connected(mesh, line) && network_send(mesh, line->connection, SIDE_DIALLER, bytes);
     if (!sent && story_is_told(mesh)) story_tell(mesh, "    not sent: no connection");
     return sent;
 }

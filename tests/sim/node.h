@@ -21,6 +21,7 @@ enum node_kind { NODE_VENTILATOR, NODE_WORKER, NODE_PRODUCER };
 /* A dialler's socket to one ventilator. */
 struct line {
     uint32_t connection, generation;
+    uint32_t life; /* of the ventilator's state that it leads to, once it is up */
     bool dialled, up;
 };
 
@@ -91,9 +92,11 @@ uint64_t node_now(const struct mesh *mesh, const struct node *node);
 void *node_memory(struct mesh *mesh, struct node *node, size_t bytes);
 void node_forget_memory(struct node *node);
 
-/* A dialler's sockets, as dials.h has them. */
+/* A dialler's sockets, as dials.h has them.  What arrives on them is taken by
+ * the role: CONNECTED by node_line_up. */
 void node_open(struct mesh *mesh, struct node *node, uint32_t link, enum passage passage);
 void node_shut(struct mesh *mesh, struct node *node, uint32_t link);
+void node_line_up(struct line *line, const struct parcel *parcel);
 bool node_send(struct mesh *mesh, struct node *node, uint32_t link, enum passage passage,
                const struct message *message);
 /* The socket by which a parcel came, or NULL when it was closed since. */

@@ -47,7 +47,7 @@ static enum producer_event_kind take_news(struct mesh *mesh, struct node *node,
 {
     bool front = parcel->passage == PASSAGE_FRONT;
     if (parcel->kind == PARCEL_CONNECTED) {
-        line->up = true;
+        node_line_up(line, parcel);
         return front ? PRODUCER_CONNECTED : PRODUCER_INTAKE_UP;
     }
     *line = (struct line){0};

@@ -48,7 +48,7 @@ static void take(struct mesh *mesh, struct node *node, const struct parcel *parc
     const struct node *other = &mesh->nodes[parcel->from];
     switch (parcel->kind) {
     case PARCEL_CONNECTED:
-        line->up = true;
+        node_line_up(line, parcel);
         event.kind = WORKER_CONNECTED;
         break;
     case PARCEL_END:

@@ -20,6 +20,7 @@ struct parcel {
     enum passage passage;
     uint32_t connection, generation; /* by which it came, */
     uint32_t from;                   /* and from which node */
+    uint32_t life;                   /* of the ventilator's state then, in the ledger */
     uint64_t due_ns;                 /* in a lane */
     uint32_t size;
     uint8_t bytes[];

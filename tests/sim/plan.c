@@ -74,7 +74,8 @@ static void plan_policy(struct plan *plan, uint64_t *chance)
     plan->crashes_max = (uint32_t)chance_between(chance, 1, 4);
     plan->losses_max = chance_one_in(chance, 8) ? 2 : 20;
     plan->backoff_ns = chance_between(chance, 1, 1000) * MILLISECOND;
-    plan->absent_ns = chance_one_in(chance, 4) ? 5 * SECOND : 600 * SECOND;
+    /* Results that nobody fetches take the place of tasks; with little room, not for long. */
+    plan->absent_ns = tight || chance_one_in(chance, 4) ? 5 * SECOND : 600 * SECOND;
     plan->jobs_max = chance_one_in(chance, 4) ? 32 : 512;
     plan->outbox_max = tight ? (uint32_t)chance_between(chance, 4, 32) : TASKS_MAX;
     plan->batches_max = (uint32_t)chance_between(chance, 1, 32);
