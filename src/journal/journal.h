@@ -40,16 +40,30 @@ enum {
 struct journal_options {
     const struct disk *disk; /* borrowed for the journal's life */
     enum journal_use use;
-    struct id node;         /* of a journal that is new; an old one keeps its own */
-    uint64_t segment_bytes; /* of new segments; 0: JOURNAL_SEGMENT_BYTES */
-    uint64_t quota_bytes;   /* on disk in all; 0: whatever there is room for */
+    struct id node;  /* of a journal that is new; an old one keeps its own */
+    uint64_t secret; /* of a journal that is new: by chance, and told to nobody, so that no
+                        payload can contain what passes for a record; 0 is for tests */
+    uint64_t
+        segment_bytes;    /* of new segments, JOURNAL_SEGMENT_BYTES_MIN or more, but tests may do
+                             with less; 0: an eighth of the quota, JOURNAL_SEGMENT_BYTES at most */
+    uint64_t quota_bytes; /* on disk in all; 0: whatever there is room for.  At nine tenths of it
+                             the journal is full.  No new segment goes over it but for one that
+                             a commit cannot do without.  Less than four segments is too little */
 };
 
-/* Where and what, for people: file name, offset, numbers. */
+/* Where and what, for people: file name, offset, numbers, and what to do. */
 struct journal_fault {
     enum journal_error error;
     int number; /* errno */
     char text[384];
+};
+
+/* What was being written when the past ended, and is cut off: a commit that was
+ * never reported durable. */
+struct journal_torn {
+    uint64_t bytes; /* 0: nothing was torn */
+    uint64_t segment, offset;
+    uint64_t lsn_first, lsn_last; /* numbers it had, as far as they can be read; 0: none */
 };
 
 struct journal_record {
@@ -74,7 +88,10 @@ enum journal_error journal_next(struct journal *journal, struct journal_record *
 /* After JOURNAL_END, once: cuts the torn tail off and makes ready to append. */
 enum journal_error journal_start(struct journal *journal, struct journal_fault *fault);
 
-/* Bytes of a torn tail that journal_start cuts off: never acknowledged to anybody. */
+/* What journal_start cuts off, known after JOURNAL_END.  To be told to people:
+ * where the disk lost the mark that journal_rest leaves, and only there, damage of
+ * the very last commit cannot be told from a torn one (FORMAT.md). */
+struct journal_torn journal_torn(const struct journal *journal);
 uint64_t journal_torn_bytes(const struct journal *journal);
 
 /* Who this journal belongs to, from its first day. */
@@ -96,8 +113,9 @@ void journal_release(struct journal *journal, uint64_t lsn);
 /* Bytes gathered and not handed over. */
 uint64_t journal_gathered(const struct journal *journal);
 
-/* Gives what was gathered to the writer's side, which has nothing left to commit. */
-void journal_hand_over(struct journal *journal);
+/* Gives what was gathered or released to the writer's side, which has nothing left
+ * to commit.  False: there was nothing, and nothing is to be committed. */
+bool journal_hand_over(struct journal *journal);
 
 /* ---- the writer's side ---- */
 
@@ -108,10 +126,21 @@ void journal_hand_over(struct journal *journal);
 enum journal_error journal_commit(struct journal *journal, uint64_t *durable,
                                   struct journal_fault *fault);
 
-/* What may take its time, between commits: makes the spare segment ready,
- * removes released ones.  An error is as final as that of a commit; lack of room
- * is none. */
+/* What may take its time, between commits: removes released segments, makes the
+ * spare one ready, piece by piece.  An error is as final as that of a commit; lack
+ * of room is none: while there is none, a call now and then looks whether it came
+ * back. */
 enum journal_error journal_tend(struct journal *journal, struct journal_fault *fault);
+
+/* Whether another journal_tend, now, would get further with its work. */
+bool journal_wants_tending(const struct journal *journal);
+
+/* When there is nothing to commit for the moment: notes on disk that the last
+ * commit was synced, so that damage to it is known for what it is.  Costs one
+ * small write and no sync; without a commit since the last one, nothing. */
+enum journal_error journal_rest(struct journal *journal, struct journal_fault *fault);
+
+/* ---- either side ---- */
 
 /* Bytes of all segments on disk, and whether so little room is left that nothing
  * new should be taken (what was taken can still be brought to its end). */

@@ -26,7 +26,7 @@ struct scribe_view {
     uint64_t durable;    /* everything through this number is safe */
     uint64_t disk_bytes; /* of all segments */
     bool full;
-    bool behind; /* more is gathered than one commit should carry: take nothing new */
+    bool behind;              /* more is gathered than one commit should carry: take nothing new */
     enum journal_error error; /* not JOURNAL_OK: it is over, see `fault` */
     struct journal_fault fault;
 };

@@ -1,10 +1,10 @@
 /* producer.c - making and ending a producer. */
 #include "../net/dials.h"
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "../wire/codec.h"
 #include "failure.h"
 #include "producer_node.h"
-#include "thread.h"
 #include "ventilator_node.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* producer_answer.c - answers on their way out. */
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "failure.h"
 #include "producer_node.h"
-#include "thread.h"
 
 /* What was said of this task in particular, as a text of C, or else the general
  * sentence for its reason. */

@@ -1,7 +1,7 @@
 /* producer_status.c - questions to the ventilators. */
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "producer_node.h"
-#include "thread.h"
 
 void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns)
 {

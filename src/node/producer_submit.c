@@ -1,8 +1,8 @@
 /* producer_submit.c - submissions on their way in. */
 #include "../core/name.h"
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "producer_node.h"
-#include "thread.h"
 
 enum {
     STAGED_EACH_TURN = 8192,

@@ -8,11 +8,11 @@
 
 #include "../net/front.h"
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "../wire/codec.h"
 #include "block.h"
 #include "failure.h"
 #include "identity.h"
-#include "thread.h"
 #include "ventilator_log.h"
 #include "ventilator_node.h"
 #include "ventilator_options.h"

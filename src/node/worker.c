@@ -9,10 +9,10 @@
 #include "../net/dials.h"
 #include "../pool/pool.h"
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "../wire/codec.h"
 #include "block.h"
 #include "failure.h"
-#include "thread.h"
 #include "worker_setup.h"
 
 #include <inttypes.h>

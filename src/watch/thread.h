@@ -1,6 +1,6 @@
 /* thread.h - the threads a library may start in somebody else's process. */
-#ifndef NODE_THREAD_H
-#define NODE_THREAD_H
+#ifndef WATCH_THREAD_H
+#define WATCH_THREAD_H
 
 #include <pthread.h>
 #include <signal.h>

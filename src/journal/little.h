@@ -1,0 +1,38 @@
+/* little.h - numbers as bytes, least significant first. */
+#ifndef JOURNAL_LITTLE_H
+#define JOURNAL_LITTLE_H
+
+#include <stdint.h>
+
+static inline void little_write16(uint8_t *at, uint16_t number)
+{
+    at[0] = (uint8_t)number;
+    at[1] = (uint8_t)(number >> 8);
+}
+
+static inline void little_write32(uint8_t *at, uint32_t number)
+{
+    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(number >> 8 * i);
+}
+
+static inline void little_write64(uint8_t *at, uint64_t number)
+{
+    for (int i = 0; i < 8; i++) at[i] = (uint8_t)(number >> 8 * i);
+}
+
+static inline uint16_t little_read16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] | at[1] << 8);
+}
+
+static inline uint32_t little_read32(const uint8_t *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static inline uint64_t little_read64(const uint8_t *at)
+{
+    return little_read32(at) | (uint64_t)little_read32(at + 4) << 32;
+}
+
+#endif
