@@ -1,7 +1,7 @@
 /* producer_dead.c - questions and orders about dead letters. */
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "producer_node.h"
-#include "thread.h"
 
 void producer_pursue_errand(struct tmesh_producer *producer, uint64_t now_ns)
 {
