@@ -17,7 +17,10 @@ static int exit_status(enum tmesh_err code)
     case TMESH_E_INVALID:
     case TMESH_E_ENDPOINT:
     case TMESH_E_MODULE: return EX_USAGE;
-    case TMESH_E_TOO_BIG: return EX_DATAERR;
+    case TMESH_E_TOO_BIG:
+    case TMESH_E_DAMAGED: return EX_DATAERR;
+    case TMESH_E_JOURNAL: return EX_IOERR;
+    case TMESH_E_LOCKED:
     case TMESH_E_FULL:
     case TMESH_E_TIMEOUT: return EX_TEMPFAIL;
     case TMESH_E_UNREACHABLE:

@@ -60,6 +60,17 @@ bool stopping_wait(struct stopping *stopping, unsigned count, int timeout_ms)
     }
 }
 
+bool stopping_wait_beside(struct stopping *stopping, unsigned count, int fd)
+{
+    for (;;) {
+        struct pollfd fds[] = {{.fd = stopping->fd, .events = POLLIN},
+                               {.fd = fd, .events = POLLIN}};
+        stopping_read(stopping);
+        if (stopping->count > count) return true;
+        if (poll(fds, 2, -1) > 0 && fds[1].revents != 0) return false;
+    }
+}
+
 static volatile sig_atomic_t forced_status;
 
 static void force(int number)

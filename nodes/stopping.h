@@ -26,6 +26,10 @@ void stopping_read(struct stopping *stopping);
  * limit).  Returns whether they have. */
 bool stopping_wait(struct stopping *stopping, unsigned count, int timeout_ms);
 
+/* Waits until more than `count` signals have come, or `fd` is readable, which
+ * returns false. */
+bool stopping_wait_beside(struct stopping *stopping, unsigned count, int fd);
+
 /* Ends the process with `status` if it is still there after some seconds: for
  * what cannot be stopped from outside. */
 void stopping_force(int status, unsigned seconds);

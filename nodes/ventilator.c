@@ -16,10 +16,12 @@
 /* A signal is noticed between two of these. */
 enum { DRAIN_SLICE_MS = 100 };
 
+static const uint64_t UNSET = UINT64_MAX;
+
 struct settings {
-    const char *bind, *intake, *log_level, *log_format;
+    const char *bind, *intake, *journal, *log_level, *log_format;
     bool insecure, json;
-    uint64_t tasks_max, memory_max, peers_max;
+    uint64_t tasks_max, memory_max, peers_max, journal_max;
     uint64_t heartbeat_ms, attempts, backoff_ms, backoff_max_ms, grace_ms;
 };
 
@@ -35,6 +37,13 @@ static const struct option options_table[] = {
      "permit an address that other machines can reach: there is no encryption and no "
      "authentication yet",
      offsetof(struct settings, insecure), 0, 0},
+    {"journal", 'j', OPTION_TEXT, "DIR",
+     "keep tasks in this directory as well: what was accepted survives a crash or a power cut; "
+     "default: in memory only",
+     offsetof(struct settings, journal), 0, 0},
+    {"journal-max", 0, OPTION_SIZE, "SIZE",
+     "what the journal may take on disk; near it new tasks are put off; default: all there is",
+     offsetof(struct settings, journal_max), 64 << 20, 0},
     {"tasks-max", 0, OPTION_COUNT, "N", "tasks held at once; default 10000000",
      offsetof(struct settings, tasks_max), 1, UINT32_MAX},
     {"memory-max", 0, OPTION_SIZE, "SIZE", "payloads and results held at once; default 2G",
@@ -53,7 +62,8 @@ static const struct option options_table[] = {
     {"backoff-max", 0, OPTION_SECONDS, "T", "no retry waits longer than this; default 10m",
      offsetof(struct settings, backoff_max_ms), 1, UINT32_MAX},
     {"grace", 0, OPTION_SECONDS, "T",
-     "how long the first signal lets tasks end before they are forgotten; default 10s",
+     "how long the first signal lets tasks end before they are forgotten; default 10s, or none "
+     "with a journal, which forgets nothing",
      offsetof(struct settings, grace_ms), 0, UINT32_MAX},
     {"json", 0, OPTION_FLAG, NULL,
      "say {\"event\":\"ready\",\"endpoint\":...} on stdout, not in words on stderr",
@@ -101,13 +111,28 @@ static uint64_t drain(tmesh_ventilator_t *ventilator, uint64_t grace_ms, struct 
     }
 }
 
+static uint64_t grace_of(const struct settings *settings)
+{
+    if (settings->grace_ms != UNSET) return settings->grace_ms;
+    return settings->journal ? 0 : 10000;
+}
+
 static int serve(tmesh_ventilator_t *ventilator, const struct settings *settings,
                  struct stopping *stopping)
 {
     int status = say_ready(tmesh_ventilator_endpoint(ventilator), settings->json);
     if (status) return status;
-    stopping_wait(stopping, 0, -1);
-    uint64_t open = drain(ventilator, settings->grace_ms, stopping);
+    if (!stopping_wait_beside(stopping, 0, tmesh_ventilator_fd(ventilator))) {
+        tmesh_error_t error;
+        (void)tmesh_ventilator_fault(ventilator, &error);
+        return mesh_fault(&error);
+    }
+    uint64_t open = drain(ventilator, grace_of(settings), stopping);
+    if (open > 0 && settings->journal) {
+        notice_print("stopped; %" PRIu64 " unfinished task%s kept in %s", open,
+                     open == 1 ? " is" : "s are", settings->journal);
+        return 0;
+    }
     if (open == 0) {
         notice_print("stopped; no task was left");
         return 0;
@@ -124,6 +149,8 @@ static int run_with(const struct settings *settings)
         .bind = settings->bind,
         .intake = settings->intake,
         .insecure = settings->insecure,
+        .journal = settings->journal,
+        .journal_bytes_max = settings->journal_max,
         .tasks_max = (uint32_t)settings->tasks_max,
         .peers_max = (uint32_t)settings->peers_max,
         .memory_bytes_max = settings->memory_max,
@@ -147,7 +174,7 @@ static int run_with(const struct settings *settings)
 
 static int run(int argc, char **argv)
 {
-    struct settings settings = {.log_level = "info", .log_format = "text", .grace_ms = 10000};
+    struct settings settings = {.log_level = "info", .log_format = "text", .grace_ms = UNSET};
     struct options options = {.command = &ventilator_command, .settings = &settings};
     int status = options_parse(&options, argc, argv);
     if (status == OPTIONS_READY && options.argument_count > 0) {
@@ -170,9 +197,13 @@ const struct command ventilator_command = {
         "Starts a ventilator: it takes tasks from producers, gives each to a worker, and keeps it "
         "until it has ended, whatever becomes of the worker. Run as many as you like, and name "
         "them all where producers and workers connect; none needs another.\n\n"
-        "Tasks are kept in memory. The first SIGTERM or ^C lets them end within the grace time, "
-        "the second stops at once. Exit status 75 says that unfinished tasks were forgotten.",
+        "Tasks are kept in memory; with --journal also on disk, where a crash or a power cut "
+        "leaves them. The first SIGTERM or ^C lets them end within the grace time, the second "
+        "stops at once. Exit status 75 says that unfinished tasks were forgotten, 74 that the "
+        "journal could not be written: nothing acknowledged is lost, start again when the disk is "
+        "well. 65: the journal is damaged, see tmesh journal --help.",
     .examples = "  tmesh ventilator --bind tcp://127.0.0.1:5555\n"
+                "  tmesh ventilator --bind tcp://127.0.0.1:5555 --journal /var/lib/tmesh\n"
                 "  tmesh ventilator --bind ipc:///run/tmesh/front --memory-max 8G\n"
                 "  tmesh ventilator --bind 'tcp://*:5555' --insecure --log-format json\n",
     .options = options_table,

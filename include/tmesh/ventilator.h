@@ -31,13 +31,25 @@ typedef struct tmesh_ventilator_options {
     uint32_t attempts_max;      /* default 5; a task may say otherwise */
     uint32_t backoff_ms;        /* default 1,000: the first retry waits 0 to this, doubling */
     uint32_t backoff_ms_max;    /* default 600,000 */
+    const char *journal;        /* a directory, made if it is not there: what was accepted, and
+                                   how it ended, is answered only when it is on disk, and is there
+                                   again after a crash or a power cut.  Used by one ventilator at a
+                                   time.  NULL: in memory, forgotten when this ventilator ends */
+    uint64_t journal_bytes_max; /* what the journal may take on disk; default: all there is room
+                                   for; at least 64 MiB.  At 90 % of it submissions are put off,
+                                   while tasks held still come to their end */
     tmesh_log_fn *log;
     void *log_context;
 } tmesh_ventilator_options_t;
 
 /* Starts a ventilator.  Returns NULL on failure: TMESH_E_INVALID,
  * TMESH_E_ENDPOINT (malformed, or not loopback without `insecure`), TMESH_E_BIND,
- * TMESH_E_SYSTEM.  `options` is read during the call only. */
+ * TMESH_E_SYSTEM; with a journal also TMESH_E_LOCKED (another process uses it),
+ * TMESH_E_DAMAGED (what was on disk is not what was written: `tmesh journal check`
+ * tells more, and nothing was changed), TMESH_E_JOURNAL (the directory cannot be
+ * used), TMESH_E_FULL (it holds more than the limits given).  Reading a journal
+ * takes about a second for a million entries.  `options` is read during the call
+ * only. */
 TMESH_EXPORT tmesh_ventilator_t *tmesh_ventilator_new(const tmesh_ventilator_options_t *options,
                                                       tmesh_error_t *error);
 
@@ -45,16 +57,28 @@ TMESH_EXPORT tmesh_ventilator_t *tmesh_ventilator_new(const tmesh_ventilator_opt
  * valid until the ventilator is destroyed.  Any thread. */
 TMESH_EXPORT const char *tmesh_ventilator_endpoint(const tmesh_ventilator_t *ventilator);
 
+/* A journal that cannot be written or synced ends a ventilator: it stops
+ * answering, closes its sockets, and waits to be destroyed.  Nothing that was
+ * acknowledged is lost; a new ventilator on the same journal goes on with it.
+ * TMESH_OK while all is well, otherwise what happened.  Any thread. */
+TMESH_EXPORT enum tmesh_err tmesh_ventilator_fault(tmesh_ventilator_t *ventilator,
+                                                   tmesh_error_t *error);
+
+/* A descriptor that becomes readable when that happens, for the host's own event
+ * loop.  Only to be watched: never read it or close it. */
+TMESH_EXPORT int tmesh_ventilator_fd(const tmesh_ventilator_t *ventilator);
+
 /* Takes no new tasks, waits at most `timeout_ms` for those it has to end, and
  * for their results to be taken.  TMESH_OK: nothing is left.  TMESH_E_TIMEOUT:
  * `*open` tasks (if not NULL) have not ended; destroying the ventilator now
- * forgets them.  One thread at a time. */
+ * forgets them, unless they are in a journal.  The code of
+ * tmesh_ventilator_fault: it has failed.  One thread at a time. */
 TMESH_EXPORT enum tmesh_err tmesh_ventilator_drain(tmesh_ventilator_t *ventilator,
                                                    uint32_t timeout_ms, uint64_t *open);
 
 /* Says BYE, stops the thread, frees everything, and sets *ventilator to NULL.
- * NULL is fine.  Tasks that have not ended are forgotten: there is no journal
- * yet. */
+ * NULL is fine.  Tasks that have not ended are forgotten without a journal; with
+ * one, everything is on disk when this returns. */
 TMESH_EXPORT void tmesh_ventilator_destroy(tmesh_ventilator_t **ventilator);
 
 #ifdef __cplusplus

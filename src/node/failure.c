@@ -53,6 +53,9 @@ const char *tmesh_error_text(enum tmesh_err code)
     case TMESH_E_MODULE: return "a module could not be loaded";
     case TMESH_E_SYSTEM: return "the operating system refused";
     case TMESH_E_CLOSED: return "it was closed already";
+    case TMESH_E_JOURNAL: return "a journal cannot be read, written or synced";
+    case TMESH_E_LOCKED: return "another process uses this journal";
+    case TMESH_E_DAMAGED: return "a journal is damaged; see `tmesh journal check`";
     case TMESH_E_BIND: return "an address is in use, or cannot be had";
     case TMESH_E_NOT_FOUND: return "no such task is known here";
     }

@@ -48,6 +48,7 @@ static enum tmesh_err check_limits(const tmesh_ventilator_options_t *options, tm
     const struct limit limits[] = {
         {"tasks_max", options->tasks_max, 1, 500000000},
         {"memory_bytes_max", options->memory_bytes_max, 1024 * 1024, UINT64_C(60) << 30},
+        {"journal_bytes_max", options->journal_bytes_max, UINT64_C(64) << 20, UINT64_C(1) << 50},
         {"peers_max", options->peers_max, 1, 65535},
         {"payload_bytes_max", options->payload_bytes_max, 1, TMESH_PAYLOAD_BYTES_MAX},
         {"heartbeat_ms", options->heartbeat_ms, 50, 60000},

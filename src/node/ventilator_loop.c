@@ -1,0 +1,166 @@
+/* ventilator_loop.c - a ventilator's thread: sockets, disk and clock around the core.
+ *
+ * One turn takes what has arrived, steps the core with it, carries out what the
+ * core says, and gives the disk what the turn wrote down.  Not here: any
+ * decision about a task.
+ */
+#include "../net/front.h"
+#include "../watch/clock.h"
+#include "../wire/codec.h"
+#include "failure.h"
+#include "ventilator_log.h"
+#include "ventilator_node.h"
+
+enum { TURN_MESSAGES_MAX = 256 }; /* taken in one turn, so that answers do not wait long */
+
+static void send_messages(struct tmesh_ventilator *node)
+{
+    const struct ventilator_actions *actions = node->actions;
+    for (uint32_t at = 0; at < actions->send_count; at++) {
+        const struct ventilator_send *send = &actions->sends[at];
+        struct bytes bytes;
+        if (wire_encode(node->encoder, &send->message, &bytes) != WIRE_OK) {
+            log_line(&node->log, TMESH_ERROR, "out of memory: a message was not sent");
+            continue; /* the gap in the numbers resets that session */
+        }
+        (void)front_send(node->front, send->link, bytes);
+    }
+}
+
+/* What cannot be written down must not be said either. */
+static void perform(struct tmesh_ventilator *node)
+{
+    const struct ventilator_actions *actions = node->actions;
+    for (uint32_t at = 0; at < actions->record_count; at++) {
+        if (node->log.write != NULL) ventilator_log(&node->log, &actions->records[at]);
+    }
+    if (node->journal != NULL && !ventilator_journal_append(node->journal, actions)) {
+        node->broken = true;
+    }
+    if (!node->broken) send_messages(node);
+}
+
+static void step(struct tmesh_ventilator *node, const struct ventilator_event *event)
+{
+    ventilator_step(node->core, event, node->actions);
+    perform(node);
+}
+
+static enum reason garbage_reason(enum wire_error error)
+{
+    return error == WIRE_MAJOR ? REASON_VERSION : REASON_MALFORMED;
+}
+
+static void take_arrival(struct tmesh_ventilator *node, const struct arrival *arrival,
+                         uint64_t now_ns)
+{
+    struct ventilator_event event = {
+        .now_ns = now_ns, .link = arrival->link, .passage = arrival->passage};
+    struct message message;
+    if (arrival->kind == ARRIVAL_CLOSED) {
+        event.kind = VENTILATOR_CLOSED;
+    } else {
+        enum wire_error error = wire_decode(node->decoder, arrival->bytes, &message);
+        event.kind = error == WIRE_OK ? VENTILATOR_MESSAGE : VENTILATOR_GARBAGE;
+        event.message = error == WIRE_OK ? &message : NULL;
+        event.reason = error == WIRE_OK ? REASON_NONE : garbage_reason(error);
+    }
+    step(node, &event);
+}
+
+static void take_arrivals(struct tmesh_ventilator *node, uint64_t now_ns)
+{
+    for (uint32_t taken = 0; taken < TURN_MESSAGES_MAX; taken++) {
+        struct arrival arrival;
+        front_next(node->front, &arrival);
+        if (arrival.kind == ARRIVAL_NONE) return;
+        take_arrival(node, &arrival, now_ns);
+    }
+}
+
+/* What the disk has done since the last turn; looked at before the turn that may
+ * speak of it. */
+static void hear_disk(struct tmesh_ventilator *node, uint64_t now_ns)
+{
+    if (node->journal == NULL || !ventilator_journal_look(node->journal, &node->news)) return;
+    step(node, &(struct ventilator_event){.kind = VENTILATOR_DURABLE,
+                                          .now_ns = now_ns,
+                                          .durable_lsn = node->news.durable_lsn});
+}
+
+static void turn_until_done(struct tmesh_ventilator *node, enum ventilator_event_kind kind,
+                            uint64_t now_ns)
+{
+    do {
+        step(node, &(struct ventilator_event){.kind = kind,
+                                              .now_ns = now_ns,
+                                              .journal_bytes = node->news.bytes,
+                                              .journal_full = node->news.full});
+    } while (node->actions->more && !node->broken);
+    if (node->journal != NULL) ventilator_journal_push(node->journal);
+}
+
+/* Everything that waits for the disk is said before the farewell. */
+static void stop(struct tmesh_ventilator *node, uint64_t now_ns)
+{
+    if (node->journal != NULL) {
+        ventilator_journal_flush(node->journal);
+        hear_disk(node, now_ns);
+        turn_until_done(node, VENTILATOR_TURN, now_ns);
+    }
+    turn_until_done(node, VENTILATOR_STOP, now_ns);
+}
+
+/* Takes over what other threads wish for, and tells them how far it is. */
+static void heed_wishes(struct tmesh_ventilator *node, uint64_t now_ns)
+{
+    pthread_mutex_lock(&node->lock);
+    enum ventilator_wish wish = node->wish;
+    bool asked = node->open_count == UINT64_MAX;
+    node->open_count = ventilator_open_count(node->core);
+    if (asked || node->open_count == 0) pthread_cond_broadcast(&node->changed);
+    pthread_mutex_unlock(&node->lock);
+    if (wish >= WISH_DRAIN && node->done < WISH_DRAIN) {
+        step(node, &(struct ventilator_event){.kind = VENTILATOR_DRAIN, .now_ns = now_ns});
+    }
+    if (wish == WISH_STOP) stop(node, now_ns);
+    node->done = wish;
+}
+
+/* The end for a ventilator that can keep no more promises: whoever connects
+ * must not find it.  What the disk has is taken up again by the next one. */
+static bool has_failed(struct tmesh_ventilator *node)
+{
+    tmesh_error_t fault = {.code = TMESH_OK};
+    if (node->broken) {
+        failure(&fault, TMESH_E_SYSTEM, "out of memory for the journal");
+    } else if (node->journal != NULL) {
+        (void)ventilator_journal_fault(node->journal, &fault);
+    }
+    if (fault.code == TMESH_OK) return false;
+    log_line(&node->log, TMESH_ERROR, "journal failed, nothing is accepted any more: %s",
+             fault.text);
+    front_destroy(&node->front);
+    pthread_mutex_lock(&node->lock);
+    node->fault = fault;
+    pthread_cond_broadcast(&node->changed);
+    pthread_mutex_unlock(&node->lock);
+    waker_wake(&node->alarm);
+    return true;
+}
+
+void *ventilator_loop(void *argument)
+{
+    struct tmesh_ventilator *node = argument;
+    while (node->done != WISH_STOP) {
+        front_wait(node->front, &node->waker, clock_left_ns(ventilator_deadline(node->core)));
+        waker_calm(&node->waker);
+        uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
+        take_arrivals(node, now_ns);
+        hear_disk(node, now_ns);
+        turn_until_done(node, VENTILATOR_TURN, now_ns);
+        if (has_failed(node)) return NULL;
+        heed_wishes(node, now_ns);
+    }
+    return NULL;
+}
