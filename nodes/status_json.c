@@ -91,6 +91,9 @@ static void add_ventilator(struct json *json, const tmesh_ventilator_row_t *row)
     if (row->answered) {
         json_number(json, "uptime_ms", row->uptime_ms);
         json_number(json, "store_bytes", row->store_bytes);
+        json_number(json, "journal_bytes", row->journal_bytes);
+        json_number(json, "journal_lag", row->journal_lag);
+        json_flag(json, "journal_full", row->journal_full);
         json_number(json, "waiting", row->waiting);
         json_number(json, "ready", row->ready);
         json_number(json, "leased", row->leased);

@@ -82,6 +82,11 @@ static void add_ventilator(struct output *output, const tmesh_ventilator_row_t *
     table_duration(row->uptime_ms, uptime);
     table_bytes(row->store_bytes, memory);
     table_line(output, "%s  up %s, holds %s", row->endpoint, uptime, memory);
+    if (row->journal_bytes > 0) {
+        table_bytes(row->journal_bytes, memory);
+        table_line(output, "  disk   %s of journal, %" PRIu64 " entries not synced yet%s", memory,
+                   row->journal_lag, row->journal_full ? "; FULL: no new tasks are taken" : "");
+    }
     table_line(output,
                "  now    %" PRIu64 " ready, %" PRIu64 " waiting, %" PRIu64 " leased; %" PRIu64
                " workers, %" PRIu64 " producers",

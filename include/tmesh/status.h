@@ -35,6 +35,9 @@ typedef struct tmesh_ventilator_row {
     char endpoint[256];
     bool answered; /* false: it did not in time, and the rest is empty */
     uint64_t uptime_ms, store_bytes;
+    uint64_t journal_bytes; /* on disk; 0: it keeps no journal */
+    uint64_t journal_lag;   /* entries written down and not durable yet */
+    bool journal_full;      /* no room for new tasks; those held still come to their end */
     uint64_t submitted, duplicates, rejected, dispatched, requeued, retried, returned;
     uint64_t done, failed, dead, stale, protocol_errors, sessions_reset;
     uint64_t waiting, ready, leased, workers_open, producers_open, dead_letters;

@@ -200,6 +200,10 @@ struct totals {
     uint64_t workers, producers;     /* now, with an open session */
     uint64_t dead_letters;           /* kept now */
     uint64_t uptime_ms, store_bytes;
+    /* Minor 1; all 0 without a journal: */
+    uint64_t journal_bytes; /* it takes on disk */
+    uint64_t journal_lag;   /* entries that are not durable yet */
+    uint64_t journal_full;  /* 1: no room for new tasks */
 };
 
 struct worker_row {

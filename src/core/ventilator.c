@@ -337,4 +337,7 @@ void ventilator_totals(const struct ventilator *ventilator, uint64_t now_ns, str
     totals->dead_letters = ventilator->letters.count;
     totals->uptime_ms = (now_ns - ventilator->started_ns) / MILLISECOND;
     totals->store_bytes = ventilator->store.bytes_used;
+    totals->journal_bytes = ventilator->journal_bytes;
+    totals->journal_lag = ventilator->appended_lsn - ventilator->durable_lsn;
+    totals->journal_full = ventilator->journal_full;
 }

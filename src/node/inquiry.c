@@ -63,6 +63,9 @@ static void add_totals(tmesh_ventilator_row_t *row, const struct totals *totals)
     row->answered = true;
     row->uptime_ms = totals->uptime_ms;
     row->store_bytes = totals->store_bytes;
+    row->journal_bytes = totals->journal_bytes;
+    row->journal_lag = totals->journal_lag;
+    row->journal_full = totals->journal_full != 0;
     row->submitted = totals->submitted;
     row->duplicates = totals->duplicates;
     row->rejected = totals->rejected;

@@ -36,6 +36,11 @@ static void read_totals(struct fields *row, struct totals *totals)
     totals->dead_letters = fields_u64(row);
     totals->uptime_ms = fields_u64(row);
     totals->store_bytes = fields_u64(row);
+    totals->journal_bytes = totals->journal_lag = totals->journal_full = 0;
+    if (row->left == 0) return; /* minor 0 ends here */
+    totals->journal_bytes = fields_u64(row);
+    totals->journal_lag = fields_u64(row);
+    totals->journal_full = fields_u64(row);
 }
 
 static void read_worker(struct fields *row, struct worker_row *worker)

@@ -17,12 +17,14 @@ void encode_query(struct encoder *encoder, const struct message_query *query)
 static void write_totals(struct encoder *encoder, const struct totals *totals)
 {
     const uint64_t numbers[] = {
-        totals->submitted,      totals->duplicates, totals->rejected,     totals->dispatched,
-        totals->requeued,       totals->retried,    totals->returned,     totals->done,
-        totals->failed,         totals->dead,       totals->stale,        totals->protocol_errors,
-        totals->sessions_reset, totals->waiting,    totals->ready,        totals->leased,
-        totals->workers,        totals->producers,  totals->dead_letters, totals->uptime_ms,
-        totals->store_bytes,
+        totals->submitted,      totals->duplicates,  totals->rejected,
+        totals->dispatched,     totals->requeued,    totals->retried,
+        totals->returned,       totals->done,        totals->failed,
+        totals->dead,           totals->stale,       totals->protocol_errors,
+        totals->sessions_reset, totals->waiting,     totals->ready,
+        totals->leased,         totals->workers,     totals->producers,
+        totals->dead_letters,   totals->uptime_ms,   totals->store_bytes,
+        totals->journal_bytes,  totals->journal_lag, totals->journal_full,
     };
     enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
     encode_array(encoder, NUMBERS);

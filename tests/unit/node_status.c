@@ -44,6 +44,9 @@ static const tmesh_ventilator_row_t full = {
     .answered = true,
     .uptime_ms = 61500,
     .store_bytes = 1536,
+    .journal_bytes = 33554432,
+    .journal_lag = 24,
+    .journal_full = true,
     .submitted = 1,
     .duplicates = 2,
     .rejected = 3,
@@ -78,6 +81,7 @@ static void a_table_shows_what_people_ask_for(void **state)
     assert_string_equal(
         show(status_table, rows, 2),
         "tcp://a:1  up 1 min 1 s, holds 1.5 KiB\n"
+        "  disk   32.0 MiB of journal, 24 entries not synced yet; FULL: no new tasks are taken\n"
         "  now    15 ready, 14 waiting, 16 leased; 17 workers, 18 producers\n"
         "  so far 1 submitted, 8 done, 9 failed, 10 dead; 6 retried, 5 requeued, 3 rejected\n"
         "\n"
@@ -160,7 +164,8 @@ static void json_has_everything_on_one_line(void **state)
     assert_string_equal(
         show(status_json, rows, 2),
         "{\"ventilators\":[{\"endpoint\":\"tcp://a:1\",\"answered\":true,\"uptime_ms\":61500,"
-        "\"store_bytes\":1536,\"waiting\":14,\"ready\":15,\"leased\":16,\"workers_open\":17,"
+        "\"store_bytes\":1536,\"journal_bytes\":33554432,\"journal_lag\":24,"
+        "\"journal_full\":true,\"waiting\":14,\"ready\":15,\"leased\":16,\"workers_open\":17,"
         "\"producers_open\":18,\"totals\":{\"submitted\":1,\"duplicates\":2,\"rejected\":3,"
         "\"dispatched\":4,\"requeued\":5,\"retried\":6,\"returned\":7,\"done\":8,\"failed\":9,"
         "\"dead\":10,\"stale\":11,\"protocol_errors\":12,\"sessions_reset\":13},"

@@ -88,6 +88,8 @@ static const struct totals TOTALS = {
     .dead_letters = 10,
     .uptime_ms = 86400000,
     .store_bytes = 5000000000,
+    .journal_bytes = 134217728,
+    .journal_lag = 12,
 };
 static const struct worker_row WORKERS[] = {
     {.label = TEXT("gpu7/812"),
