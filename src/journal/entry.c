@@ -1,6 +1,7 @@
 /* entry.c - sizes first, then the bytes; and every length checked on the way back. */
 #include "entry.h"
 #include "little.h"
+#include "segment.h"
 
 #include <assert.h>
 
@@ -44,12 +45,13 @@ uint32_t entry_bytes(const struct journal_entry *entry)
     case JOURNAL_DONE:
     case JOURNAL_CHANGED: break;
     }
-    uint32_t bytes = ID_BYTES + BLOCK_BYTES;
-    if (entry->kind == JOURNAL_TASK) bytes += 2 + entry->queue.size + entry->name.size;
-    if (values & HAS_PAYLOAD) bytes += 4 + entry->payload.size;
-    if (values & HAS_RESULT) bytes += 4 + entry->result.size;
-    if (values & HAS_TEXT) bytes += 4 + entry->text.size;
-    return bytes;
+    uint64_t bytes = ID_BYTES + BLOCK_BYTES;
+    if (entry->kind == JOURNAL_TASK) bytes += 2 + (uint64_t)entry->queue.size + entry->name.size;
+    if (values & HAS_PAYLOAD) bytes += 4 + (uint64_t)entry->payload.size;
+    if (values & HAS_RESULT) bytes += 4 + (uint64_t)entry->result.size;
+    if (values & HAS_TEXT) bytes += 4 + (uint64_t)entry->text.size;
+    assert(bytes <= RECORD_BYTES_MAX);
+    return (uint32_t)bytes;
 }
 
 static uint8_t *write_bytes(uint8_t *at, struct bytes bytes)
