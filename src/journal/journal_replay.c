@@ -32,6 +32,7 @@ static enum journal_error start_reading(struct journal *journal, struct journal_
     enum journal_error result = chain_open(journal->disk, link->number, &file, fault);
     if (result != JOURNAL_OK) return result;
     reader_open(&journal->reader, journal->disk, file, link->bytes, link->epoch);
+    journal->doubtful = journal->behind_user = journal->reader.at;
     journal->reading = true;
     return JOURNAL_OK;
 }
@@ -158,6 +159,8 @@ static enum journal_error next_segment(struct journal *journal, struct journal_f
             "journal-%010llu is missing, and journal-%010llu says that the log goes on "
             "in it: put it back; otherwise, " FAULT_ADVICE,
             number_at(journal) + 1, number_at(journal));
+    journal->before_doubtful = journal->doubtful;
+    journal->before_end = journal->reader.at;
     stop_reading(journal);
     journal->at++;
     if (!journal->chain.links[journal->at].sound)
@@ -198,8 +201,11 @@ static enum journal_error step(struct journal *journal, struct journal_record *r
         return judge_end(journal, READER_HOLE, fault);
     }
     journal->expected = found.header.lsn;
+    /* All records before this one were synced, if not the marks between. */
+    if (found.header.unsynced == 0) journal->doubtful = journal->behind_user;
     if (found.header.type != CONTROL_TYPE) {
         journal->expected++;
+        journal->behind_user = journal->reader.at;
         *record = (struct journal_record){found.header.lsn, found.header.type, found.body};
         return JOURNAL_OK;
     }

@@ -63,6 +63,46 @@ static bool is_fresh(struct journal *journal)
            journal_active(journal)->bytes >= journal->segment_bytes;
 }
 
+/* What a killed process wrote can be read, and yet not be on disk: not even after a
+ * sync, if one failed before.  The last commit is therefore written again. */
+static enum journal_error write_again(struct journal *journal, struct reader *reader, uint64_t from,
+                                      uint64_t to, uint64_t number, struct journal_fault *fault)
+{
+    if (reader_write_again(reader, from, to) == READER_FAILED)
+        return fault_disk(fault, reader->error, "write again to", number);
+    int error = journal->disk->sync(journal->disk->self, reader->file);
+    return error == 0 ? JOURNAL_OK : fault_disk(fault, error, "sync", number);
+}
+
+/* The last commit may have been one that ended with a seal. */
+static enum journal_error write_seal_again(struct journal *journal, struct journal_fault *fault)
+{
+    const struct chain_link *link = &journal->chain.links[journal->at - 1];
+    struct reader reader = {0};
+    int file;
+    enum journal_error result = chain_open(journal->disk, link->number, &file, fault);
+    if (result != JOURNAL_OK) return result;
+    reader_open(&reader, journal->disk, file, link->bytes, link->epoch);
+    result = write_again(journal, &reader, journal->before_doubtful, journal->before_end,
+                         link->number, fault);
+    journal->disk->close(journal->disk->self, file);
+    reader_free(&reader);
+    return result;
+}
+
+static enum journal_error make_durable(struct journal *journal, struct journal_fault *fault)
+{
+    struct reader *reader = &journal->reader;
+    int error = journal->disk->sync_names(journal->disk->self);
+    if (error != 0) return fault_disk(fault, error, "sync", 0);
+    enum journal_error result = write_again(journal, reader, journal->doubtful, reader->at,
+                                            journal_active(journal)->number, fault);
+    if (result == JOURNAL_OK && reader->at == SEGMENT_DATA_AT && journal->at > 0)
+        result = write_seal_again(journal, fault);
+    journal->synced = journal->next - 1;
+    return result;
+}
+
 static enum journal_error go_on(struct journal *journal, struct journal_fault *fault)
 {
     enum journal_error result = drop_behind(journal, fault);
@@ -70,8 +110,7 @@ static enum journal_error go_on(struct journal *journal, struct journal_fault *f
     journal->file = journal->reader.file;
     journal->reading = false;
     journal->end = journal->reader.at;
-    /* What a killed process wrote can be read, and yet not be on disk. */
-    result = active_sync(journal, fault);
+    result = make_durable(journal, fault);
     if (result != JOURNAL_OK) return result;
     if (!is_fresh(journal)) return close_last(journal, fault);
     if (journal->end > SEGMENT_DATA_AT) {

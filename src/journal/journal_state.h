@@ -35,9 +35,13 @@ struct journal {
 
     /* The past. */
     struct reader reader;
-    size_t at;         /* where in the chain the reader is */
-    bool reading;      /* and has its file open */
-    uint64_t expected; /* the number of the next record; 0: the opening will say */
+    size_t at;    /* where in the chain the reader is */
+    bool reading; /* and has its file open */
+    /* From this offset on a record may not be on disk, though it was read; and the same of the
+     * segment before, as long as nothing was read in this one. */
+    uint64_t doubtful, before_doubtful, before_end;
+    uint64_t behind_user; /* offset behind the last record of the user's */
+    uint64_t expected;    /* the number of the next record; 0: the opening will say */
     uint64_t oldest_needed;
     bool next_is_spare, next_is_rest; /* what is behind the last: unused, or of no use */
     struct journal_torn torn;

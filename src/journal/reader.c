@@ -92,6 +92,20 @@ enum reader_found reader_last_byte(struct reader *reader, uint64_t *offset)
     return READER_END;
 }
 
+enum reader_found reader_write_again(struct reader *reader, uint64_t from, uint64_t to)
+{
+    const struct disk *disk = reader->disk;
+    while (from < to) {
+        size_t bytes = to - from < WINDOW_BYTES ? (size_t)(to - from) : WINDOW_BYTES;
+        const uint8_t *data = look(reader, from, bytes);
+        if (data == NULL) return READER_FAILED;
+        reader->error = disk->write(disk->self, reader->file, from, data, bytes);
+        if (reader->error != 0) return READER_FAILED;
+        from += bytes;
+    }
+    return READER_END;
+}
+
 /* The record at `at`, if its header is sound and its body inside the file. */
 static enum reader_found try_record(struct reader *reader, struct reader_record *record)
 {

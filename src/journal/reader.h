@@ -49,6 +49,11 @@ enum reader_found reader_next(struct reader *reader, struct reader_record *recor
  * when there is none, and then `at` is the end of the file. */
 enum reader_found reader_seek(struct reader *reader, struct reader_record *record);
 
+/* Writes what stands between two offsets to where it stands: READER_END, or
+ * READER_FAILED.  After a sync that failed, a system may take bytes for written that
+ * it only remembers; these it has to write. */
+enum reader_found reader_write_again(struct reader *reader, uint64_t from, uint64_t to);
+
 /* The offset behind the last byte from `at` on that is not zero, or `at`. */
 enum reader_found reader_last_byte(struct reader *reader, uint64_t *offset);
 
