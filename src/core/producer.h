@@ -70,7 +70,8 @@ enum producer_action_kind {
     PRODUCER_ENDED,    /* `result` of `result.id`; when guarded, also if it was not wanted */
     PRODUCER_UNKNOWN, /* `id`: no answer will come any more (`result.reason`); it may or may not run
                        */
-    PRODUCER_ANSWER,  /* `message`, ANSWER or DISPOSED, answers the oldest question to `link` */
+    PRODUCER_ANSWER,  /* `message`, ANSWER or DISPOSED, answers the oldest question of its kind to
+                         `link` */
     PRODUCER_REFUSED, /* `link` refused us: tell the application */
     PRODUCER_OPENED,  /* a session with `link` stands; `message` is its WELCOME */
     PRODUCER_LOST

@@ -280,25 +280,28 @@ static void add_disposed(struct errand *errand, uint32_t number,
     if (link->asked_ids == errand->choice.id_count) finish(errand, number);
 }
 
+static bool answers(enum errand_kind kind, const struct message *message)
+{
+    bool query = message->kind == MESSAGE_ANSWER;
+    switch (kind) {
+    case ERRAND_LIST: return query && message->u.answer.query == QUERY_DEAD;
+    case ERRAND_SHOW: return query && message->u.answer.query == QUERY_LETTER;
+    case ERRAND_RETRY:
+    case ERRAND_DROP: break;
+    }
+    return message->kind == MESSAGE_DISPOSED;
+}
+
 void errand_add(struct errand *errand, uint32_t number, const struct message *message)
 {
     struct errand_link *link = &errand->links[number];
-    bool query = message->kind == MESSAGE_ANSWER;
-    if (!errand->busy || !link->asked || link->done) return;
+    if (!errand->busy || !link->asked || link->done || !answers(errand->kind, message)) return;
     link->asked = false;
     switch (errand->kind) {
-    case ERRAND_LIST:
-        if (query && message->u.answer.query == QUERY_DEAD)
-            add_list(errand, number, &message->u.answer);
-        break;
-    case ERRAND_SHOW:
-        if (query && message->u.answer.query == QUERY_LETTER)
-            add_shown(errand, number, &message->u.answer);
-        break;
+    case ERRAND_LIST: add_list(errand, number, &message->u.answer); break;
+    case ERRAND_SHOW: add_shown(errand, number, &message->u.answer); break;
     case ERRAND_RETRY:
-    case ERRAND_DROP:
-        if (!query) add_disposed(errand, number, &message->u.disposed);
-        break;
+    case ERRAND_DROP: add_disposed(errand, number, &message->u.disposed); break;
     }
 }
 

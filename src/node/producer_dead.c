@@ -18,10 +18,14 @@ void producer_pursue_errand(struct tmesh_producer *producer, uint64_t now_ns)
         if (over) return;
         if (!ask) continue;
         struct producer_event event = {.now_ns = now_ns, .link = link};
-        event.kind = question.kind == MESSAGE_QUERY ? PRODUCER_QUERY : PRODUCER_DISPOSE;
+        bool query = question.kind == MESSAGE_QUERY;
+        event.kind = query ? PRODUCER_QUERY : PRODUCER_DISPOSE;
         event.query = question.query;
         event.dispose = &question.dispose;
-        producer->unanswered[link]++;
+        if (query)
+            producer->unanswered[link].queries++;
+        else
+            producer->unanswered[link].disposals++;
         producer_step_and_perform(producer, &event);
     }
 }

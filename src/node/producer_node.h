@@ -51,10 +51,13 @@ struct tmesh_producer {
     uint32_t settled_count, settled_max;
     uint32_t left_outbox; /* tasks that left the outbox in this turn */
     uint64_t left_outbox_bytes;
-    uint64_t released_bytes;            /* kept for nobody any more */
-    bool open[ENDPOINTS_MAX];           /* by link: a session stands */
-    uint32_t minors[ENDPOINTS_MAX];     /* the minor version that it speaks */
-    uint32_t unanswered[ENDPOINTS_MAX]; /* questions of this session; answers come in order */
+    uint64_t released_bytes;        /* kept for nobody any more */
+    bool open[ENDPOINTS_MAX];       /* by link: a session stands */
+    uint32_t minors[ENDPOINTS_MAX]; /* the minor version that it speaks */
+    /* Questions of this session: answers of each kind come in order. */
+    struct {
+        uint32_t queries, disposals;
+    } unanswered[ENDPOINTS_MAX];
 };
 
 /* producer_loop.c */

@@ -19,7 +19,7 @@ void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns)
         pthread_mutex_unlock(&producer->exchange.lock);
         if (over) return;
         if (!ask) continue;
-        producer->unanswered[number]++;
+        producer->unanswered[number].queries++;
         producer_step_and_perform(producer, &event);
     }
 }
@@ -27,12 +27,13 @@ void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns)
 void producer_take_answer(struct tmesh_producer *producer, const struct producer_action *action)
 {
     struct exchange *exchange = &producer->exchange;
-    uint32_t *unanswered = &producer->unanswered[action->link];
+    bool query = action->message.kind == MESSAGE_ANSWER;
+    uint32_t *unanswered = query ? &producer->unanswered[action->link].queries
+                                 : &producer->unanswered[action->link].disposals;
     if (*unanswered == 0) return;  /* nobody asked */
     if (--*unanswered > 0) return; /* who asked before did not wait */
     pthread_mutex_lock(&exchange->lock);
-    if (action->message.kind == MESSAGE_ANSWER)
-        inquiry_add(&exchange->inquiry, action->link, &action->message.u.answer);
+    if (query) inquiry_add(&exchange->inquiry, action->link, &action->message.u.answer);
     errand_add(&exchange->errand, action->link, &action->message);
     bool complete = (exchange->inquiry.status != NULL && inquiry_is_complete(&exchange->inquiry)) ||
                     (exchange->errand.busy && errand_is_complete(&exchange->errand));
@@ -43,7 +44,7 @@ void producer_take_answer(struct tmesh_producer *producer, const struct producer
 void producer_note_session(struct tmesh_producer *producer, uint32_t link, enum session_news news)
 {
     producer->open[link] = news == SESSION_OPENED;
-    producer->unanswered[link] = 0;
+    producer->unanswered[link].queries = producer->unanswered[link].disposals = 0;
     pthread_mutex_lock(&producer->exchange.lock);
     if (producer->exchange.inquiry.status != NULL)
         producer->exchange.inquiry.links[link].asked = false;

@@ -308,6 +308,23 @@ static void a_question_to_a_session_that_is_over_is_asked_again(void **state)
     tmesh_dead_destroy(&dead);
 }
 
+static void an_answer_to_another_question_is_passed_over(void **state)
+{
+    (void)state;
+    struct errand *errand = begin(ERRAND_LIST, &all, 1);
+    dispose(errand, 0, (struct message_disposed){.affected = 1}); /* before anything was asked */
+    ask(errand, 0);
+    dispose(errand, 0, (struct message_disposed){.affected = 1});
+    answer(errand, 0, (struct message_answer){.query = QUERY_LETTER});
+    assert_false(errand_is_complete(errand));
+    assert_true(errand->links[0].asked);
+    answer(errand, 0, (struct message_answer){.query = QUERY_DEAD});
+    assert_true(errand_is_complete(errand));
+    tmesh_dead_t *dead = end(errand, TMESH_OK);
+    assert_int_equal(dead->affected, 0);
+    tmesh_dead_destroy(&dead);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +337,7 @@ int main(void)
         cmocka_unit_test(all_go_on_until_a_ventilator_says_that_was_all),
         cmocka_unit_test(an_old_ventilator_is_not_asked_what_it_cannot_do),
         cmocka_unit_test(a_question_to_a_session_that_is_over_is_asked_again),
+        cmocka_unit_test(an_answer_to_another_question_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
