@@ -328,6 +328,26 @@ static void a_query_goes_to_its_link_and_its_answer_comes_back(void **state)
     producer_story_end(&story);
 }
 
+static void orders_about_dead_letters_go_their_way_and_come_back_likewise(void **state)
+{
+    (void)state;
+    struct producer_story story;
+    start_links(&story, 2);
+    const struct id letters[] = {{{1}}, {{2}}};
+    const struct message_dispose dispose = {.disposal = DISPOSAL_RETRY, .ids = letters, .count = 2};
+    struct producer_event order = {.kind = PRODUCER_DISPOSE, .link = 1, .dispose = &dispose};
+    producer_story_step(&story, order);
+    producer_story_say(&story, 1,
+                       (struct message){.kind = MESSAGE_DISPOSED, .u.disposed = {.affected = 2}});
+    producer_story_on(&story, PRODUCER_CLOSED, 1);
+    producer_story_step(&story, order); /* nobody there to tell */
+    producer_story_expect(&story, "[ 0.0] 1 dispose 1 of 2\n"
+                                  "[ 0.0] 1 disposed 2\n"
+                                  "[ 0.0] 1 shut\n"
+                                  "[ 0.0] 1 lost\n");
+    producer_story_end(&story);
+}
+
 static void stopping_says_bye_where_a_session_stands_and_nothing_after(void **state)
 {
     (void)state;
@@ -377,6 +397,7 @@ int main(void)
         cmocka_unit_test(an_idle_session_beats_and_a_silent_one_is_lost),
         cmocka_unit_test(a_producer_that_was_stopped_does_not_blame_the_ventilator),
         cmocka_unit_test(a_query_goes_to_its_link_and_its_answer_comes_back),
+        cmocka_unit_test(orders_about_dead_letters_go_their_way_and_come_back_likewise),
         cmocka_unit_test(stopping_says_bye_where_a_session_stands_and_nothing_after),
         cmocka_unit_test(an_intake_that_comes_up_after_its_session_ended_is_not_used),
     };

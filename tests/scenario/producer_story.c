@@ -127,6 +127,9 @@ static void write_message(struct producer_story *story, const struct producer_ac
         write_text(story, "receipt through %u", (unsigned)message->u.receipt.through);
     } else if (message->kind == MESSAGE_QUERY) {
         write_text(story, "query %d", (int)message->u.query.query);
+    } else if (message->kind == MESSAGE_DISPOSE) {
+        write_text(story, "dispose %d of %u", (int)message->u.dispose.disposal,
+                   (unsigned)message->u.dispose.count);
     } else if (message->kind == MESSAGE_BYE) {
         write_text(story, "bye");
     } else {
@@ -159,7 +162,10 @@ static void write_action(struct producer_story *story, const struct producer_act
     case PRODUCER_ENDED: write_task(story, "ended", action); break;
     case PRODUCER_UNKNOWN: write_task(story, "unknown", action); break;
     case PRODUCER_ANSWER:
-        write_text(story, "answer %d", (int)action->message.u.answer.query);
+        if (action->message.kind == MESSAGE_DISPOSED)
+            write_text(story, "disposed %u", (unsigned)action->message.u.disposed.affected);
+        else
+            write_text(story, "answer %d", (int)action->message.u.answer.query);
         break;
     case PRODUCER_REFUSED:
         write_text(story, "refused%s", reason_text(action->message.u.refuse.reason));

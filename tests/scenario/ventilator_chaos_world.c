@@ -73,12 +73,14 @@ static void hear_receipt(struct chaos_actor *worker, uint32_t through)
     }
 }
 
-static void hear_result(struct chaos_actor *producer, const struct message_result *result)
+static void hear_result(const struct chaos *chaos, struct chaos_actor *producer,
+                        const struct message_result *result)
 {
     for (uint32_t at = 0; at < result->count; at++) {
         struct chaos_wish *wish = &producer->wishes[task_of(&result->items[at].id)];
         assert_true(wish->is_submitted); /* or it is a result of a stranger's task */
-        if (wish->end != TASK_NONE && result->items[at].reason != REASON_FORGOTTEN) {
+        bool again = wish->end != TASK_NONE && result->items[at].reason != REASON_FORGOTTEN;
+        if (again && !chaos->is_revived[task_of(&result->items[at].id)]) {
             assert_int_equal(wish->end, result->items[at].state);
         }
         wish->end = result->items[at].state;
@@ -92,7 +94,8 @@ static void hear_accept(struct chaos_actor *producer, const struct message_accep
     if (accept->count == 0) producer->wishes[accept->batch].is_accepted = true;
 }
 
-static void hear(struct chaos_actor *actor, const struct message *message)
+static void hear(const struct chaos *chaos, struct chaos_actor *actor,
+                 const struct message *message)
 {
     if (message->kind == MESSAGE_WELCOME) {
         hear_welcome(actor, message);
@@ -109,7 +112,7 @@ static void hear(struct chaos_actor *actor, const struct message *message)
     }
     if (message->kind == MESSAGE_WORK) hear_work(actor, &message->u.work);
     if (message->kind == MESSAGE_RECEIPT) hear_receipt(actor, message->u.receipt.through);
-    if (message->kind == MESSAGE_RESULT) hear_result(actor, &message->u.result);
+    if (message->kind == MESSAGE_RESULT) hear_result(chaos, actor, &message->u.result);
     if (message->kind == MESSAGE_ACCEPT) hear_accept(actor, &message->u.accept);
 }
 
@@ -119,12 +122,17 @@ static void step(struct chaos *chaos, struct ventilator_event event)
     ventilator_step(chaos->ventilator, &event, chaos->out);
     entry_log_append(&chaos->log, chaos->out);
     ventilator_check_step(&chaos->check, chaos->ventilator, &event, chaos->out);
+    for (uint32_t at = 0; at < chaos->out->record_count; at++) {
+        if (chaos->out->records[at].kind != RECORD_REVIVED) continue;
+        chaos->is_revived[task_of(&chaos->out->records[at].id)] = true;
+        chaos->revivals++;
+    }
     for (uint32_t at = 0; at < chaos->out->send_count; at++) {
         if (happens(chaos, 40)) continue; /* lost on the way */
         for (uint32_t peer = 0; peer < PEERS; peer++) {
             struct chaos_actor *actor = &chaos->actors[peer];
             if (actor->link != chaos->out->sends[at].link || actor->link == 0) continue;
-            hear(actor, &chaos->out->sends[at].message);
+            hear(chaos, actor, &chaos->out->sends[at].message);
         }
     }
 }
@@ -211,6 +219,23 @@ static void submit(struct chaos *chaos, struct chaos_actor *producer, uint32_t t
     say(chaos, producer, message, chaos_chance(chaos, 2) == 0 ? PASSAGE_FRONT : PASSAGE_INTAKE);
 }
 
+/* An operator, who knows no better than to retry and to drop now and then. */
+static void dispose(struct chaos *chaos, struct chaos_actor *producer)
+{
+    struct id ids[20];
+    uint32_t count = chaos_chance(chaos, 20);
+    for (uint32_t at = 0; at < count; at++) ids[at] = chaos_task_id(chaos_chance(chaos, TASKS));
+    bool all = happens(chaos, 20);
+    struct message message = {.kind = MESSAGE_DISPOSE};
+    message.u.dispose = (struct message_dispose){
+        .disposal = (enum disposal)((all ? DISPOSAL_RETRY_ALL : DISPOSAL_RETRY) +
+                                    (chaos_chance(chaos, 3) == 0)),
+        .cursor = chaos_chance(chaos, 3) == 0 ? chaos->random : 0,
+        .ids = ids,
+        .count = all ? 0 : count};
+    say(chaos, producer, message, PASSAGE_FRONT);
+}
+
 static void act_producer(struct chaos *chaos, struct chaos_actor *producer)
 {
     uint32_t what = chaos_chance(chaos, 10);
@@ -225,10 +250,13 @@ static void act_producer(struct chaos *chaos, struct chaos_actor *producer)
         struct message message = {.kind = MESSAGE_RECEIPT};
         message.u.receipt.through = producer->next_in - 1;
         say(chaos, producer, message, PASSAGE_FRONT);
-    } else {
+    } else if (chaos_chance(chaos, 3) > 0 || chaos->is_healed) {
         struct message message = {.kind = MESSAGE_QUERY};
-        message.u.query.query = (enum query)(QUERY_TOTALS + chaos_chance(chaos, 4));
+        message.u.query.query = (enum query)(QUERY_TOTALS + chaos_chance(chaos, 5));
+        message.u.query.id = chaos_task_id(chaos_chance(chaos, TASKS));
         say(chaos, producer, message, PASSAGE_FRONT);
+    } else {
+        dispose(chaos, producer);
     }
 }
 

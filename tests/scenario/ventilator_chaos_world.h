@@ -45,6 +45,8 @@ struct chaos {
     struct chaos_actor actors[PEERS];
     uint32_t links, nodes, tasks;
     bool is_healed;
+    bool is_revived[TASKS]; /* an operator had it tried again, after some end */
+    uint64_t revivals;
     struct entry_log log; /* stays empty without a journal */
     uint32_t crashes;     /* of the ventilator, so far */
 };
