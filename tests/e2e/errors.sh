@@ -32,6 +32,7 @@ hint="tmesh ventilator --bind $nowhere"
 refused 69 "$nowhere" "$hint" -- submit --connect $nowhere --connect-timeout 300ms a
 refused 69 "$nowhere" "$hint" -- map --connect $nowhere --connect-timeout 300ms -- true
 refused 69 "$nowhere" "$hint" -- status --connect $nowhere --timeout 300ms
+refused 69 "$nowhere" "$hint" -- dead list --connect $nowhere --timeout 300ms
 
 # Addresses.
 refused 64 "'nonsense'" 'tcp://' 'ipc://' -- submit --connect nonsense a
@@ -61,6 +62,11 @@ refused 64 '--connect needs a value' -- submit --connect
 refused 64 '--connect is missing' '--connect tcp://' submit -- submit a
 refused 64 '--connect is missing' '--connect tcp://' work -- worker --command a=cat
 refused 64 '--connect is missing' '--connect tcp://' ask -- status
+refused 64 '--connect is missing' '--connect tcp://' ask -- dead list
+refused 64 'list, show, retry or drop' -- dead --connect "$front"
+refused 64 "'lost'" "did you mean 'list'" -- dead lost --connect "$front"
+refused 64 'drop needs the IDs' --all -- dead drop --connect "$front"
+refused 64 "'12'" UUID -- dead retry 12 --connect "$front"
 refused 64 '--bind is missing' '--bind tcp://' -- ventilator
 refused 64 PROGRAM missing 'tmesh map' -- map
 refused 64 "'c'" 'too many' quote -- submit --connect "$front" a b c
