@@ -70,6 +70,7 @@ forged 'unexpected: a ended as gone' 's/ended a done/ended a gone/'
 forged 'unexpected: d ran although it was rejected' '18a 40 start d 1 09 501'
 forged 'unheard: d' '/rejected d/d'
 forged '1 repeated runs, at most 0 may be' '1s/10/9/' --dup-max 0
+forged 'a had ended before the restart and ran after it' '18a 40 start a 2 09 501' --restarted 35
 forged 'only 3 accepted' '1s/10/9/' --acked-min 4
 forged 'p99 from kill to next run is 6.00 s' 's/^23 start b 2/6000021 start b 2/' \
     --rerun-p99-ms 1000

@@ -93,6 +93,13 @@ def unexpected(ledger):
                 yield task, "has a result that its run did not return"
 
 
+def revived(ledger, moment):
+    """(id, why) of what somebody knew to have ended, and was run again after a restart."""
+    for task, endings in ledger.endings.items():
+        if endings[0][0] <= moment and any(run[0] > moment for run in ledger.starts[task]):
+            yield task, "had ended before the restart and ran after it"
+
+
 def unheard(ledger):
     heard = ledger.accepted.keys() | ledger.rejected | ledger.unknown | ledger.endings.keys()
     return sorted(set(ledger.submitted) - heard)
@@ -128,6 +135,8 @@ def quantile(values, share):
 def figures(ledger, options):
     """(name, value) of the line, in order, and the complaints."""
     missing, odd, silent = lost(ledger, options.ended_by), list(unexpected(ledger)), []
+    if options.restarted:
+        odd += revived(ledger, options.restarted)
     complaints = [f"lost: {task}" for task in missing]
     complaints += [f"unexpected: {task} {why}" for task, why in odd]
     if not options.producer_died:
@@ -185,6 +194,8 @@ def parse():
     parser.add_argument("--undone-max", type=int, default=0,
                         help="tasks that may end otherwise than done")
     parser.add_argument("--rerun-p99-ms", type=int)
+    parser.add_argument("--restarted", type=int, metavar="MICROSECONDS",
+                        help="what had ended before this moment must not run after it")
     parser.add_argument("--figure", action="append", default=[], metavar="NAME=VALUE")
     return parser.parse_args()
 
