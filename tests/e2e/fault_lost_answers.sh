@@ -35,7 +35,7 @@ finish_tasks() {
     retire proxy
     [ "$submitted" -eq "$tasks" ] || fail "$submitted tasks taken, of $tasks ids"
     accepted=$(counted accepted_items)
-    [ $((duplicates + submitted)) "$2" "$accepted" ] ||
+    test $((duplicates + submitted)) "$2" "$accepted" ||
         fail "$accepted items accepted, $duplicates of them counted as duplicates"
     verdict "$1" --acked-min "$tasks" "${@:3}" --figure "resent=$resent" \
         --figure "duplicates=$duplicates" --figure "proxy=$(tr ' ' , <"$scratch/proxy.out")"
@@ -47,7 +47,8 @@ finish_tasks() {
 # Nobody waits for results, which would tell as well.
 begin lose=ACCEPT:150 hide=ACCEPT:100
 start_worker worker --connect "$front" --module "$tools/runs.so" --slots 8
-start_producer producer --connect "$proxy_front" --tasks "$tasks" --window 10 --work 1 --timeout 300 --no-wait
+start_producer producer --connect "$proxy_front" --tasks "$tasks" --window 10 --work 1 \
+    --timeout 300 --no-wait
 finish_tasks lost_accept -eq --ended-by runs --dup-max 0
 [ "$(counted lose)" -ge 2 ] || fail "few answers were lost: no proof"
 [ "$(counted hide)" -ge 1 ] || fail "no answer was lost unseen: no proof"

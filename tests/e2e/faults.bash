@@ -36,6 +36,13 @@ note_kill() {
     echo "${EPOCHREALTIME//[.,]/} kill $1" >>"$ledger"
 }
 
+# preload LIBRARY NAME=VALUE...: what is started or asked from now on has it in front
+# of libc, also of a sanitizer, which would rather be first.
+preload() {
+    through=(env "LD_PRELOAD=$1" "${@:2}"
+        "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0:detect_leaks=0")
+}
+
 # start_producer NAME OPTIONS...: see producer.c.
 start_producer() {
     start "$1" "${through[@]}" "$tools/producer" --ledger "$ledger" "${@:2}"

@@ -17,6 +17,11 @@ status=0
 # What stands before the program of a node, or of a question: where and how it runs.
 through=()
 
+# For a script to say what else there is to clean up, when its nodes are dead.
+cleanup() {
+    :
+}
+
 # A node that was stopped dies too: SIGKILL does not ask.
 finish() {
     status=$?
@@ -37,6 +42,7 @@ finish() {
             tail -n 200 "$name" | sed -E '/ peer=[0-9a-f]+ (connected|left)$/d' | tail -n 30
         done
     fi
+    cleanup
     rm -rf "$scratch"
     exit "$status"
 }

@@ -5,21 +5,10 @@
 #
 # A script begins with: . "$(dirname "$0")/network.bash" "$@", and is started anew
 # inside such a world.  Not here: what a cut has to lead to.
-if [ -z "${CHAOS_APART:-}" ]; then
-    apart=(unshare --net --mount)
-    [ "$(id -u)" -eq 0 ] || apart+=(--map-root-user)
-    for each in ip nft ss nsenter unshare; do
-        command -v $each >/dev/null || {
-            echo "SKIP: $each is not installed"
-            exit 77
-        }
-    done
-    "${apart[@]}" true 2>/dev/null || {
-        echo "SKIP: no permission to make network namespaces"
-        exit 77
-    }
-    CHAOS_APART=yes exec "${apart[@]}" bash "$0" "$@"
-fi
+apart=(--net --mount)
+needed=(ip nft ss nsenter)
+# shellcheck source=tests/e2e/apart.bash
+. "$(dirname "${BASH_SOURCE[0]}")/apart.bash" "$@"
 # shellcheck source=tests/e2e/faults.bash
 . "$(dirname "${BASH_SOURCE[0]}")/faults.bash" "$1"
 

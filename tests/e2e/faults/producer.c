@@ -35,8 +35,9 @@ struct settings {
     const char *connect, *ledger;
     char *names[NAMES_MAX]; /* in turn */
     unsigned name_count;
-    size_t tasks; /* 0: until SIGTERM */
-    size_t window;
+    size_t tasks;  /* 0: until SIGTERM */
+    size_t window; /* open at once */
+    size_t burst;  /* submitted between two looks at the answers */
     unsigned long work_ms, payload_bytes, timeout_s, unknown_after_ms;
     bool wait, again;
 };
@@ -178,8 +179,9 @@ static void grow(struct feeder *feeder)
 static void feed(struct feeder *feeder)
 {
     const struct settings *settings = &feeder->settings;
-    while (!over && feeder->open < settings->window &&
-           (settings->tasks == 0 || feeder->count < settings->tasks)) {
+    for (size_t i = 0; i < settings->burst; i++) {
+        if (over || feeder->open >= settings->window) return;
+        if (settings->tasks > 0 && feeder->count >= settings->tasks) return;
         if (feeder->count == feeder->room) grow(feeder);
         feeder->sent[feeder->count] = (struct sent){.id = tmesh_id_new(), .open = true};
         feeder->open++;
@@ -232,9 +234,11 @@ static void log_line(enum tmesh_level level, const char *line, void *context)
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: producer --connect ENDPOINTS --ledger FILE [--tasks N] [--window N]\n"
-                    "    [--work MS] [--bytes N] [--names NAME[,NAME...]] [--timeout SECONDS]\n"
-                    "    [--unknown-after MS] [--no-wait] [--again]\n");
+    fprintf(
+        stderr,
+        "usage: producer --connect ENDPOINTS --ledger FILE [--tasks N] [--window N] [--burst N]\n"
+        "    [--work MS] [--bytes N] [--names NAME[,NAME...]] [--timeout SECONDS]\n"
+        "    [--unknown-after MS] [--no-wait] [--again]\n");
     exit(EX_USAGE);
 }
 
@@ -259,18 +263,24 @@ static struct settings parse(int argc, char **argv)
         {"timeout", required_argument, NULL, 't'},
         {"no-wait", no_argument, NULL, 'o'},
         {"again", no_argument, NULL, 'a'},
+        {"burst", required_argument, NULL, 'B'},
         {"unknown-after", required_argument, NULL, 'u'},
         {NULL, 0, NULL, 0},
     };
     static char work[] = "work";
-    struct settings settings = {
-        .window = 100, .work_ms = 5, .payload_bytes = 16, .timeout_s = 100, .wait = true};
+    struct settings settings = {.window = 100,
+                                .burst = 10000,
+                                .work_ms = 5,
+                                .payload_bytes = 16,
+                                .timeout_s = 100,
+                                .wait = true};
     for (int code; (code = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         switch (code) {
         case 'c': settings.connect = optarg; break;
         case 'l': settings.ledger = optarg; break;
         case 'n': settings.tasks = strtoul(optarg, NULL, 10); break;
         case 'w': settings.window = strtoul(optarg, NULL, 10); break;
+        case 'B': settings.burst = strtoul(optarg, NULL, 10); break;
         case 'm': settings.work_ms = strtoul(optarg, NULL, 10); break;
         case 'b': settings.payload_bytes = strtoul(optarg, NULL, 10); break;
         case 'N': parse_names(&settings, optarg); break;
