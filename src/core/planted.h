@@ -1,14 +1,46 @@
-/* planted.h - bugs that the simulator plants, to see that it would find them.
+/* planted.h - bugs that the simulator plants, to see that it finds them.
  *
  * In every build but the simulator's own the question is constantly answered
- * with no, and the compiler leaves nothing of it.
+ * with no, and the compiler leaves nothing of it.  Each bug is one condition in
+ * one place, where the right thing stands beside it.
  */
 #ifndef CORE_PLANTED_H
 #define CORE_PLANTED_H
 
 #include <stdbool.h>
 
-enum planted { PLANTED_NOTHING, PLANTED_COUNT };
+enum planted {
+    PLANTED_NOTHING,
+    /* the ventilator */
+    PLANTED_NO_LEASE_CHECK,       /* any completion of a leased task counts */
+    PLANTED_CLAIM_OLD_LEASE,      /* HELLO may claim a lease that is not the latest */
+    PLANTED_FORGET_REQUEUE,       /* what a lost worker held is not taken back, */
+    PLANTED_FORGET_ORPHANS,       /* nor what one that came back does not hold */
+    PLANTED_SILENCE_IS_LIFE,      /* a silent peer is never given up */
+    PLANTED_NO_SEQUENCE_CHECK,    /* a gap in a peer's numbers is not noticed */
+    PLANTED_NO_DEDUPE,            /* a known id makes a second task */
+    PLANTED_DROP_BEHIND_DRAIN,    /* what comes while it drains is accepted and not taken */
+    PLANTED_CREDIT_OVERRUN,       /* one task more than the worker gave credit for */
+    PLANTED_RETRY_KEEPS_TOKEN,    /* a lease outlives the failure of its run */
+    PLANTED_FORGET_FAILURE,       /* failures are not counted */
+    PLANTED_FORGET_SENT_RESULTS,  /* results under way when a session is lost stay lost */
+    PLANTED_RECEIPT_OFF_BY_ONE,   /* a receipt is taken for the next message too */
+    PLANTED_WELCOME_KNOWS_ALL,    /* WELCOME says that a stranger is known */
+    PLANTED_ANSWER_BEFORE_SYNC,   /* answers do not wait for the disk */
+    PLANTED_REPLAY_FORGETS_ENDED, /* the ends in a journal are passed over */
+    PLANTED_RELEASE_TOO_EARLY,    /* all that is durable is released */
+    /* the worker */
+    PLANTED_FORGET_COMPLETION,       /* a completion is not kept until its receipt */
+    PLANTED_CREDIT_OUTLIVES_SESSION, /* a new session goes on with the totals of the old */
+    /* the producer */
+    PLANTED_TRUST_SEND,         /* what was sent counts as accepted */
+    PLANTED_ORPHANS_WAIT,       /* what its ventilator lost is awaited for ever, */
+    PLANTED_GUARD_FALLS_ASLEEP, /* or not given to another, although it is guarded */
+    /* both */
+    PLANTED_UPLINK_SKIPS_GAPS, /* a gap in a ventilator's numbers is not noticed */
+    PLANTED_UPLINK_REPEATS,    /* a repeated message is heard as a new one */
+    PLANTED_COUNT
+};
 
 #ifdef TMESH_PLANTED_BUGS
 extern enum planted planted_bug; /* the simulator's to set */

@@ -7,6 +7,7 @@
  * of all, without every producer running to the same one at the same moment
  * (M. Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001).
  */
+#include "planted.h"
 #include "producer_state.h"
 
 #include "random.h"
@@ -62,6 +63,16 @@ static uint64_t work_deadline(const struct producer *producer)
     return waiting ? 0 : producer_line_deadline(producer);
 }
 
+/* As with plain PUSH and PULL: what was sent counts as accepted. */
+static void trust(struct producer *producer, uint32_t batch, uint32_t link,
+                  struct producer_actions *out)
+{
+    const struct message accept = {.kind = MESSAGE_ACCEPT,
+                                   .u.accept.batch = producer->batches[batch].number};
+    const struct producer_event event = {.link = link, .message = &accept};
+    producer_answer_accept(producer, &event, out);
+}
+
 void producer_choice_dispatch(struct producer *producer, struct producer_actions *out)
 {
     uint32_t waiting = producer_waiting_head(producer);
@@ -73,6 +84,7 @@ void producer_choice_dispatch(struct producer *producer, struct producer_actions
         if (link == producer->options.link_count) return;
         if (batch == waiting) batch = producer_batch_make(producer);
         producer_batch_send(producer, batch, link, out);
+        if (planted(PLANTED_TRUST_SEND)) trust(producer, batch, link, out);
     }
 }
 

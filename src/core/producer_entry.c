@@ -4,6 +4,7 @@
  * an answer.
  * Not here: batches (producer_batch.c) and what ventilators say (producer_answer.c).
  */
+#include "planted.h"
 #include "producer_state.h"
 
 void producer_entry_submit(struct producer *producer, const struct producer_event *event,
@@ -136,7 +137,7 @@ void producer_entry_end_unknown(struct producer *producer, uint32_t slot, enum r
 /* Tasks that their ventilator lost and that cannot be sent again. */
 static bool has_lost_tasks(const struct producer *producer)
 {
-    return !producer->options.guarded &&
+    return !producer->options.guarded && !planted(PLANTED_ORPHANS_WAIT) &&
            !circle_is_empty(&producer->places, producer_orphans_head(producer));
 }
 

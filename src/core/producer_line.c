@@ -10,6 +10,7 @@
  * that nobody else got.  Every absence counts alike, after BYE too: a ventilator
  * with a journal that is started anew says BYE first and is back soon.
  */
+#include "planted.h"
 #include "producer_state.h"
 
 /* When what the ventilator of `link` accepted stands in line.  Time counts even if
@@ -29,7 +30,8 @@ uint32_t producer_line_head(const struct producer *producer)
     uint32_t outbox = producer_outbox_head(producer);
     uint32_t orphans = producer_orphans_head(producer);
     if (!producer->options.guarded) return outbox;
-    if (!circle_is_empty(&producer->places, orphans)) return orphans;
+    bool asleep = planted(PLANTED_GUARD_FALLS_ASLEEP);
+    if (!circle_is_empty(&producer->places, orphans) && !asleep) return orphans;
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
         if (failover_due(producer, i) > producer->now_ns) continue;
         return producer_awaited_head(producer, i);

@@ -11,6 +11,7 @@
  * between the structures that belong to states, and makes one record.  Who may
  * ask for which arrow, and when, is decided elsewhere.
  */
+#include "planted.h"
 #include "random.h"
 #include "ventilator_state.h"
 
@@ -179,7 +180,7 @@ void task_retry(struct ventilator *ventilator, uint32_t slot, uint64_t delay_ns)
     record.delay_ns = delay_ns;
     leave_worker(ventilator, slot);
     task->state = TASK_WAITING;
-    task->token = 0;
+    if (!planted(PLANTED_RETRY_KEEPS_TOKEN)) task->token = 0;
     heap_set(&ventilator->alarms, slot, instant_after(ventilator->now_ns, delay_ns));
     ventilator->lanes.lanes[task->lane].waiting++;
     ventilator->totals.waiting++;

@@ -4,6 +4,7 @@
  * Not here: what a role keeps through a lost session; it says HELLO with that.
  */
 #include "uplink.h"
+#include "planted.h"
 
 #include "random.h"
 
@@ -147,9 +148,10 @@ enum uplink_verdict uplink_receive(struct uplink *uplink, const struct message *
 
     uplink->heard_ns = now_ns;
     uint32_t ahead = message->sequence - uplink->next_in; /* wraps round with the sequence */
-    if (ahead > UINT32_MAX / 2) return UPLINK_IGNORE;     /* a repeat */
-    if (ahead != 0) return lose(uplink, random, now_ns);
-    uplink->next_in++;
+    if (ahead > UINT32_MAX / 2 && planted(PLANTED_UPLINK_REPEATS)) return UPLINK_TAKE;
+    if (ahead > UINT32_MAX / 2) return UPLINK_IGNORE; /* a repeat */
+    if (ahead != 0 && !planted(PLANTED_UPLINK_SKIPS_GAPS)) return lose(uplink, random, now_ns);
+    uplink->next_in = message->sequence + 1;
 
     if (message->kind == MESSAGE_OTHER) return UPLINK_IGNORE;
     if (message->kind == MESSAGE_BYE) return lose_slowly(uplink, random, now_ns);

@@ -1,4 +1,5 @@
 /* ventilator_complete.c - COMPLETE: a run ended; does it count, and what follows. */
+#include "planted.h"
 #include "retry.h"
 #include "ventilator_state.h"
 
@@ -9,6 +10,7 @@ struct task_failure {
 
 bool ventilator_lease_counts(const struct task *task, const struct lease *lease)
 {
+    if (planted(PLANTED_NO_LEASE_CHECK)) return task->state == TASK_LEASED;
     /* A token is never 0, and one that was given back or replaced is gone: so a
      * task that waits in line again after its worker was lost still takes that
      * worker's late completion, and nothing else does. */
@@ -74,7 +76,7 @@ static void fail(struct ventilator *ventilator, uint32_t slot, const struct comp
         give_up(ventilator, slot, completion, (struct task_failure){TASK_FAILED, REASON_PERMANENT});
         return;
     }
-    task->failures++;
+    if (!planted(PLANTED_FORGET_FAILURE)) task->failures++;
     if (completion->outcome == OUTCOME_CRASHED && ++task->crashes >= task->crashes_max) {
         give_up(ventilator, slot, completion, (struct task_failure){TASK_DEAD, REASON_CRASHES});
         return;

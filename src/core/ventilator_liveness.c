@@ -5,6 +5,7 @@
  * with its leases.  Silence counts only since our own last late turn.  The
  * tasks of a lost worker are requeued in ventilator_take_back.
  */
+#include "planted.h"
 #include "ventilator_state.h"
 
 enum { RIPEN_EACH_STEP = 1024, PEERS_EACH_STEP = 512 };
@@ -51,7 +52,7 @@ void ventilator_bury(struct ventilator *ventilator, uint32_t slot, enum record_k
     heap_remove(&ventilator->peers.deadlines, slot);
     if (peer->role == ROLE_WORKER) {
         ventilator_ring_update(ventilator, slot);
-        ventilator_orphan(ventilator, slot);
+        if (!planted(PLANTED_FORGET_REQUEUE)) ventilator_orphan(ventilator, slot);
         lanes_count_worker(&ventilator->lanes, peer->profile, -1);
     }
     record_peer(ventilator, slot, why);
@@ -145,7 +146,7 @@ static void check_peer(struct ventilator *ventilator, uint32_t slot)
         return;
     }
     uint64_t silence_ns = turn_silence(&ventilator->turn, peer->heard_ns, ventilator->now_ns);
-    if (silence_ns >= options->lost_ns) {
+    if (silence_ns >= options->lost_ns && !planted(PLANTED_SILENCE_IS_LIFE)) {
         give_up(ventilator, slot);
         return;
     }

@@ -6,6 +6,7 @@
  * absent, and what was leased waits a while for its worker to come back.
  */
 #include "name.h"
+#include "planted.h"
 #include "ventilator_state.h"
 
 enum { RESTORED_EACH_STEP = 1024 };
@@ -121,6 +122,7 @@ static bool keep_value(struct ventilator *ventilator, struct bytes value, struct
 static enum reason replay_whole(struct ventilator *ventilator, const struct journal_entry *entry)
 {
     bool named = entry->kind == JOURNAL_TASK;
+    if (!named && planted(PLANTED_REPLAY_FORGETS_ENDED)) return REASON_NONE;
     if (named != (entry->state != TASK_DONE)) return REASON_MALFORMED;
     if (named && !(name_is_valid(entry->name) && name_is_valid(entry->queue))) {
         return REASON_MALFORMED;

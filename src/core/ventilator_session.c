@@ -5,6 +5,7 @@
  * held with leases given, results receipted with results sent.
  */
 #include "name.h"
+#include "planted.h"
 #include "ventilator_state.h"
 
 static void refuse(struct ventilator *ventilator, uint32_t link, enum reason reason,
@@ -51,8 +52,8 @@ bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t slot,
         ventilator_watch(ventilator, slot);
         peers_touch(&ventilator->peers, slot);
     }
-    if (ahead == 0) {
-        (*expected)++;
+    if (ahead == 0 || (ahead > 0 && planted(PLANTED_NO_SEQUENCE_CHECK))) {
+        *expected = event->message->sequence + 1;
         return true;
     }
     if (ahead < 0) return false; /* seen before: a network may repeat itself */
@@ -71,12 +72,13 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
 {
     struct ventilator_actions *out = ventilator->out;
     assert(hello->lease_count <= MESSAGE_ITEMS_MAX);
-    ventilator_orphan(ventilator, worker);
+    if (!planted(PLANTED_FORGET_ORPHANS)) ventilator_orphan(ventilator, worker);
     for (uint32_t at = 0; at < hello->lease_count; at++) {
         const struct lease *claim = &hello->leases[at];
         uint32_t slot = index_find(&ventilator->ids, &claim->id);
         struct task *task = slot == INDEX_NONE ? NULL : &ventilator->tasks[slot];
-        if (task == NULL || !ventilator_lease_counts(task, claim)) {
+        bool waived = planted(PLANTED_CLAIM_OLD_LEASE) && task != NULL && task->token != 0;
+        if (task == NULL || (!ventilator_lease_counts(task, claim) && !waived)) {
             out->drops[out->lease_count++] = *claim;
         } else if (task->state == TASK_READY || task->state == TASK_WAITING) {
             task_resume(ventilator, slot, worker);
@@ -104,7 +106,7 @@ static void welcome(struct ventilator *ventilator, uint32_t slot, enum acquainta
         .minor = MESSAGE_VERSION_MINOR,
         .node = options->node,
         .software = options->software,
-        .known = before == PEER_KNOWN,
+        .known = before == PEER_KNOWN || planted(PLANTED_WELCOME_KNOWS_ALL),
         .heartbeat_ms = (uint32_t)(options->heartbeat_ns / MILLISECOND),
         .suspect_ms = (uint32_t)(options->suspect_ns / MILLISECOND),
         .lost_ms = (uint32_t)(options->lost_ns / MILLISECOND),
@@ -213,7 +215,9 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
              at = ventilator->tasks[at].next) {
             ventilator->tasks[at].kept &= (uint8_t)~TASK_KEPT_SENT;
         }
-        task_splice(ventilator->tasks, &peer->results, &peer->unreceipted);
+        if (!planted(PLANTED_FORGET_SENT_RESULTS)) {
+            task_splice(ventilator->tasks, &peer->results, &peer->unreceipted);
+        }
         peer->unreceipted_bytes = 0;
         if (peer->results.count > 0) peers_touch(&ventilator->peers, slot);
     }

@@ -1,5 +1,6 @@
 /* ventilator_submit.c - SUBMIT: which tasks are taken in, and the answer to each batch. */
 #include "name.h"
+#include "planted.h"
 #include "ventilator_state.h"
 
 /* Dead letters are kept for as long as they are in nobody's way: live tasks take
@@ -74,6 +75,7 @@ static uint16_t limit_of(uint32_t own, uint32_t common)
 static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
                            const struct submission *item)
 {
+    if (ventilator->draining && planted(PLANTED_DROP_BEHIND_DRAIN)) return REASON_NONE;
     if (ventilator->draining) return REASON_DRAINING;
     if (ventilator->journal_full) return REASON_BUSY;
     if (!has_room(ventilator, item->payload.size)) return REASON_BUSY;
@@ -104,7 +106,7 @@ static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
     enum reason reason = judge(ventilator, item);
     if (reason != REASON_NONE) return reason;
     uint32_t slot = index_find(&ventilator->ids, &item->id);
-    if (slot == INDEX_NONE) return take_in(ventilator, peer, item);
+    if (slot == INDEX_NONE || planted(PLANTED_NO_DEDUPE)) return take_in(ventilator, peer, item);
     submit_again(ventilator, slot, peer, item);
     return REASON_NONE;
 }

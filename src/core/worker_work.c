@@ -3,6 +3,7 @@
  * Owns: what is run, what is given back, and what is told to whom in COMPLETE.
  * Not here: how much may come (worker_credit.c), and running it (the pool).
  */
+#include "planted.h"
 #include "worker_state.h"
 
 #include <assert.h>
@@ -193,6 +194,9 @@ void worker_work_complete(struct worker *worker, uint32_t link, struct worker_ac
         complete_once(worker, link, out);
     }
     if (peer->unsent != JOB_NONE) out->more = true;
+    if (planted(PLANTED_FORGET_COMPLETION)) {
+        worker_work_receipt(worker, link, peer->uplink.next_out - 1);
+    }
 }
 
 void worker_work_receipt(struct worker *worker, uint32_t link, uint32_t through)

@@ -102,7 +102,7 @@ struct submission application_submission(const struct mesh *mesh, uint32_t ticke
         .name = ledger_name(task->name),
         .queue = task->queue == 0 ? (struct bytes){0} : ledger_queue(task->queue),
         .payload = ledger_payload(&mesh->ledger, number),
-        .flags = task->wants_result ? SUBMISSION_WANTS_RESULT : 0,
+        .flags = task->asks_result ? SUBMISSION_WANTS_RESULT : 0,
         .attempts_max = task->attempts_max,
     };
 }

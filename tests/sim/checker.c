@@ -28,6 +28,19 @@ void checker_life_over(struct mesh *mesh, uint32_t life)
 
 /* ---- Runs ---- */
 
+/* Credit is what a worker has room for. */
+void checker_worker_says(struct mesh *mesh, const struct node *worker,
+                         const struct message *message)
+{
+    if (message->kind != MESSAGE_COMPLETE || worker->draining) return;
+    for (uint32_t at = 0; at < message->u.complete.count; at++) {
+        const struct completion *item = &message->u.complete.items[at];
+        if (item->outcome != OUTCOME_RETURNED) continue;
+        checker_fail(mesh, "credit", "%s has no room for %s, and gave credit for it", worker->name,
+                     story_task(mesh, &item->lease.id));
+    }
+}
+
 void checker_assigned(struct mesh *mesh, const struct node *worker,
                       const struct assignment *assignment)
 {

@@ -20,6 +20,9 @@ void checker_life_over(struct mesh *mesh, uint32_t life);
 /* A worker hands a task to its pool. */
 void checker_assigned(struct mesh *mesh, const struct node *worker,
                       const struct assignment *assignment);
+/* A worker says something. */
+void checker_worker_says(struct mesh *mesh, const struct node *worker,
+                         const struct message *message);
 /* A handler starts, or ends, under a lease. */
 void checker_started(struct mesh *mesh, const struct node *worker, const struct lease *lease);
 void checker_finished(struct mesh *mesh, const struct node *worker, const struct lease *lease,

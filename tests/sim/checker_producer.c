@@ -53,6 +53,9 @@ static void told_unknown(struct mesh *mesh, const struct node *node,
             checker_fail(mesh, "unknown too early", "%s gives %s up after %.3f s", node->name,
                          task_text(mesh, submission), (double)waited_ns / 1e9);
         }
+    } else if (mesh->plan.guarded) {
+        checker_fail(mesh, "guarded", "%s hears that nobody knows %s, although it guards it",
+                     node->name, task_text(mesh, submission));
     } else if (!ledger->lives[submission->life].over && mesh->plan.absent_ns >= 600 * SECOND) {
         checker_fail(mesh, "unknown without cause", "%s hears that nobody knows %s, which v%u has",
                      node->name, task_text(mesh, submission),

@@ -51,7 +51,8 @@ static void accepted(const struct view *view, const struct record *record, uint3
 static void leased(const struct view *view, const struct record *record, struct custody *custody)
 {
     bool resumed = custody->token != 0 && record->attempt == custody->attempt;
-    if (custody->state != TASK_READY) {
+    /* After a restart a lease waits for its worker. */
+    if (custody->state != TASK_READY && !(resumed && custody->state == TASK_WAITING)) {
         fail_task(view, "life", &record->id, "was leased, and was not ready");
     }
     if (!resumed) {
@@ -64,8 +65,14 @@ static void leased(const struct view *view, const struct record *record, struct 
     custody->state = TASK_LEASED;
 }
 
+static uint32_t attempts_of(const struct view *view, uint32_t task)
+{
+    uint32_t own = view->mesh->ledger.tasks[task].attempts_max;
+    return own != 0 ? own : view->mesh->plan.attempts_max;
+}
+
 static void left_worker(const struct view *view, const struct record *record,
-                        struct custody *custody)
+                        struct custody *custody, uint32_t task)
 {
     if (custody->state != TASK_LEASED) {
         fail_task(view, "life", &record->id, "came back, and was not leased");
@@ -84,6 +91,9 @@ static void left_worker(const struct view *view, const struct record *record,
         if (why != NULL && why->outcome == OUTCOME_CRASHED) custody->crashes++;
         custody->failures++;
         custody->token = 0;
+        if (custody->failures >= attempts_of(view, task)) {
+            fail_task(view, "policy", &record->id, "is tried again beyond its limit");
+        }
     }
     custody->state = record->kind == RECORD_RETRIED ? TASK_WAITING : TASK_READY;
 }
@@ -111,12 +121,10 @@ static void check_failed(const struct view *view, const struct record *record,
                          const struct custody *custody, uint32_t task)
 {
     const struct plan *plan = &view->mesh->plan;
-    uint32_t attempts = view->mesh->ledger.tasks[task].attempts_max;
-    if (attempts == 0) attempts = plan->attempts_max;
     bool just = true;
     switch (record->reason) {
     case REASON_LOSSES: just = custody->losses + 1 >= plan->losses_max; break;
-    case REASON_ATTEMPTS: just = custody->failures + 1 >= attempts; break;
+    case REASON_ATTEMPTS: just = custody->failures + 1 >= attempts_of(view, task); break;
     case REASON_CRASHES: just = custody->crashes + 1 >= plan->crashes_max; break;
     case REASON_NONE:
     case REASON_VERSION:
@@ -128,7 +136,8 @@ static void check_failed(const struct view *view, const struct record *record,
     case REASON_ROLE:
     case REASON_PERMANENT:
     case REASON_FORGOTTEN:
-    case REASON_OWNER_GONE: break;
+    case REASON_OWNER_GONE:
+    case REASON_NO_LETTER: break;
     }
     if (!just) fail_task(view, "policy", &record->id, "was given up before its limit was reached");
     if (record->reason != REASON_LOSSES && rightful(view, &record->id, custody) == NULL) {
@@ -198,13 +207,16 @@ static void take_record(const struct view *view, const struct record *record)
     case RECORD_LEASED: leased(view, record, custody); return;
     case RECORD_RETURNED:
     case RECORD_REQUEUED:
-    case RECORD_RETRIED: left_worker(view, record, custody); return;
+    case RECORD_RETRIED: left_worker(view, record, custody, task); return;
     case RECORD_RIPE: custody->state = TASK_READY; return;
     case RECORD_ENDED: ended(view, record, custody, task); return;
     case RECORD_STALE: stale(view, record, custody); return;
     case RECORD_ACCEPTED:
     case RECORD_DUPLICATE:
     case RECORD_REJECTED:
+    case RECORD_RESTORED:
+    case RECORD_REVIVED:
+    case RECORD_DROPPED:
     case RECORD_PEER_OPENED:
     case RECORD_PEER_RESUMED:
     case RECORD_PEER_RESET:

@@ -40,8 +40,9 @@ uint32_t ledger_add_task(struct mesh *mesh)
         .name = (uint32_t)chance_below(chance, NAMES_MAX),
         .queue = (uint32_t)chance_below(chance, QUEUES_MAX),
         .payload_bytes = (uint32_t)chance_below(chance, 200),
-        .wants_result = chance_ppm(chance, mesh->plan.result_ppm),
+        .asks_result = chance_ppm(chance, mesh->plan.result_ppm),
     };
+    task->wants_result = task->asks_result || mesh->plan.guarded;
     task->id.octets[14] = (uint8_t)(number >> 8);
     task->id.octets[15] = (uint8_t)number;
     if (chance_ppm(chance, mesh->plan.large_ppm)) {

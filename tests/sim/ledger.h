@@ -20,8 +20,9 @@ struct ledger_task {
     uint32_t name, queue;
     uint32_t payload_bytes;
     uint32_t attempts_max; /* 0: by default */
-    bool wants_result, guarded;
-    uint32_t submissions; /* first, plus one */
+    bool asks_result;      /* says so when it is submitted */
+    bool wants_result;     /* its producer waits for its end: it asks, or guards it */
+    uint32_t submissions;  /* first, plus one */
     uint32_t custodies, grants;
     uint32_t starts; /* of handlers */
 };

@@ -139,11 +139,16 @@ static bool live(struct mesh *mesh, const struct agenda_entry *entry)
     return false;
 }
 
-void mesh_run(struct mesh *mesh, const struct plan *plan)
+void mesh_prepare(struct mesh *mesh, const struct plan *plan)
 {
     clear(mesh);
     mesh->plan = *plan;
     mesh->chance = plan->seed;
+}
+
+void mesh_run(struct mesh *mesh, const struct plan *plan)
+{
+    mesh_prepare(mesh, plan);
     populate(mesh);
     agenda_add(&mesh->agenda, SECOND, AGENDA_FAULT, 0, 0);
     agenda_add(&mesh->agenda, plan->faults_ns, AGENDA_HEAL, 0, 0);

@@ -52,6 +52,9 @@ struct mesh {
 struct mesh *mesh_new(void);
 void mesh_free(struct mesh **mesh);
 
+/* Forgets the run before, and has a plan; nobody lives yet. */
+void mesh_prepare(struct mesh *mesh, const struct plan *plan);
+
 /* Lives through one seed. */
 void mesh_run(struct mesh *mesh, const struct plan *plan);
 

@@ -125,6 +125,8 @@ void producer_node_rise(struct mesh *mesh, struct node *node)
     options.batches_max = plan->batches_max;
     options.resend_ns = plan->resend_ns;
     options.unknown_ns = plan->unknown_ns;
+    options.guarded = plan->guarded;
+    options.failover_ns = plan->failover_ns;
     void *memory = node_memory(mesh, node, producer_memory_bytes(&options));
     node->producer.core = producer_init(memory, &options, node_now(mesh, node));
     node->producer.staged_first = node->producer.staged_count = 0;

@@ -14,6 +14,7 @@ static void perform(struct mesh *mesh, struct node *node)
         case WORKER_OPEN: node_open(mesh, node, action->link, PASSAGE_FRONT); break;
         case WORKER_SHUT: node_shut(mesh, node, action->link); break;
         case WORKER_SEND:
+            checker_worker_says(mesh, node, &action->message);
             (void)node_send(mesh, node, action->link, PASSAGE_FRONT, &action->message);
             break;
         case WORKER_RUN: pool_submit(mesh, node, action->job, &action->assignment); break;

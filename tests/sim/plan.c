@@ -76,10 +76,11 @@ static void plan_policy(struct plan *plan, uint64_t *chance)
     plan->backoff_ns = chance_between(chance, 1, 1000) * MILLISECOND;
     /* Results that nobody fetches take the place of tasks; with little room, not for long. */
     plan->absent_ns = tight || chance_one_in(chance, 4) ? 5 * SECOND : 600 * SECOND;
-    plan->jobs_max = chance_one_in(chance, 4) ? 32 : 512;
+    plan->jobs_max = chance_one_in(chance, 2) ? 10 : 512;
     plan->outbox_max = tight ? (uint32_t)chance_between(chance, 4, 32) : TASKS_MAX;
     plan->batches_max = (uint32_t)chance_between(chance, 1, 32);
     plan->resend_ns = chance_one_in(chance, 2) ? 5 * SECOND : SECOND;
+    plan->failover_ns = chance_between(chance, 1, 10) * SECOND;
     plan->unknown_ns = chance_one_in(chance, 4) ? 8 * SECOND : 0;
 }
 
@@ -91,6 +92,7 @@ void plan_make(struct plan *plan, uint64_t seed)
     plan->workers = (uint32_t)chance_between(&chance, 1, WORKERS_MAX);
     plan->producers = (uint32_t)chance_between(&chance, 1, PRODUCERS_MAX);
     plan->slots = (uint32_t)chance_between(&chance, 1, 4);
+    plan->guarded = chance_one_in(&chance, 3);
     plan_faults(plan, &chance);
     plan_load(plan, &chance);
     plan_policy(plan, &chance);

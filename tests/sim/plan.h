@@ -76,7 +76,7 @@ struct plan {
     uint64_t backoff_ns, absent_ns, heartbeat_ns;
     /* the workers' and producers' */
     uint32_t jobs_max, outbox_max, batches_max;
-    uint64_t resend_ns, unknown_ns;
+    uint64_t resend_ns, unknown_ns, failover_ns;
 };
 
 void plan_make(struct plan *plan, uint64_t seed);

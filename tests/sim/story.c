@@ -60,6 +60,8 @@ static const char *kind_name(enum message_kind kind)
     case MESSAGE_RECEIPT: return "RECEIPT";
     case MESSAGE_QUERY: return "QUERY";
     case MESSAGE_ANSWER: return "ANSWER";
+    case MESSAGE_DISPOSE: return "DISPOSE";
+    case MESSAGE_DISPOSED: return "DISPOSED";
     case MESSAGE_CREDIT: return "CREDIT";
     case MESSAGE_WORK: return "WORK";
     case MESSAGE_COMPLETE: return "COMPLETE";
@@ -126,7 +128,9 @@ static void describe(const struct mesh *mesh, const struct message *message, str
     case MESSAGE_HEARTBEAT:
     case MESSAGE_BYE:
     case MESSAGE_QUERY:
-    case MESSAGE_ANSWER: return;
+    case MESSAGE_ANSWER:
+    case MESSAGE_DISPOSE:
+    case MESSAGE_DISPOSED: return;
     }
 }
 
