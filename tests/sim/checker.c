@@ -110,6 +110,14 @@ void checker_finished(struct mesh *mesh, const struct node *worker, const struct
     }
 }
 
+bool checker_may_go_on(struct mesh *mesh, const struct node *node, uint32_t times)
+{
+    enum { TIMES_MAX = 1000 };
+    if (times < TIMES_MAX) return true;
+    checker_fail(mesh, "endless", "%s says `more` for ever", node->name);
+    return false;
+}
+
 /* ---- The end ---- */
 
 bool checker_is_done(const struct mesh *mesh)

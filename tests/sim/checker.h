@@ -32,6 +32,9 @@ void checker_finished(struct mesh *mesh, const struct node *worker, const struct
 void checker_told(struct mesh *mesh, const struct node *producer,
                   const struct producer_action *action);
 
+/* A core says `more` for the so-many-th time in one turn: whether it may go on. */
+bool checker_may_go_on(struct mesh *mesh, const struct node *node, uint32_t times);
+
 /* Everything was healed and had its time, or is done. */
 bool checker_is_done(const struct mesh *mesh);
 void checker_end(struct mesh *mesh);

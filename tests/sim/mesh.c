@@ -12,6 +12,7 @@
 
 static const uint64_t INSPECT_NS = 500 * MILLISECOND;
 static const uint64_t HEALED_NS_MAX = 240 * SECOND; /* for everything to end */
+static const uint64_t STEPS_MAX = 4000000;          /* far more than any run needs */
 static const uint64_t SETTLE_NS = 6 * SECOND;       /* and for what comes late */
 
 struct mesh *mesh_new(void)
@@ -156,6 +157,9 @@ void mesh_run(struct mesh *mesh, const struct plan *plan)
     while (!mesh->violation.found && agenda_next(&mesh->agenda, &entry)) {
         mesh->now_ns = entry.at_ns;
         if (live(mesh, &entry)) break;
+        if (mesh->counts.steps > STEPS_MAX) {
+            checker_fail(mesh, "endless", "the mesh does not come to rest");
+        }
     }
     checker_end(mesh);
     mesh->counts.virtual_ns = mesh->now_ns;

@@ -114,7 +114,17 @@ static void load(struct mesh *mesh, uint32_t at, int side, struct parcel *parcel
     parcel->due_ns = mesh->now_ns + delay_ns;
     if (parcel->due_ns < lane->last_due_ns) parcel->due_ns = lane->last_due_ns;
     lane->last_due_ns = parcel->due_ns;
-    parcel_append(&lane->queue, parcel);
+    parcel_file(&lane->queue, parcel);
+    schedule(mesh, at, side);
+}
+
+/* Out of order: what is said later may arrive before it. */
+static void load_late(struct mesh *mesh, uint32_t at, int side, struct parcel *parcel,
+                      uint64_t delay_ns)
+{
+    struct lane *lane = &connection_at(mesh, at)->lanes[side];
+    parcel->due_ns = mesh->now_ns + delay_ns;
+    parcel_file(&lane->queue, parcel);
     schedule(mesh, at, side);
 }
 
@@ -176,22 +186,6 @@ void network_break(struct mesh *mesh, uint32_t at, int notices)
     settle(connection);
 }
 
-/* Before the last one, if that is a message too. */
-static void overtake(struct lane *lane, struct parcel *parcel)
-{
-    struct parcel *last = lane->queue.last;
-    parcel->next = last;
-    parcel->due_ns = last->due_ns;
-    if (lane->queue.first == last) {
-        lane->queue.first = parcel;
-    } else {
-        struct parcel *before = lane->queue.first;
-        while (before->next != last) before = before->next;
-        before->next = parcel;
-    }
-    lane->queue.count++;
-}
-
 bool network_send(struct mesh *mesh, uint32_t at, int side, struct bytes bytes)
 {
     if (at == CONNECTION_NONE) return false;
@@ -214,17 +208,17 @@ bool network_send(struct mesh *mesh, uint32_t at, int side, struct bytes bytes)
         delay_ns += chance_below(&mesh->chance, 2 * SECOND);
     }
     struct parcel *parcel = parcel_new(PARCEL_MESSAGE, bytes);
-    if (faulty && lane->queue.count > 0 && lane->queue.last->kind == PARCEL_MESSAGE &&
-        chance_ppm(&mesh->chance, faults->swap_ppm)) {
-        overtake(lane, parcel);
+    if (faulty && chance_ppm(&mesh->chance, faults->swap_ppm)) {
+        load_late(mesh, at, side, parcel,
+                  delay_ns + chance_below(&mesh->chance, 200 * MILLISECOND));
         mesh->counts.swapped_parcels++;
-        if (story_is_told(mesh)) story_tell(mesh, "    overtakes the one before");
+        if (story_is_told(mesh)) story_tell(mesh, "    may be overtaken");
         return true;
     }
     load(mesh, at, side, parcel, delay_ns);
     if (faulty && chance_ppm(&mesh->chance, faults->repeat_ppm)) {
-        load(mesh, at, side, parcel_new(PARCEL_MESSAGE, bytes),
-             chance_below(&mesh->chance, 100 * MILLISECOND));
+        load_late(mesh, at, side, parcel_new(PARCEL_MESSAGE, bytes),
+                  delay_ns + chance_below(&mesh->chance, 500 * MILLISECOND));
         mesh->counts.repeated_parcels++;
         if (story_is_told(mesh)) story_tell(mesh, "    twice");
     }

@@ -149,9 +149,10 @@ uint64_t producer_node_turn(struct mesh *mesh, struct node *node, uint64_t now_n
     }
     take_staged(mesh, node, now_ns);
     bool crowded = node->producer.crowded_until_ns > mesh->now_ns;
+    uint32_t times = 0;
     do {
         step(mesh, node,
              &(struct producer_event){.kind = PRODUCER_TURN, .now_ns = now_ns, .crowded = crowded});
-    } while (mesh->desk.producer->more);
+    } while (mesh->desk.producer->more && checker_may_go_on(mesh, node, ++times));
     return producer_deadline(node->producer.core);
 }

@@ -93,9 +93,10 @@ static void take(struct mesh *mesh, struct node *node, const struct parcel *parc
 static void step_until_done(struct mesh *mesh, struct node *node, enum ventilator_event_kind kind,
                             uint64_t now_ns)
 {
+    uint32_t times = 0;
     do {
         step(mesh, node, &(struct ventilator_event){.kind = kind, .now_ns = now_ns});
-    } while (mesh->desk.ventilator->more);
+    } while (mesh->desk.ventilator->more && checker_may_go_on(mesh, node, ++times));
 }
 
 void ventilator_node_rise(struct mesh *mesh, struct node *node)

@@ -35,9 +35,10 @@ static void step(struct mesh *mesh, struct node *node, const struct worker_event
 static void step_until_done(struct mesh *mesh, struct node *node, enum worker_event_kind kind,
                             uint64_t now_ns)
 {
+    uint32_t times = 0;
     do {
         step(mesh, node, &(struct worker_event){.kind = kind, .now_ns = now_ns});
-    } while (mesh->desk.worker->more);
+    } while (mesh->desk.worker->more && checker_may_go_on(mesh, node, ++times));
 }
 
 static void take(struct mesh *mesh, struct node *node, const struct parcel *parcel, uint64_t now_ns)

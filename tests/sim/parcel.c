@@ -44,6 +44,19 @@ void parcel_append(struct parcel_queue *queue, struct parcel *parcel)
     queue->count++;
 }
 
+void parcel_file(struct parcel_queue *queue, struct parcel *parcel)
+{
+    if (queue->last == NULL || queue->last->due_ns <= parcel->due_ns) {
+        parcel_append(queue, parcel);
+        return;
+    }
+    struct parcel **place = &queue->first;
+    while ((*place)->due_ns <= parcel->due_ns) place = &(*place)->next;
+    parcel->next = *place;
+    *place = parcel;
+    queue->count++;
+}
+
 struct parcel *parcel_take(struct parcel_queue *queue)
 {
     struct parcel *parcel = queue->first;

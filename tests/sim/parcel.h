@@ -36,6 +36,8 @@ struct parcel *parcel_new(enum parcel_kind kind, struct bytes bytes);
 void parcel_free(struct parcel *parcel);
 
 void parcel_append(struct parcel_queue *queue, struct parcel *parcel);
+/* Before all that are due later. */
+void parcel_file(struct parcel_queue *queue, struct parcel *parcel);
 struct parcel *parcel_take(struct parcel_queue *queue);
 /* Frees all behind the first `kept`. */
 void parcel_drop_behind(struct parcel_queue *queue, uint32_t kept);

@@ -32,9 +32,9 @@ static void plan_faults(struct plan *plan, uint64_t *chance)
     for (int fault = 0; fault < FAULTS; fault++) total += plan->weights[fault] = rate(chance, 100);
     if (total == 0) plan->weights[FAULT_RESET] = 1;
     plan->messages = (struct plan_messages){
-        .loss_ppm = rate(chance, 20000),
-        .repeat_ppm = rate(chance, 20000),
-        .swap_ppm = rate(chance, 20000),
+        .loss_ppm = rate(chance, 50000),
+        .repeat_ppm = rate(chance, 50000),
+        .swap_ppm = rate(chance, 50000),
         .delay_ppm = rate(chance, 50000),
         .cut_ppm = rate(chance, 2000),
     };

@@ -23,7 +23,7 @@ static const char usage[] =
     "           hands tasks out by plain PUSH and PULL, which must lose some\n"
     "Exit status: 0 no violation, 1 a violation or a bug not found, 64 usage.\n";
 
-enum { EXIT_USAGE = 64, PLANT_SEEDS_MAX = 2000, CONTROL_SEEDS = 20 };
+enum { EXIT_USAGE = 64, PLANT_SEEDS_MAX = 4000, CONTROL_SEEDS = 20 };
 
 enum want { WANT_NOTHING, WANT_STORY, WANT_SEEDS, WANT_LIST, WANT_TWICE, WANT_PLANTS };
 
