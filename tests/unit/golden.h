@@ -1,7 +1,6 @@
-/* golden.h - the golden messages, read out of PROTOCOL.md.
+/* golden.h - the golden messages and records, read out of the documents.
  *
- * The document is the only copy: what it shows is what is tested.
- * For tests of the wire only.
+ * A document is the only copy: what it shows is what is tested.
  */
 #ifndef TESTS_GOLDEN_H
 #define TESTS_GOLDEN_H
@@ -43,14 +42,16 @@ static inline void golden_line(struct golden *golden, const char *line)
     }
 }
 
-/* Reads them all, in the order of the document.  A document that cannot be
- * read leaves nothing, and the tests find nothing to agree with. */
-static inline void goldens_load(struct goldens *goldens)
+/* Reads all of a document, given by its path in the tree, in its order.  One that
+ * cannot be read leaves nothing, and the tests find nothing to agree with. */
+static inline void goldens_load_from(struct goldens *goldens, const char *path)
 {
+    char whole[512];
     char line[512];
     struct golden *open = NULL;
     goldens->count = 0;
-    FILE *file = fopen(TMESH_SOURCE_DIR "/src/wire/PROTOCOL.md", "r");
+    snprintf(whole, sizeof whole, "%s/%s", TMESH_SOURCE_DIR, path);
+    FILE *file = fopen(whole, "r");
     if (file == NULL) return;
     while (fgets(line, sizeof line, file) != NULL) {
         char name[GOLDEN_NAME_BYTES];
@@ -66,6 +67,11 @@ static inline void goldens_load(struct goldens *goldens)
         }
     }
     fclose(file);
+}
+
+static inline void goldens_load(struct goldens *goldens)
+{
+    goldens_load_from(goldens, "src/wire/PROTOCOL.md");
 }
 
 static inline struct bytes golden_bytes(const struct golden *golden)
