@@ -132,7 +132,8 @@ static void count_lost_tasks(struct mesh *mesh)
         for (uint32_t at = ledger->tasks[number].custodies; at != 0;) {
             const struct custody *custody = &ledger->custodies[at - 1];
             at = custody->next;
-            if (ledger->lives[custody->life].over || custody->state >= TASK_DONE) continue;
+            bool open = custody->state != TASK_NONE && custody->state < TASK_DONE;
+            if (ledger->lives[custody->life].over || !open) continue;
             mesh->counts.lost++;
             checker_fail(mesh, "lost", "%s was accepted by v%u and never ended (state %d)",
                          story_task(mesh, &ledger->tasks[number].id),

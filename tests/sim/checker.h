@@ -14,6 +14,10 @@
 void checker_ventilator(struct mesh *mesh, const struct node *node,
                         const struct ventilator_event *event,
                         const struct ventilator_actions *actions);
+/* It is being built again from its journal: an entry was stepped; and then all
+ * were, the last and the last one that was durable when it fell being these. */
+void checker_replay(struct mesh *mesh, const struct node *node, const struct journal_entry *entry);
+void checker_replayed(struct mesh *mesh, const struct node *node, uint64_t last, uint64_t durable);
 /* What it had is gone with its process. */
 void checker_life_over(struct mesh *mesh, uint32_t life);
 

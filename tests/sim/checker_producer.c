@@ -24,9 +24,13 @@ static void told_accepted(struct mesh *mesh, const struct node *node,
         checker_fail(mesh, "one answer", "%s hears ACCEPTED of %s after another answer", node->name,
                      task_text(mesh, submission));
     }
-    if (life == LEDGER_NONE || ledger_custody(&mesh->ledger, submission->task, life) == NULL) {
+    struct custody *custody =
+        life == LEDGER_NONE ? NULL : ledger_custody(&mesh->ledger, submission->task, life);
+    if (custody == NULL || custody->state == TASK_NONE) {
         checker_fail(mesh, "accepted by nobody", "%s hears that v%u accepted %s, which it did not",
                      node->name, action->link + 1, task_text(mesh, submission));
+    } else {
+        custody->told_accepted = true;
     }
     submission->state = SUBMISSION_ACCEPTED;
     submission->life = life;
@@ -83,7 +87,7 @@ static void told_end(struct mesh *mesh, const struct node *node,
 {
     const struct result *result = &action->result;
     uint32_t life = life_of(node, action->link);
-    const struct custody *custody =
+    struct custody *custody =
         life == LEDGER_NONE ? NULL : ledger_custody(&mesh->ledger, submission->task, life);
     if (submission->state != SUBMISSION_ACCEPTED ||
         !mesh->ledger.tasks[submission->task].wants_result) {
@@ -101,6 +105,7 @@ static void told_end(struct mesh *mesh, const struct node *node,
                      node->name, task_text(mesh, submission), (int)result->state, result->attempt,
                      action->link + 1, (int)custody->state, custody->attempt);
     }
+    if (custody != NULL) custody->told_end = true;
     submission->state = SUBMISSION_ENDED;
     mesh->ledger.unanswered--;
 }

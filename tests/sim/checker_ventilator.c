@@ -6,6 +6,7 @@
  */
 #include "checker.h"
 
+#include "checker_restart.h"
 #include "mesh.h"
 
 struct view {
@@ -41,11 +42,15 @@ static const struct completion *rightful(const struct view *view, const struct i
 
 static void accepted(const struct view *view, const struct record *record, uint32_t task)
 {
-    if (ledger_custody(&view->mesh->ledger, task, view->life) != NULL) {
+    struct ledger *ledger = &view->mesh->ledger;
+    struct custody *custody = ledger_custody(ledger, task, view->life);
+    if (custody == NULL) {
+        ledger_add_custody(ledger, task, view->life);
+    } else if (custody->state == TASK_NONE) { /* a restart forgot it, and nobody had been told */
+        ledger_renew_custody(ledger, custody);
+    } else {
         fail_task(view, "one task", &record->id, "became a second task");
-        return;
     }
-    ledger_add_custody(&view->mesh->ledger, task, view->life);
 }
 
 static void leased(const struct view *view, const struct record *record, struct custody *custody)
@@ -194,7 +199,7 @@ static void take_record(const struct view *view, const struct record *record)
     }
     if (record->kind == RECORD_ACCEPTED) accepted(view, record, task);
     struct custody *custody = ledger_custody(ledger, task, view->life);
-    if (custody == NULL) {
+    if (custody == NULL || custody->state == TASK_NONE) {
         if (record->kind == RECORD_REJECTED) return;
         if (record->kind == RECORD_STALE) { /* a lease of another life */
             view->mesh->counts.stale++;
@@ -211,10 +216,10 @@ static void take_record(const struct view *view, const struct record *record)
     case RECORD_RIPE: custody->state = TASK_READY; return;
     case RECORD_ENDED: ended(view, record, custody, task); return;
     case RECORD_STALE: stale(view, record, custody); return;
+    case RECORD_RESTORED: checker_restored(view->mesh, view->node, record, custody); return;
     case RECORD_ACCEPTED:
     case RECORD_DUPLICATE:
     case RECORD_REJECTED:
-    case RECORD_RESTORED:
     case RECORD_REVIVED:
     case RECORD_DROPPED:
     case RECORD_PEER_OPENED:

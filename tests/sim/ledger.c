@@ -100,6 +100,13 @@ struct custody *ledger_add_custody(struct ledger *ledger, uint32_t task, uint32_
     return custody;
 }
 
+void ledger_renew_custody(struct ledger *ledger, struct custody *custody)
+{
+    *custody = (struct custody){.life = custody->life, .state = TASK_READY, .next = custody->next};
+    ledger->lives[custody->life].open++;
+    ledger->open++;
+}
+
 struct grant *ledger_grant(struct ledger *ledger, uint32_t task, const struct lease *lease)
 {
     for (uint32_t at = ledger->tasks[task].grants; at != 0;) {
@@ -127,8 +134,12 @@ uint32_t ledger_begin_life(struct ledger *ledger, uint32_t node)
 {
     assert(ledger->life_count < LIVES_MAX);
     ledger->lives[ledger->life_count] = (struct life){.node = node};
-    memset(ledger->credits[node], 0, sizeof ledger->credits[node]);
     return ledger->life_count++;
+}
+
+void ledger_forget_credits(struct ledger *ledger, uint32_t node)
+{
+    memset(ledger->credits[node], 0, sizeof ledger->credits[node]);
 }
 
 void ledger_end_life(struct ledger *ledger, uint32_t life)

@@ -55,8 +55,15 @@ struct custody {
     uint64_t token; /* of its latest lease; 0: none, or not sent yet */
     uint32_t failures, crashes, losses;
     enum reason reason;
-    uint64_t end_token; /* of the completion that ended it */
-    uint32_t next;      /* of the task */
+    uint64_t end_token;           /* of the completion that ended it */
+    bool told_accepted, told_end; /* to a producer: must not be forgotten */
+    bool replayed, restored;      /* in this replay: an entry named it, and it is there again */
+    struct restored {             /* by its entries */
+        enum task_state state;
+        uint32_t attempt, failures, crashes, losses;
+        uint64_t token;
+    } past;
+    uint32_t next; /* of the task */
 };
 
 /* A lease. */
@@ -114,10 +121,13 @@ uint32_t ledger_add_submission(struct ledger *ledger, uint32_t task, uint32_t no
 /* NULL when there is none. */
 struct custody *ledger_custody(struct ledger *ledger, uint32_t task, uint32_t life);
 struct custody *ledger_add_custody(struct ledger *ledger, uint32_t task, uint32_t life);
+/* Forgets all but the life of it: it is accepted anew. */
+void ledger_renew_custody(struct ledger *ledger, struct custody *custody);
 struct grant *ledger_grant(struct ledger *ledger, uint32_t task, const struct lease *lease);
 struct grant *ledger_add_grant(struct ledger *ledger, uint32_t task, const struct lease *lease);
 
 uint32_t ledger_begin_life(struct ledger *ledger, uint32_t node);
+void ledger_forget_credits(struct ledger *ledger, uint32_t node);
 void ledger_end_life(struct ledger *ledger, uint32_t life);
 
 /* The bytes of a task's payload, and what its handler makes of it under a lease

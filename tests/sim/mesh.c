@@ -42,7 +42,8 @@ static void clear(struct mesh *mesh)
         void *memory = node->memory;
         size_t memory_bytes = node->memory_bytes;
         parcel_drop_behind(&node->inbox, 0);
-        memset(node, 0, sizeof *node);
+        memset(node, 0, offsetof(struct node, journal));
+        journal_node_reset(&node->journal);
         node->memory = memory;
         node->memory_bytes = memory_bytes;
     }
@@ -58,7 +59,10 @@ void mesh_free(struct mesh **handle)
 {
     struct mesh *mesh = *handle;
     clear(mesh);
-    for (uint32_t at = 0; at < NODES_MAX; at++) node_forget_memory(&mesh->nodes[at]);
+    for (uint32_t at = 0; at < NODES_MAX; at++) {
+        node_forget_memory(&mesh->nodes[at]);
+        directory_free(&mesh->nodes[at].journal.directory);
+    }
     agenda_free(&mesh->agenda);
     network_free(&mesh->network);
     ledger_free(&mesh->ledger);
@@ -131,7 +135,7 @@ static bool live(struct mesh *mesh, const struct agenda_entry *entry)
     case AGENDA_DIAL: network_on_dial(mesh, entry->whom, entry->mark); break;
     case AGENDA_RUN: pool_on_run(mesh, entry->whom, entry->mark); break;
     case AGENDA_APPLY: application_on_apply(mesh, entry->whom, entry->mark); break;
-    case AGENDA_DISK: break;
+    case AGENDA_DISK: journal_node_on_disk(mesh, entry->whom, entry->mark); break;
     case AGENDA_RISE: node_rise(mesh, &mesh->nodes[entry->whom]); break;
     case AGENDA_FAULT: nemesis_on_fault(mesh); break;
     case AGENDA_HEAL: heal(mesh); break;

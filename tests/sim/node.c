@@ -137,7 +137,9 @@ void node_fall(struct mesh *mesh, struct node *node, enum fall fall)
     parcel_drop_behind(&node->inbox, 0);
     memset(node->lines, 0, sizeof node->lines);
     if (fall != FALL_STOPPED) mesh->counts.crashes++;
-    if (node->kind == NODE_VENTILATOR && !mesh->plan.journal) {
+    if (node->kind == NODE_VENTILATOR && mesh->plan.journal) {
+        journal_node_fall(mesh, node, fall == FALL_DARK ? OUTAGE_POWER : OUTAGE_PROCESS);
+    } else if (node->kind == NODE_VENTILATOR) {
         checker_life_over(mesh, node->ventilator.life);
     }
     if (node->kind == NODE_PRODUCER) producer_node_fall(mesh, node);

@@ -10,6 +10,7 @@
 #define SIM_NODE_H
 
 #include "clock.h"
+#include "node_journal.h"
 #include "parcel.h"
 #include "plan.h"
 #include "pool.h"
@@ -65,6 +66,7 @@ struct node {
     struct ventilator_node ventilator;
     struct worker_node worker;
     struct producer_node producer;
+    struct journal_node journal; /* last: its disk is used from run to run */
 };
 
 /* Starts a new process, or ends it. */

@@ -60,6 +60,7 @@ static void step(struct mesh *mesh, struct node *node, const struct ventilator_e
     mesh->counts.steps++;
     ventilator_step(node->ventilator.core, event, mesh->desk.ventilator);
     checker_ventilator(mesh, node, event, mesh->desk.ventilator);
+    if (mesh->plan.journal) journal_node_append(node, mesh->desk.ventilator);
     perform(mesh, node);
 }
 
@@ -93,18 +94,54 @@ static void take(struct mesh *mesh, struct node *node, const struct parcel *parc
 static void step_until_done(struct mesh *mesh, struct node *node, enum ventilator_event_kind kind,
                             uint64_t now_ns)
 {
+    struct ventilator_event event = {.kind = kind, .now_ns = now_ns};
     uint32_t times = 0;
+    if (mesh->plan.journal) {
+        event.journal_bytes = journal_disk_bytes(node->journal.journal);
+        event.journal_full = journal_is_full(node->journal.journal);
+    }
     do {
-        step(mesh, node, &(struct ventilator_event){.kind = kind, .now_ns = now_ns});
+        step(mesh, node, &event);
     } while (mesh->desk.ventilator->more && checker_may_go_on(mesh, node, ++times));
+    if (mesh->plan.journal) journal_node_push(mesh, node);
+}
+
+static void hear_disk(struct mesh *mesh, struct node *node, uint64_t now_ns)
+{
+    if (!mesh->plan.journal || !journal_node_look(node)) return;
+    step(mesh, node,
+         &(struct ventilator_event){
+             .kind = VENTILATOR_DURABLE, .now_ns = now_ns, .durable_lsn = node->journal.durable});
 }
 
 void ventilator_node_rise(struct mesh *mesh, struct node *node)
 {
     struct ventilator_options options = options_of(mesh, node);
-    void *memory = node_memory(mesh, node, ventilator_memory_bytes(&options));
-    node->ventilator.core = ventilator_init(memory, &options, node_now(mesh, node));
-    node->ventilator.life = ledger_begin_life(&mesh->ledger, node->number);
+    bool good = !mesh->plan.journal || journal_node_open(mesh, node, &options);
+    if (!mesh->plan.journal || !node->ventilator.begun) {
+        node->ventilator.life = ledger_begin_life(&mesh->ledger, node->number);
+    }
+    node->ventilator.begun = true;
+    ledger_forget_credits(&mesh->ledger, node->number);
+    if (good) {
+        void *memory = node_memory(mesh, node, ventilator_memory_bytes(&options));
+        uint64_t now_ns = node_now(mesh, node);
+        node->ventilator.core = ventilator_init(memory, &options, now_ns);
+        good = !mesh->plan.journal || journal_node_replay(mesh, node, now_ns);
+    }
+    if (!good) node_fall(mesh, node, FALL_KILLED);
+}
+
+/* Everything that waits for the disk is said before the farewell. */
+static void stop(struct mesh *mesh, struct node *node, uint64_t now_ns)
+{
+    if (mesh->plan.journal) {
+        journal_node_flush(node);
+        hear_disk(mesh, node, now_ns);
+        step_until_done(mesh, node, VENTILATOR_TURN, now_ns);
+    }
+    step_until_done(mesh, node, VENTILATOR_STOP, now_ns);
+    node_fall(mesh, node, FALL_STOPPED);
 }
 
 uint64_t ventilator_node_turn(struct mesh *mesh, struct node *node, uint64_t now_ns)
@@ -115,6 +152,7 @@ uint64_t ventilator_node_turn(struct mesh *mesh, struct node *node, uint64_t now
         take(mesh, node, parcel, now_ns);
         parcel_free(parcel);
     }
+    hear_disk(mesh, node, now_ns);
     step_until_done(mesh, node, VENTILATOR_TURN, now_ns);
     uint64_t due_ns = ventilator_deadline(node->ventilator.core);
     if (!node->draining) return due_ns;
@@ -123,8 +161,7 @@ uint64_t ventilator_node_turn(struct mesh *mesh, struct node *node, uint64_t now
         uint64_t look_ns = now_ns + 100 * MILLISECOND;
         return due_ns < look_ns ? due_ns : look_ns;
     }
-    step_until_done(mesh, node, VENTILATOR_STOP, now_ns);
-    node_fall(mesh, node, FALL_STOPPED);
+    stop(mesh, node, now_ns);
     return INSTANT_NEVER;
 }
 

@@ -84,6 +84,18 @@ static void plan_policy(struct plan *plan, uint64_t *chance)
     plan->unknown_ns = chance_one_in(chance, 4) ? 8 * SECOND : 0;
 }
 
+static void plan_disk(struct plan *plan, uint64_t *chance)
+{
+    const uint64_t syncs[] = {100000, 2 * MILLISECOND, 20 * MILLISECOND, 300 * MILLISECOND};
+    plan->journal = chance_one_in(chance, 2);
+    plan->sync_ns = one_of(chance, syncs, 4);
+    plan->segment_bytes = chance_between(chance, 20, 64) * 8192;
+    plan->quota_bytes = chance_one_in(chance, 4) ? 8 * plan->segment_bytes : 0;
+    plan->disk_bytes = chance_one_in(chance, 8) ? 4 * plan->segment_bytes : UINT64_MAX;
+    plan->journal_slack_bytes = chance_between(chance, 1, 16) * 65536;
+    plan->disk_fail_ppm = rate(chance, 3000);
+}
+
 void plan_make(struct plan *plan, uint64_t seed)
 {
     uint64_t chance = seed * 0x9e3779b97f4a7c15U + 1;
@@ -96,6 +108,7 @@ void plan_make(struct plan *plan, uint64_t seed)
     plan_faults(plan, &chance);
     plan_load(plan, &chance);
     plan_policy(plan, &chance);
+    plan_disk(plan, &chance);
 }
 
 const char *plan_fault_name(enum fault fault)

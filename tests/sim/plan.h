@@ -74,6 +74,9 @@ struct plan {
     uint32_t tasks_max, peers_max, leases_max, dead_letters_max;
     uint32_t attempts_max, crashes_max, losses_max;
     uint64_t backoff_ns, absent_ns, heartbeat_ns;
+    /* the ventilators' disks */
+    uint64_t sync_ns, disk_bytes, segment_bytes, quota_bytes, journal_slack_bytes;
+    uint32_t disk_fail_ppm; /* of writes and syncs */
     /* the workers' and producers' */
     uint32_t jobs_max, outbox_max, batches_max;
     uint64_t resend_ns, unknown_ns, failover_ns;
