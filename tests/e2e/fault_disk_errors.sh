@@ -94,7 +94,9 @@ choose() {
 for call in openat pwrite ftruncate fdatasync fsync renameat unlinkat; do
     for number in $(choose $call); do strike $call eio "$number"; done
 done
-for kind in short enospc eintr; do
+kinds=(short enospc eintr)
+is_long || kinds=("${kinds[RANDOM % 3]}")
+for kind in "${kinds[@]}"; do
     for number in $(choose pwrite); do strike pwrite $kind "$number"; done
 done
 if is_long; then

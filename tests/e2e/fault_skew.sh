@@ -6,7 +6,7 @@
 # shellcheck source=tests/e2e/faults.bash
 . "$(dirname "$0")/faults.bash" "$1"
 tasks=$(lasts 1000 20000)
-unshare --time --monotonic 5000 true 2>/dev/null || skip "no time namespaces here"
+unshare --time --monotonic 5000 true 2>/dev/null || skip "no permission to make time namespaces"
 
 # apart SECONDS: what is started from now on is so far ahead.
 apart() {
