@@ -20,6 +20,7 @@
 
 enum {
     SUBMIT_WAIT_MS = 20,     /* for room in a full outbox */
+    LEFT_WAIT_MS = 50,       /* for tasks from the spool, of which not every end is told */
     ANSWERS_AT_ONCE = 10000, /* then new lines have their turn */
     LOOK_EVERY_MS = 1000
 };
@@ -35,6 +36,7 @@ struct submission {
     tmesh_task_t task;
     bool over;  /* no more tasks come */
     bool full;  /* the outbox had no room for the current one */
+    bool left;  /* what was found in the spool is not done with */
     int status; /* what was wrong with the input: an exit status; 0 */
     uint64_t submitted, answered, failed;
     uint64_t start_ms;
@@ -48,6 +50,12 @@ static void print_id(struct submission *submission, const tmesh_id_t *id)
     output_add(&submission->output, text, TMESH_ID_TEXT_BYTES);
 }
 
+/* Not one that was found in the spool. */
+static bool is_own(const tmesh_answer_t *answer)
+{
+    return answer->tag != NULL;
+}
+
 /* One line of JSON.  `state` is the task's, or what became of the submission. */
 static void print_answer(struct submission *submission, const tmesh_answer_t *answer,
                          const char *state)
@@ -58,7 +66,10 @@ static void print_answer(struct submission *submission, const tmesh_answer_t *an
     tmesh_id_text(&answer->id, id);
     json_object(json, NULL);
     json_text(json, "id", id);
-    json_text(json, "name", submission->task.name);
+    if (is_own(answer))
+        json_text(json, "name", submission->task.name);
+    else
+        json_flag(json, "recovered", true);
     json_text(json, "state", state);
     if (answer->kind != TMESH_ACCEPTED) json_number(json, "attempt", answer->attempt);
     if (done || answer->result_bytes > 0) {
@@ -90,7 +101,8 @@ static void take_answer(const tmesh_answer_t *answer, void *context)
     const struct submission_plan *plan = submission->plan;
     bool ids = plan->answers == SUBMISSION_IDS;
     const char *state = "accepted";
-    if (answer->kind != TMESH_ACCEPTED || !stays_for_ends(plan)) submission->answered++;
+    bool over = answer->kind != TMESH_ACCEPTED || !stays_for_ends(plan);
+    if (over && is_own(answer)) submission->answered++;
     switch (answer->kind) {
     case TMESH_ACCEPTED:
         if (ids) print_id(submission, &answer->id);
@@ -130,6 +142,7 @@ static bool offer(struct submission *submission, const void *payload, size_t byt
     if (submission->full) return false;
     notice_print("the task was not taken: %s", tmesh_error_text(code));
     refuse_input(submission, code == TMESH_E_SYSTEM    ? EX_OSERR
+                             : code == TMESH_E_JOURNAL ? EX_IOERR
                              : code == TMESH_E_TOO_BIG ? EX_DATAERR
                                                        : EX_SOFTWARE);
     return false;
@@ -181,6 +194,7 @@ static int rest_ms(const struct submission *submission, uint64_t now_ms)
 {
     uint64_t end_ms = submission->start_ms + submission->plan->timeout_ms;
     if (submission->full) return 0;
+    if (submission->over && submission->left) return LEFT_WAIT_MS;
     if (submission->plan->timeout_ms == 0 || end_ms > now_ms + LOOK_EVERY_MS) return LOOK_EVERY_MS;
     return end_ms > now_ms ? (int)(end_ms - now_ms) : 0;
 }
@@ -200,12 +214,24 @@ static void rest(struct submission *submission, uint64_t now_ms)
     if (fds[2].revents) lines_read(&submission->lines);
 }
 
+/* Where the tasks are that nobody waits for any more. */
+static void tell_spool(const struct submission *submission, const char *what)
+{
+    tmesh_producer_counts_t counts;
+    tmesh_producer_counts(submission->producer, &counts);
+    notice_print("%s: %" PRIu32 " tasks stay in the spool %s, and are submitted by the next run "
+                 "with it",
+                 what, counts.spooled, submission->plan->spool);
+}
+
 static int interrupted(struct submission *submission)
 {
     uint64_t open = submission->submitted - submission->answered;
     tmesh_producer_counts_t counts;
     tmesh_producer_counts(submission->producer, &counts);
-    if (counts.outbox > 0) {
+    if (submission->plan->spool && counts.spooled > 0) {
+        tell_spool(submission, "interrupted");
+    } else if (counts.outbox > 0) {
         notice_print("interrupted: %" PRIu32 " of %" PRIu64 " tasks were not accepted, and are "
                      "given up",
                      counts.outbox, submission->submitted);
@@ -221,6 +247,10 @@ static int interrupted(struct submission *submission)
 static int out_of_time(const struct submission *submission)
 {
     bool waiting = stays_for_ends(submission->plan);
+    if (submission->plan->spool) {
+        tell_spool(submission, "out of time");
+        return EX_TEMPFAIL;
+    }
     notice_print("out of time: %" PRIu64 " of %" PRIu64 " tasks %s",
                  submission->submitted - submission->answered, submission->submitted,
                  waiting ? "have not ended" : "were not accepted");
@@ -229,7 +259,16 @@ static int out_of_time(const struct submission *submission)
 
 static bool finished(const struct submission *submission)
 {
-    return submission->over && submission->answered == submission->submitted;
+    return submission->over && submission->answered == submission->submitted && !submission->left;
+}
+
+/* Asked before the answers are taken, so that none comes after the last look. */
+static bool has_left(const struct submission *submission)
+{
+    tmesh_producer_counts_t counts;
+    if (!submission->plan->spool) return false;
+    tmesh_producer_counts(submission->producer, &counts);
+    return counts.outbox > 0 || (stays_for_ends(submission->plan) && counts.awaited > 0);
 }
 
 /* Returns the exit status. */
@@ -238,6 +277,7 @@ static int converse(struct submission *submission)
     const struct submission_plan *plan = submission->plan;
     while (!finished(submission)) {
         if (!submission->over) feed(submission);
+        submission->left = has_left(submission);
         size_t count =
             tmesh_producer_poll(submission->producer, 0, ANSWERS_AT_ONCE, take_answer, submission);
         uint64_t now_ms = clock_ms();
@@ -272,8 +312,11 @@ static int run(struct submission *submission)
 {
     char serve[2 * TMESH_NAME_BYTES_MAX];
     const struct submission_plan *plan = submission->plan;
-    int status = mesh_connect(submission->producer, plan->connect, plan->connect_timeout_ms,
+    int status = 0;
+    if (!plan->spool) {
+        status = mesh_connect(submission->producer, plan->connect, plan->connect_timeout_ms,
                               &submission->stopping);
+    }
     if (status) return status;
     snprintf(serve, sizeof serve, "--command %s=PROGRAM", plan->task.name);
     submission->start_ms = clock_ms();
@@ -296,6 +339,8 @@ static int open_all(struct submission *submission)
     tmesh_producer_options_t options = {.connect = plan->connect,
                                         .guard = plan->guard,
                                         .failover_after_ms = (uint32_t)plan->failover_ms,
+                                        .spool = plan->spool,
+                                        .spool_sync = TMESH_SPOOL_LATER,
                                         .log = logging_write,
                                         .log_context = plan->logging};
     int status = stopping_open(&submission->stopping);
@@ -321,6 +366,7 @@ int submission_run(const struct submission_plan *plan)
     submission->task = plan->task;
     submission->task.deliver = stays_for_ends(plan) ? TMESH_DELIVER_POLL : TMESH_DELIVER_NONE;
     submission->task.report_accepted = !waiting;
+    submission->task.tag = submission; /* what comes from the spool has none */
     submission->json.output = &submission->output;
     output_open(&submission->output, STDOUT_FILENO);
     int status = open_all(submission);

@@ -21,6 +21,7 @@ enum submission_answers {
 struct submission_plan {
     tmesh_task_t task;
     const char *connect;
+    const char *spool; /* NULL: none; else no ventilator need answer at the start */
     struct logging *logging;
     enum submission_source source;
     enum submission_answers answers;

@@ -18,7 +18,7 @@
 enum { RETRIES_UNSET = -1 };
 
 struct settings {
-    const char *connect, *id, *queue, *log_level, *log_format;
+    const char *connect, *spool, *id, *queue, *log_level, *log_format;
     bool lines, wait, json, guarded;
     uint64_t failover_ms;
     uint64_t retries, crashes, backoff_ms, backoff_max_ms;
@@ -60,6 +60,10 @@ static const struct option options_table[] = {
     {"failover-after", 0, OPTION_SECONDS, "T",
      "with --guarded: how long a ventilator may be away; default 10s",
      offsetof(struct settings, failover_ms), 1, UINT32_MAX},
+    {"spool", 0, OPTION_TEXT, "DIRECTORY",
+     "keep tasks on disk until they are accepted (with --guarded: until they have ended), and "
+     "submit what the last run left there; no ventilator need answer at the start",
+     offsetof(struct settings, spool), 0, 0},
     {"timeout", 't', OPTION_SECONDS, "T",
      "give up waiting after this time, with exit status 75; default: wait for ever",
      offsetof(struct settings, timeout_ms), 1, UINT32_MAX},
@@ -134,6 +138,7 @@ static int submit(const struct settings *settings, const struct options *options
                  .backoff_ms = (uint32_t)settings->backoff_ms,
                  .backoff_ms_max = (uint32_t)settings->backoff_max_ms},
         .connect = settings->connect,
+        .spool = settings->spool,
         .logging = &logging,
         .source = settings->lines ? SUBMISSION_LINES : SUBMISSION_ONE,
         .answers = settings->wait   ? SUBMISSION_RESULTS
@@ -204,7 +209,9 @@ const struct command submit_command = {
                 "  find . -type f | tmesh submit --connect tcp://127.0.0.1:5555 --lines --wait "
                 "sha256\n"
                 "  tmesh submit --connect tcp://127.0.0.1:5555,tcp://127.0.0.1:5556 --guarded "
-                "--wait count 'no matter which of them dies'\n",
+                "--wait count 'no matter which of them dies'\n"
+                "  tmesh submit --connect tcp://127.0.0.1:5555 --spool /var/spool/count count "
+                "'no matter when we meet'\n",
     .options = options_table,
     .option_count = sizeof options_table / sizeof *options_table,
     .run = run,

@@ -24,6 +24,22 @@
  * So an accepted task ends as long as this producer lives and reaches some
  * ventilator with workers.  It may run twice: a ventilator that was only cut off
  * still has it.  The first end counts, and is told once, as is its acceptance.
+ *
+ * What was not accepted is in memory, and is lost with the process, unless the
+ * producer has a spool: a directory in which each task stays until it is accepted
+ * (when guarded: until it ended) or refused.  Whoever opens that directory next
+ * finds what the last run left there, and submits it again under the same ids:
+ * no ventilator need be reachable when a task is submitted, and kill -9 and power
+ * cuts lose none.  A task that was accepted just before may come again; its
+ * ventilator recognises it.  Tasks that were found
+ *   - come before new ones, and count as outbox until they are accepted;
+ *   - are answered as their submitter wished, by poll or by wait, with a tag of
+ *     NULL: whoever wants to know them again notes their ids;
+ *   - wait for results in this run only if they were not accepted in the last, or
+ *     are guarded: an unguarded task leaves the spool when it is accepted.
+ * Records are checked when they are read.  A torn one at the very end was never
+ * said to be safe, and is cut off; other damage is refused, and shown by
+ * `tmesh journal check`.
  */
 #ifndef TMESH_PRODUCER_H
 #define TMESH_PRODUCER_H
@@ -42,6 +58,12 @@ enum tmesh_guard {
     TMESH_GUARD_FAILOVER  /* the task goes to another ventilator, see above */
 };
 
+/* When a submission to a producer with a spool returns. */
+enum tmesh_spool_sync {
+    TMESH_SPOOL_EACH = 0, /* when the task is on disk; whoever submits meanwhile shares the sync */
+    TMESH_SPOOL_LATER     /* at once; tmesh_producer_spool_flush waits for the disk */
+};
+
 /* Zero means the default everywhere. */
 typedef struct tmesh_producer_options {
     /* Fronts, separated by commas; at most 64.  May be NULL when `embed` is set. */
@@ -52,8 +74,8 @@ typedef struct tmesh_producer_options {
     const char *label;         /* shown to operators; default: host and process */
     uint32_t outbox_max;       /* tasks not accepted yet; default 100,000 */
     uint64_t outbox_bytes_max; /* default 256 MiB */
-    uint32_t awaited_max; /* tasks accepted and awaited: for their result, or because they are
-                             guarded; default 1,000,000 */
+    uint32_t awaited_max;      /* tasks accepted and awaited: for their result, or because they are
+                                  guarded; default 1,000,000 */
     /* Answers waiting to be polled; default 256 MiB.  Beyond it the producer stops
      * reading results: nothing is lost, all slows down; 1 MiB further on, submissions
      * find it full. */
@@ -70,13 +92,22 @@ typedef struct tmesh_producer_options {
      * it submissions find the producer full.  Default: 256 MiB, or outbox_bytes_max
      * if that is more. */
     uint64_t guarded_bytes_max;
+    /* A directory on a local disk for this producer alone; made if it is not there.
+     * NULL: no spool. */
+    const char *spool;
+    uint64_t spool_bytes_max; /* on disk (64 MiB to 32 GiB); default 1 GiB.  A little before it is
+                                 reached, or the disk is full, submissions find the producer full,
+                                 and also while 8 MiB are on their way to the disk */
+    enum tmesh_spool_sync spool_sync;
     tmesh_log_fn *log;
     void *log_context;
 } tmesh_producer_options_t;
 
 /* Starts a producer.  Does not wait for a connection.  Returns NULL on failure:
- * TMESH_E_INVALID, TMESH_E_ENDPOINT, TMESH_E_BIND, TMESH_E_SYSTEM.  `options` is read during
- * the call only. */
+ * TMESH_E_INVALID, TMESH_E_ENDPOINT, TMESH_E_BIND, TMESH_E_SYSTEM; with a spool also
+ * TMESH_E_LOCKED (another producer uses it), TMESH_E_DAMAGED (what is on disk is not what was
+ * written: `tmesh journal check` tells more, and nothing was changed), TMESH_E_JOURNAL (the
+ * directory cannot be used: `error` says why).  `options` is read during the call only. */
 TMESH_EXPORT tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options,
                                                   tmesh_error_t *error);
 
@@ -124,8 +155,11 @@ typedef struct tmesh_task {
  *                      awaited, or answers kept for tmesh_producer_wait, as may be; 0 never
  *                      waits
  *   TMESH_E_CLOSED     tmesh_producer_close was called
+ *   TMESH_E_JOURNAL    the disk of the spool failed, now or earlier; the log says how.  What was
+ *                      taken before goes on its way, but nothing more is taken
  *   TMESH_E_SYSTEM     out of memory
- * On an error the task is not taken. */
+ * On an error the task is not taken (after TMESH_E_JOURNAL it may still be found in the spool by
+ * the next run).  With TMESH_SPOOL_EACH it also waits for the disk, whatever `timeout_ms` says. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer,
                                                   const tmesh_task_t *task, uint32_t timeout_ms,
                                                   tmesh_id_t *id);
@@ -171,26 +205,35 @@ TMESH_EXPORT enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, cons
  * TMESH_E_TIMEOUT: it is still needed for some. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uint32_t timeout_ms);
 
+/* Waits until everything submitted so far is on disk.  TMESH_E_TIMEOUT: not yet;
+ * TMESH_E_JOURNAL: the disk failed, and what was submitted since the last
+ * successful flush may be in memory only; TMESH_E_INVALID: there is no spool. */
+TMESH_EXPORT enum tmesh_err tmesh_producer_spool_flush(tmesh_producer_t *producer,
+                                                       uint32_t timeout_ms);
+
 typedef struct tmesh_producer_counts {
     uint32_t ventilators; /* with a session now */
     uint32_t busy;        /* of these, taking no task for now: a limit reached, or draining */
     uint32_t outbox;      /* not accepted yet */
     uint32_t awaited;     /* accepted, not ended yet */
     uint64_t submitted, accepted, rejected, unknown;
-    uint64_t ended;  /* guarded: those whose result nobody wanted included */
-    uint64_t resent; /* before they were accepted */
+    uint64_t ended;       /* guarded: those whose result nobody wanted included */
+    uint64_t resent;      /* before they were accepted */
     uint64_t failed_over; /* guarded: submitted again after they were accepted */
+    uint32_t spooled;     /* in the spool now */
+    uint32_t recovered;   /* found in it at the start; not among `submitted` */
 } tmesh_producer_counts_t;
 
 TMESH_EXPORT void tmesh_producer_counts(tmesh_producer_t *producer,
                                         tmesh_producer_counts_t *counts);
 
-/* Takes no more submissions, flushes for at most `timeout_ms`, and stops the
- * thread.  Answers that arrived can still be polled.  An embedded ventilator is
- * drained within the same time.  TMESH_E_TIMEOUT: some submissions were given
- * up, accepted ones whose result was awaited among them, and each of them
+/* Takes no more submissions, flushes for at most `timeout_ms`, waits for the disk
+ * of a spool, and stops the thread.  The spool can then be opened again.  Answers that arrived can
+ * still be polled.  An embedded ventilator is drained within the same time.  TMESH_E_TIMEOUT: some
+ * submissions were given up, accepted ones whose result was awaited among them, and each of them
  * answers `unknown` (but not a guarded one whose result was not wanted: from now
- * on only its ventilator answers for it); or the embedded ventilator holds tasks
+ * on only its ventilator answers for it), and those in a spool will be found by
+ * the next run, as the reason says; or the embedded ventilator holds tasks
  * that will be forgotten with it. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms);
 

@@ -120,6 +120,11 @@ struct producer *producer_init(void *memory, const struct producer_options *opti
 void producer_step(struct producer *producer, const struct producer_event *event,
                    struct producer_actions *out);
 
+/* The task with this id as it would go out now, if it is kept whole: in the outbox,
+ * or guarded.  Borrowed until the next step. */
+bool producer_task(const struct producer *producer, const struct id *id,
+                   struct submission *submission);
+
 /* When PRODUCER_TURN is due next even if nothing happens. */
 uint64_t producer_deadline(const struct producer *producer);
 

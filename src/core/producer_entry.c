@@ -71,6 +71,15 @@ struct submission producer_entry_submission(const struct producer *producer, uin
     return submission;
 }
 
+bool producer_task(const struct producer *producer, const struct id *id,
+                   struct submission *submission)
+{
+    uint32_t slot = index_find(&producer->index, id);
+    if (slot == INDEX_NONE || producer->entries[slot].task.place == 0) return false;
+    *submission = producer_entry_submission(producer, slot);
+    return true;
+}
+
 uint32_t producer_entry_bytes(const struct producer *producer, uint32_t slot)
 {
     return producer->entries[slot].task.size + PRODUCER_ITEM_BYTES;

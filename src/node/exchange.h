@@ -1,7 +1,8 @@
 /* exchange.h - what the application and the producer's thread hand each other.
  *
  * One lock guards all of it.  The thread takes it a fixed number of times each
- * turn, not per task, except for answers that somebody waits for by name.
+ * turn, not per task, except for answers that somebody waits for by name, and for
+ * tasks of an earlier run that come back from a spool.
  */
 #ifndef NODE_EXCHANGE_H
 #define NODE_EXCHANGE_H
@@ -29,6 +30,16 @@ struct exchange {
     uint64_t outbox_bytes;
     uint64_t kept_bytes; /* of the outbox, and of accepted tasks that are guarded */
     uint64_t submitted;
+    uint64_t staged; /* ever: the number of the latest submission */
+    /* With a spool: */
+    uint64_t unsafe_bytes; /* of submissions on their way to the disk */
+    uint64_t safe;         /* submissions up to this number are on disk */
+    bool spool_full;       /* too little room on disk for more */
+    bool spool_failed;     /* the disk failed: nothing more will be safe */
+    uint32_t spooled;      /* tasks in it */
+    uint32_t recovered;    /* tasks that were in it at the start */
+    uint32_t waiting;      /* of these, those that have no ticket yet; they count as outbox */
+
     bool asleep; /* the thread waits, or is about to, and nothing was staged */
     bool closed; /* no more submissions */
     bool stop;   /* the thread is to end */

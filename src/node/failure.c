@@ -17,6 +17,21 @@ enum tmesh_err failure(tmesh_error_t *error, enum tmesh_err code, const char *fo
     return code;
 }
 
+enum tmesh_err failure_journal(enum journal_error error)
+{
+    switch (error) {
+    case JOURNAL_OK:
+    case JOURNAL_END: return TMESH_OK;
+    case JOURNAL_LOCKED: return TMESH_E_LOCKED;
+    case JOURNAL_DAMAGED: return TMESH_E_DAMAGED;
+    case JOURNAL_FOREIGN:
+    case JOURNAL_VERSION:
+    case JOURNAL_IO: return TMESH_E_JOURNAL;
+    case JOURNAL_MEMORY: return TMESH_E_SYSTEM;
+    }
+    return TMESH_E_JOURNAL;
+}
+
 const char *failure_reason(enum reason reason)
 {
     switch (reason) {
@@ -53,9 +68,9 @@ const char *tmesh_error_text(enum tmesh_err code)
     case TMESH_E_MODULE: return "a module could not be loaded";
     case TMESH_E_SYSTEM: return "the operating system refused";
     case TMESH_E_CLOSED: return "it was closed already";
-    case TMESH_E_JOURNAL: return "a journal cannot be read, written or synced";
-    case TMESH_E_LOCKED: return "another process uses this journal";
-    case TMESH_E_DAMAGED: return "a journal is damaged; see `tmesh journal check`";
+    case TMESH_E_JOURNAL: return "a journal or spool cannot be read, written or synced";
+    case TMESH_E_LOCKED: return "somebody else uses this journal or spool";
+    case TMESH_E_DAMAGED: return "a journal or spool is damaged; see `tmesh journal check`";
     case TMESH_E_BIND: return "an address is in use, or cannot be had";
     case TMESH_E_NOT_FOUND: return "no such task is known here";
     }

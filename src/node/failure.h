@@ -3,6 +3,7 @@
 #define NODE_FAILURE_H
 
 #include "../core/reason.h"
+#include "../journal/journal.h"
 
 #include <tmesh/error.h>
 
@@ -10,6 +11,9 @@
 __attribute__((format(printf, 3, 4))) enum tmesh_err failure(tmesh_error_t *error,
                                                              enum tmesh_err code,
                                                              const char *format, ...);
+
+/* The code for what a journal or spool says. */
+enum tmesh_err failure_journal(enum journal_error error);
 
 /* A sentence for a reason of the wire, saying what to do where something can be
  * done.  Never NULL. */

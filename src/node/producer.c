@@ -5,6 +5,7 @@
 #include "../wire/codec.h"
 #include "failure.h"
 #include "producer_node.h"
+#include "spool.h"
 #include "ventilator_node.h"
 
 #include <stdio.h>
@@ -159,6 +160,7 @@ static enum tmesh_err start(struct tmesh_producer *producer,
     if (result == TMESH_OK) result = start_ventilator(producer, options->embed, error);
     if (result == TMESH_OK) result = open_sockets(producer, error);
     if (result == TMESH_OK) result = build_core(producer, error);
+    if (result == TMESH_OK) result = producer_open_spool(producer, options, error);
     if (result != TMESH_OK) return result;
     if (thread_start(&producer->thread, "tmesh-producer", producer_loop, producer) != 0) {
         return failure(error, TMESH_E_SYSTEM, "cannot start the producer's thread");
@@ -227,7 +229,9 @@ void tmesh_producer_counts(tmesh_producer_t *producer, tmesh_producer_counts_t *
                                         .unknown = core->unknown,
                                         .ended = core->ended,
                                         .resent = core->resent,
-                                        .failed_over = core->failed_over};
+                                        .failed_over = core->failed_over,
+                                        .spooled = producer->exchange.spooled,
+                                        .recovered = producer->exchange.recovered};
     pthread_mutex_unlock(&producer->exchange.lock);
 }
 
@@ -296,6 +300,7 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
     struct tmesh_producer *producer = *handle;
     if (producer == NULL) return;
     stop_thread(producer);
+    spool_close(&producer->spool);
     dials_destroy(&producer->dials);
     tmesh_ventilator_destroy(&producer->ventilator);
     net_context_destroy(&producer->context);
@@ -308,6 +313,7 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
     if (producer->block.memory != NULL) waits_clear(&producer->exchange.waits);
     stage_clear(&producer->exchange.stage);
     stage_clear(&producer->taking);
+    stage_clear(&producer->spooling);
     free(producer->settled);
     free(producer->actions);
     block_release(&producer->block);

@@ -28,7 +28,7 @@ static void leave_outbox(struct tmesh_producer *producer, struct ticket *ticket)
 }
 
 /* The ticket goes back when the turn is published, since the lock is needed. */
-static void settle(struct tmesh_producer *producer, uint32_t number)
+void producer_settle(struct tmesh_producer *producer, uint32_t number)
 {
     struct ticket *ticket = &producer->exchange.tickets.tickets[number];
     leave_outbox(producer, ticket);
@@ -57,16 +57,18 @@ void producer_tell(struct tmesh_producer *producer, const struct producer_action
     struct ticket *ticket = &producer->exchange.tickets.tickets[action->ticket];
     char text[TMESH_TEXT_BYTES_MAX + 1];
     tmesh_answer_t answer = {.id = ticket->id, .tag = ticket->tag};
+    bool guarded = producer->options.guarded;
+    if (action->kind != PRODUCER_ACCEPTED || !guarded) producer_unspool(producer, action->ticket);
     if (action->kind == PRODUCER_ACCEPTED) {
         leave_outbox(producer, ticket);
         answer.kind = TMESH_ACCEPTED;
         if (ticket->report_accepted) tell(producer, ticket, &answer);
-        bool over = ticket->deliver == TMESH_DELIVER_NONE && !producer->options.guarded;
-        if (over) settle(producer, action->ticket);
+        bool over = ticket->deliver == TMESH_DELIVER_NONE && !guarded;
+        if (over) producer_settle(producer, action->ticket);
         return;
     }
     if (action->kind == PRODUCER_ENDED && ticket->deliver == TMESH_DELIVER_NONE) {
-        settle(producer, action->ticket);
+        producer_settle(producer, action->ticket);
         return;
     }
     answer.kind = action->kind == PRODUCER_REJECTED  ? TMESH_REJECTED
@@ -81,7 +83,7 @@ void producer_tell(struct tmesh_producer *producer, const struct producer_action
     bool well = answer.kind == TMESH_ENDED && answer.state == TMESH_STATE_DONE;
     if (!well || action->result.reason != REASON_NONE) answer.reason = reason_of(action, text);
     tell(producer, ticket, &answer);
-    settle(producer, action->ticket);
+    producer_settle(producer, action->ticket);
 }
 
 static void show_answers(const struct tmesh_producer *producer)
@@ -121,6 +123,13 @@ void producer_publish(struct tmesh_producer *producer)
     pthread_mutex_unlock(&producer->exchange.lock);
 }
 
+/* Whether the next run will find it. */
+static bool stays_on_disk(const struct tmesh_producer *producer, const struct ticket *ticket)
+{
+    if (!producer->has_spool || producer->exchange.spool_failed) return false;
+    return producer->options.guarded || ticket->state == TICKET_OUTBOX;
+}
+
 void producer_tell_rest(struct tmesh_producer *producer)
 {
     uint64_t given_up = 0, unguarded = 0;
@@ -128,19 +137,21 @@ void producer_tell_rest(struct tmesh_producer *producer)
         const struct ticket *ticket = &producer->exchange.tickets.tickets[number];
         if (ticket->state == TICKET_FREE) continue;
         if (ticket->state == TICKET_AWAITED && ticket->deliver == TMESH_DELIVER_NONE) {
-            settle(producer, number); /* heard all it wanted to hear */
+            producer_settle(producer, number); /* heard all it wanted to hear */
             unguarded++;
             continue;
         }
-        producer_tell(producer, &(struct producer_action){
-                                    .kind = PRODUCER_UNKNOWN,
-                                    .ticket = number,
-                                    .result.text = bytes_text("the producer was closed first")});
+        const char *why = stays_on_disk(producer, ticket)
+                              ? "the producer was closed first; the task stays in its spool"
+                              : "the producer was closed first";
+        producer_tell(producer, &(struct producer_action){.kind = PRODUCER_UNKNOWN,
+                                                          .ticket = number,
+                                                          .result.text = bytes_text(why)});
         given_up++;
     }
     producer_publish(producer);
     pthread_mutex_lock(&producer->exchange.lock);
-    producer->exchange.given_up = given_up + unguarded;
+    producer->exchange.given_up += given_up + unguarded;
     producer->exchange.counts.unknown += given_up;
     producer->exchange.counts.awaited = producer->exchange.counts.links_open = 0;
     pthread_mutex_unlock(&producer->exchange.lock);
@@ -205,7 +216,9 @@ enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t 
     for (;;) {
         full = waits_are_full(&producer->exchange.waits);
         found = waits_take(&producer->exchange.waits, id, &chunk);
-        if (found != WAITS_PENDING) break;
+        /* It may be among those of an earlier run that are still on their way. */
+        bool early = found == WAITS_UNKNOWN && producer->exchange.waiting > 0;
+        if (found != WAITS_PENDING && !early) break;
         if (thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) == 0)
             continue;
         full = waits_are_full(&producer->exchange.waits);

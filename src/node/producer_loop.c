@@ -148,7 +148,10 @@ static void nap(struct tmesh_producer *producer, bool hurry)
 {
     uint64_t timeout_ns = clock_left_ns(producer_deadline(producer->core));
     pthread_mutex_lock(&producer->exchange.lock);
-    bool news = stage_is_empty(&producer->taking) && !stage_is_empty(&producer->exchange.stage);
+    bool room = producer->spool == NULL
+                    ? stage_is_empty(&producer->taking)
+                    : stage_is_empty(&producer->spooling) && !producer->spool_behind;
+    bool news = room && !stage_is_empty(&producer->exchange.stage);
     hurry = hurry || news || producer->exchange.stop;
     producer->exchange.asleep = !hurry;
     pthread_mutex_unlock(&producer->exchange.lock);
@@ -179,8 +182,10 @@ void *producer_loop(void *argument)
         producer_pursue_inquiry(producer, now_ns);
         producer_pursue_errand(producer, now_ns);
         producer_publish(producer);
+        producer_push_spool(producer);
     }
     turn_until_done(producer, PRODUCER_STOP, now_ns);
+    producer_finish_spool(producer);
     producer_tell_rest(producer);
     for (uint32_t link = 0; link < producer->endpoints.count; link++) {
         dials_shut(producer->dials, link, FAREWELL_MS);

@@ -3,6 +3,7 @@
  *   producer.c          making and ending one
  *   producer_loop.c     its thread: sockets, clock and core
  *   producer_submit.c   submissions on their way in
+ *   producer_spool.c    their way over the disk, when there is a spool
  *   producer_answer.c   answers on their way out
  *   producer_status.c   questions to the ventilators
  *   producer_dead.c     questions and orders about dead letters
@@ -22,6 +23,7 @@
 struct dials;
 struct decoder;
 struct encoder;
+struct spool;
 
 struct tmesh_producer {
     /* Fixed after the start: */
@@ -34,6 +36,8 @@ struct tmesh_producer {
     struct log log;
     void *context;
     tmesh_ventilator_t *ventilator; /* embedded, or NULL */
+    bool has_spool;
+    enum tmesh_spool_sync spool_sync;
     struct exchange exchange;
     pthread_t thread;
     bool started;
@@ -46,6 +50,12 @@ struct tmesh_producer {
     struct producer *core;
     struct producer_actions *actions;
     struct stage taking;         /* staged submissions being stepped */
+    struct spool *spool;         /* NULL: there is none, or its disk failed, or we are done */
+    struct stage spooling;       /* staged submissions that are written, and not safe yet */
+    uint64_t spooling_lsn;       /* of their last record */
+    uint64_t spooling_number;    /* of the last one of them */
+    uint64_t spooling_bytes;     /* of all of them */
+    bool spool_behind;           /* nothing more is to be written for now */
     struct answer_queue telling; /* answers of this turn */
     uint32_t *settled;           /* tickets to be returned after this turn */
     uint32_t settled_count, settled_max;
@@ -69,7 +79,28 @@ void producer_step_and_perform(struct tmesh_producer *producer, const struct pro
 /* The thread's: takes over what was staged.  True when some is left. */
 bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns);
 
+/* producer_spool.c */
+enum tmesh_err producer_open_spool(struct tmesh_producer *producer,
+                                   const tmesh_producer_options_t *options, tmesh_error_t *error);
+/* The thread's: takes staged submissions to the disk, and those that are safe on to
+ * `taking`. */
+void producer_spool_staged(struct tmesh_producer *producer);
+/* The thread's: takes tasks of an earlier run into the core.  True when some are left
+ * that it has room for. */
+bool producer_recover(struct tmesh_producer *producer, uint64_t now_ns);
+/* The thread's: the task of this ticket is needed no more. */
+void producer_unspool(struct tmesh_producer *producer, uint32_t ticket);
+/* The thread's: hands what this turn wrote to the disk. */
+void producer_push_spool(struct tmesh_producer *producer);
+/* The thread's, at the end: waits until everything is on disk, and closes. */
+void producer_finish_spool(struct tmesh_producer *producer);
+/* Whoever submitted: waits until this submission is on disk, with the lock held. */
+enum tmesh_err producer_await_disk(struct tmesh_producer *producer, uint64_t number,
+                                   uint64_t until_ns);
+
 /* producer_answer.c: the thread's. */
+/* The task of this ticket is over, and the ticket goes back when the turn is published. */
+void producer_settle(struct tmesh_producer *producer, uint32_t ticket);
 void producer_tell(struct tmesh_producer *producer, const struct producer_action *action);
 void producer_publish(struct tmesh_producer *producer);
 /* Every ticket that is out answers unknown; at the end. */

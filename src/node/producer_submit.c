@@ -3,12 +3,17 @@
 #include "../watch/clock.h"
 #include "../watch/thread.h"
 #include "producer_node.h"
+#include "spool.h"
 
 enum {
     STAGED_EACH_TURN = 8192,
     /* Results are held back at answers_bytes_max already; other answers cannot be,
      * so a little further on no task is taken that would bring one. */
-    UNREAD_SLACK_BYTES = 1024 * 1024
+    UNREAD_SLACK_BYTES = 1024 * 1024,
+    /* So much may be on its way to the disk: one commit should carry no more, and a
+     * spool that is full knows what is still to come. */
+    UNSAFE_BYTES_MAX = 8 * 1024 * 1024,
+    UNSAFE_OVERHEAD_BYTES = 256 /* what a task takes there besides its payload, at most about */
 };
 
 static enum tmesh_err judge(const tmesh_task_t *task)
@@ -33,6 +38,8 @@ static bool has_room(const struct tmesh_producer *producer, const tmesh_task_t *
     }
     uint64_t unread_max = producer->answers_bytes_max + UNREAD_SLACK_BYTES;
     if (producer->exchange.answers.bytes > unread_max) return false;
+    if (producer->exchange.spool_full) return false;
+    if (producer->exchange.unsafe_bytes > UNSAFE_BYTES_MAX) return false;
     if (producer->exchange.tickets.used >= producer->exchange.tickets.capacity) return false;
     if (producer->exchange.outbox >= producer->outbox_max) return false;
     return fits(producer->exchange.outbox_bytes, task, producer->outbox_bytes_max) &&
@@ -46,6 +53,7 @@ static enum tmesh_err await_room(struct tmesh_producer *producer, const tmesh_ta
     uint64_t until_ns = 0;
     for (;;) {
         if (producer->exchange.closed) return TMESH_E_CLOSED;
+        if (producer->exchange.spool_failed) return TMESH_E_JOURNAL;
         if (has_room(producer, task)) return TMESH_OK;
         if (timeout_ms == 0) return TMESH_E_FULL;
         if (until_ns == 0) until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
@@ -88,6 +96,10 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
     producer->exchange.outbox_bytes += task->payload_bytes;
     producer->exchange.kept_bytes += task->payload_bytes;
     producer->exchange.submitted++;
+    producer->exchange.staged++;
+    if (producer->has_spool) {
+        producer->exchange.unsafe_bytes += task->payload_bytes + UNSAFE_OVERHEAD_BYTES;
+    }
     return TMESH_OK;
 }
 
@@ -102,16 +114,31 @@ enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer, const tmesh_tas
     pthread_mutex_lock(&producer->exchange.lock);
     result = await_room(producer, task, timeout_ms);
     if (result == TMESH_OK) result = stage_task(producer, task, &own);
+    uint64_t number = producer->exchange.staged;
     bool rouse = result == TMESH_OK && producer->exchange.asleep;
     if (rouse) producer->exchange.asleep = false;
     pthread_mutex_unlock(&producer->exchange.lock);
     if (rouse) waker_wake(&producer->exchange.waker);
+    bool wait = producer->has_spool && producer->spool_sync == TMESH_SPOOL_EACH;
+    if (result != TMESH_OK || !wait) return result;
+    pthread_mutex_lock(&producer->exchange.lock);
+    result = producer_await_disk(producer, number, INSTANT_NEVER);
+    pthread_mutex_unlock(&producer->exchange.lock);
     return result;
+}
+
+/* With a spool, a task that is not the one on disk came second. */
+static bool is_second(const struct tmesh_producer *producer, const struct submission *submission,
+                      uint32_t ticket)
+{
+    return producer->spool != NULL && !spool_holds(producer->spool, &submission->id, ticket);
 }
 
 bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
 {
-    if (stage_is_empty(&producer->taking)) {
+    if (producer->spool != NULL) producer_spool_staged(producer);
+    bool more = producer_recover(producer, now_ns);
+    if (producer->spool == NULL && stage_is_empty(&producer->taking)) {
         stage_reset(&producer->taking);
         pthread_mutex_lock(&producer->exchange.lock);
         struct stage swapped = producer->exchange.stage;
@@ -124,14 +151,17 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
     for (uint32_t left = STAGED_EACH_TURN; stage_next(&producer->taking, &submission, &ticket);
          left--) {
         if (left == 0) return true;
-        producer_step(producer->core,
-                      &(struct producer_event){.kind = PRODUCER_SUBMIT,
-                                               .now_ns = now_ns,
-                                               .submission = &submission,
-                                               .ticket = ticket},
-                      producer->actions);
-        if (producer->actions->full) return false; /* an answer makes room, and comes first */
-        if (producer->actions->duplicate) {
+        bool second = is_second(producer, &submission, ticket);
+        if (!second) {
+            producer_step(producer->core,
+                          &(struct producer_event){.kind = PRODUCER_SUBMIT,
+                                                   .now_ns = now_ns,
+                                                   .submission = &submission,
+                                                   .ticket = ticket},
+                          producer->actions);
+            if (producer->actions->full) return false; /* an answer makes room, and comes first */
+        }
+        if (second || producer->actions->duplicate) {
             producer_tell(producer, &(struct producer_action){
                                         .kind = PRODUCER_REJECTED,
                                         .ticket = ticket,
@@ -140,5 +170,5 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
         }
         stage_pass(&producer->taking);
     }
-    return false;
+    return more;
 }

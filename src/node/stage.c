@@ -94,6 +94,40 @@ void stage_pass(struct stage *stage)
     assert(stage->read <= stage->used);
 }
 
+void stage_rewind(struct stage *stage)
+{
+    stage->read = 0;
+}
+
+/* Forgets what was passed, once it is more than what is left: each octet is moved
+ * once at most for each that came. */
+static void forget_passed(struct stage *stage)
+{
+    size_t left = stage->used - stage->read;
+    if (stage->read <= left) return;
+    memcpy(stage->bytes, stage->bytes + stage->read, left);
+    stage->used = left;
+    stage->read = 0;
+}
+
+bool stage_join(struct stage *to, struct stage *from)
+{
+    size_t bytes = from->used - from->read;
+    if (bytes == 0) return true;
+    if (stage_is_empty(to)) {
+        struct stage swapped = *to;
+        *to = *from;
+        *from = swapped;
+    } else {
+        forget_passed(to);
+        if (!make_room(to, bytes)) return false;
+        memcpy(to->bytes + to->used, from->bytes + from->read, bytes);
+        to->used += bytes;
+    }
+    stage_reset(from);
+    return true;
+}
+
 bool stage_is_empty(const struct stage *stage)
 {
     return stage->read == stage->used;

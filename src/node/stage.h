@@ -23,6 +23,13 @@ bool stage_append(struct stage *stage, const struct submission *submission, uint
 bool stage_next(const struct stage *stage, struct submission *submission, uint32_t *ticket);
 void stage_pass(struct stage *stage);
 
+/* Goes back to the first submission that it holds. */
+void stage_rewind(struct stage *stage);
+
+/* Moves what `from` holds and was not passed behind all of `to`, which may forget
+ * what it had passed.  False: out of memory, nothing was moved. */
+bool stage_join(struct stage *to, struct stage *from);
+
 bool stage_is_empty(const struct stage *stage);
 
 /* Forgets what was read, and gives memory back that a burst had needed. */

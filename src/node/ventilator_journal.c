@@ -23,25 +23,11 @@ struct ventilator_journal {
     uint64_t known_durable; /* as of the last look */
 };
 
-static enum tmesh_err code_of(enum journal_error error)
-{
-    switch (error) {
-    case JOURNAL_OK:
-    case JOURNAL_END: return TMESH_OK;
-    case JOURNAL_LOCKED: return TMESH_E_LOCKED;
-    case JOURNAL_DAMAGED: return TMESH_E_DAMAGED;
-    case JOURNAL_FOREIGN:
-    case JOURNAL_VERSION:
-    case JOURNAL_IO: return TMESH_E_JOURNAL;
-    case JOURNAL_MEMORY: return TMESH_E_SYSTEM;
-    }
-    return TMESH_E_JOURNAL;
-}
-
 static enum tmesh_err tell(const struct ventilator_journal *journal,
                            const struct journal_fault *fault, tmesh_error_t *error)
 {
-    return failure(error, code_of(fault->error), "journal %s: %s", journal->directory, fault->text);
+    return failure(error, failure_journal(fault->error), "journal %s: %s", journal->directory,
+                   fault->text);
 }
 
 /* A quota leaves less to lie about that is not needed. */

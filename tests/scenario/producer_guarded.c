@@ -110,6 +110,33 @@ static void a_guarded_task_asks_for_its_result_whoever_wants_it(void **state)
     }
 }
 
+/* For whoever keeps tasks on disk as well. */
+static void a_task_can_be_looked_at_as_long_as_it_is_kept_whole(void **state)
+{
+    (void)state;
+    struct producer_story story;
+    struct submission found;
+    struct producer_options options = producer_story_options();
+    struct id a = producer_story_id('a'), b = producer_story_id('b');
+    for (int guarded = 0; guarded < 2; guarded++) {
+        options.guarded = guarded != 0;
+        producer_story_start_open(&story, &options);
+        producer_story_submit(&story, "a");
+        assert_false(producer_task(story.producer, &b, &found));
+        assert_true(producer_task(story.producer, &a, &found));
+        producer_story_turn(&story);
+        assert_true(producer_task(story.producer, &a, &found));
+        assert_true(id_equal(&found.id, &a));
+        assert_true(bytes_equal(found.name, bytes_text("task")));
+        assert_true(bytes_equal(found.payload, bytes_text("a")));
+        producer_story_accept(&story, 0, 1);
+        assert_int_equal(producer_task(story.producer, &a, &found), guarded);
+        producer_story_result(&story, 0, "a");
+        assert_false(producer_task(story.producer, &a, &found));
+        producer_story_end(&story);
+    }
+}
+
 static void a_short_absence_changes_nothing(void **state)
 {
     (void)state;
@@ -413,6 +440,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_of_a_ventilator_that_stays_away_go_to_another),
         cmocka_unit_test(a_guarded_task_asks_for_its_result_whoever_wants_it),
+        cmocka_unit_test(a_task_can_be_looked_at_as_long_as_it_is_kept_whole),
         cmocka_unit_test(a_short_absence_changes_nothing),
         cmocka_unit_test(without_a_guard_an_owner_is_waited_for),
         cmocka_unit_test(an_owner_that_comes_back_as_another_gets_its_tasks_at_once),

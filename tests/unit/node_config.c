@@ -265,8 +265,8 @@ static void an_unknown_name_is_told_with_file_and_line(void **state)
                 "tmesh: mesh.conf:1: 'workr' is not an option; did you mean 'worker'?\n");
     refuse_file("worker\n    slots = 5\n    slotz = 6\n",
                 "tmesh: mesh.conf:3: 'slotz' is not an option of worker; did you mean 'slots'?\n");
-    refuse_file("worker\n    slots = 5\nsubmit\n    pool = x\n",
-                "tmesh: mesh.conf:4: 'pool' is not an option of submit\n");
+    refuse_file("worker\n    slots = 5\nsubmit\n    module = x\n",
+                "tmesh: mesh.conf:4: 'module' is not an option of submit\n");
 }
 
 static void what_stands_below_an_option_is_not_dropped_unseen(void **state)

@@ -146,6 +146,35 @@ static void a_reset_keeps_a_little_memory_and_no_more(void **state)
     assert_int_equal(stage.capacity, 0);
 }
 
+static void what_joins_comes_behind_and_nothing_piles_up(void **state)
+{
+    (void)state;
+    enum { EACH = 100, JOINS = 1000 };
+    struct stage to = {0}, from = {0};
+    struct submission submission = submission_of(1);
+    assert_true(stage_join(&to, &from)); /* nothing to nothing */
+    uint32_t in = 0, out = 0;
+    for (int joins = 0; joins < JOINS; joins++) {
+        for (int at = 0; at < EACH; at++) assert_true(stage_append(&from, &submission, in++));
+        stage_pass(&from); /* is not moved */
+        if (joins % 2 == 0) {
+            stage_rewind(&from);
+        } else {
+            assert_true(stage_append(&from, &submission, in++));
+        }
+        assert_true(stage_join(&to, &from));
+        assert_true(stage_is_empty(&from));
+        for (int at = 0; at < EACH - (joins < 5); at++) { /* some are always left */
+            if (out % (2 * EACH + 1) == EACH) out++;
+            check_next(&to, &submission, out++);
+        }
+        assert_true(to.capacity <= 256 * 1024);
+    }
+    assert_false(stage_is_empty(&to));
+    stage_clear(&to);
+    stage_clear(&from);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +183,7 @@ int main(void)
         cmocka_unit_test(it_grows_and_keeps_the_order),
         cmocka_unit_test(the_largest_payload_fits),
         cmocka_unit_test(a_reset_keeps_a_little_memory_and_no_more),
+        cmocka_unit_test(what_joins_comes_behind_and_nothing_piles_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
