@@ -361,13 +361,14 @@ static void a_crowd_of_answers_slows_down_and_loses_nothing(void **state)
     struct mesh mesh = {0};
     struct ledger ledger = {0};
     mesh_ventilator(&mesh, NULL);
-    mesh_worker(&mesh, &(tmesh_worker_options_t){.handlers = &echo, .handler_count = 1});
     mesh_producer(&mesh, &(tmesh_producer_options_t){.answers_bytes_max = 1});
     for (int at = 0; at < TASKS; at++) {
         (void)submit(&mesh, (tmesh_task_t){.payload = payload,
                                            .payload_bytes = sizeof payload,
                                            .deliver = TMESH_DELIVER_POLL});
     }
+    /* Not before: with a crowd of answers unread no more tasks are taken. */
+    mesh_worker(&mesh, &(tmesh_worker_options_t){.handlers = &echo, .handler_count = 1});
     mesh_until(has_done, &(struct finished){.worker = mesh.worker, .done = TASKS});
     tmesh_producer_counts_t counts;
     tmesh_producer_counts(mesh.producer, &counts);
