@@ -141,4 +141,39 @@ run 20 "$tmesh" dead list --connect tcp://127.0.0.1:1 --timeout 300ms
 [ "$status" -eq 69 ] || fail "no mesh: exit status $status, not 69"
 retire worker
 retire ventilator
+
+# With a journal letters outlive their ventilator, and so does what became of them.
+bind=tcp://127.0.0.1:$(free_port)
+reopen() {
+    start_ventilator journalled --bind "$bind" --journal "$scratch/journal" --attempts 1
+}
+reopen
+front=$bind
+rm "$scratch/mended"
+start_worker worker --connect "$front" --command "fragile=$scratch/fragile $scratch/mended"
+declare -A lost=()
+for task in one two; do
+    run 20 "$tmesh" submit --connect "$front" --wait fragile $task
+    check "one['state'] == 'failed'"
+    lost[$task]=$(sed -E 's/.*"id":"([^"]*)".*/\1/' "$scratch/out")
+done
+retire worker
+murder journalled
+reopen
+ends 0 list --json
+check "sorted(letter['id'] for letter in every) == sorted(['${lost[one]}', '${lost[two]}'])" \
+    "one['error'] == 'exit status 1: no disk' and one['failures'] == 1"
+ends 0 retry "${lost[one]}"
+ends 0 drop "${lost[two]}"
+murder journalled
+reopen
+ends 0 list
+[ ! -s "$scratch/out" ] || fail "letters are back"
+[ "$(figure "$front" ready)" -eq 1 ] || fail "what was retried is gone"
+touch "$scratch/mended"
+start_worker worker --connect "$front" --command "fragile=$scratch/fragile $scratch/mended"
+run_well 20 "$tmesh" submit --connect "$front" --wait --id "${lost[one]}" fragile one
+check "one['state'] == 'done' and one['attempt'] == 2"
+retire worker
+retire journalled
 echo "letters listed, shown, retried and dropped"
