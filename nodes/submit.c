@@ -21,7 +21,7 @@ struct settings {
     const char *connect, *spool, *id, *queue, *log_level, *log_format;
     bool lines, wait, json, guarded;
     uint64_t failover_ms;
-    uint64_t retries, crashes, backoff_ms, backoff_max_ms;
+    uint64_t retries, crashes, backoff_ms, backoff_max_ms, time_limit_ms;
     uint64_t timeout_ms, connect_timeout_ms;
 };
 
@@ -53,6 +53,10 @@ static const struct option options_table[] = {
      "how often the task may kill its handler's process before it is given up as poison, however "
      "many retries are left; default: as the ventilator says",
      offsetof(struct settings, crashes), 1, 65535},
+    {"time-limit", 0, OPTION_SECONDS, "T",
+     "how long one run may take; over it the run is ended and counts as failed; default: as the "
+     "worker says, which is for ever",
+     offsetof(struct settings, time_limit_ms), 1, UINT32_MAX},
     {"guarded", 'g', OPTION_FLAG, NULL,
      "stay until every task has ended, and give the tasks of a ventilator that dies or stays away "
      "to another; they may run twice",
@@ -136,7 +140,8 @@ static int submit(const struct settings *settings, const struct options *options
                  .queue = settings->queue,
                  .crashes_max = (uint32_t)settings->crashes,
                  .backoff_ms = (uint32_t)settings->backoff_ms,
-                 .backoff_ms_max = (uint32_t)settings->backoff_max_ms},
+                 .backoff_ms_max = (uint32_t)settings->backoff_max_ms,
+                 .limit_ms = (uint32_t)settings->time_limit_ms},
         .connect = settings->connect,
         .spool = settings->spool,
         .logging = &logging,

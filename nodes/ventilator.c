@@ -22,7 +22,7 @@ struct settings {
     const char *bind, *intake, *journal, *log_level, *log_format;
     bool insecure, json;
     uint64_t tasks_max, memory_max, peers_max, journal_max;
-    uint64_t heartbeat_ms, attempts, backoff_ms, backoff_max_ms, grace_ms;
+    uint64_t heartbeat_ms, lost_ms, attempts, backoff_ms, backoff_max_ms, grace_ms;
 };
 
 static const struct option options_table[] = {
@@ -51,8 +51,12 @@ static const struct option options_table[] = {
     {"peers-max", 0, OPTION_COUNT, "N", "producers and workers at once; default 10000",
      offsetof(struct settings, peers_max), 1, 65535},
     {"heartbeat", 0, OPTION_MILLISECONDS, "MS",
-     "how often nodes prove that they live; a worker silent for four is lost; default 1000",
+     "how often nodes prove that they live; a worker silent for two gets no new work; default 1000",
      offsetof(struct settings, heartbeat_ms), 50, 60000},
+    {"lost", 0, OPTION_SECONDS, "T",
+     "a node silent for so long is lost, and its tasks are given to others; at least three "
+     "heartbeats; default: four of them",
+     offsetof(struct settings, lost_ms), 150, 3600000},
     {"attempts", 0, OPTION_COUNT, "N",
      "failed runs before a task is given up, unless it says otherwise; default 5",
      offsetof(struct settings, attempts), 1, 1000000},
@@ -155,6 +159,7 @@ static int run_with(const struct settings *settings)
         .peers_max = (uint32_t)settings->peers_max,
         .memory_bytes_max = settings->memory_max,
         .heartbeat_ms = (uint32_t)settings->heartbeat_ms,
+        .lost_ms = (uint32_t)settings->lost_ms,
         .attempts_max = (uint32_t)settings->attempts,
         .backoff_ms = (uint32_t)settings->backoff_ms,
         .backoff_ms_max = (uint32_t)settings->backoff_max_ms,

@@ -22,7 +22,7 @@ struct settings {
     const char *connect, *pool, *queue, *label, *log_level, *log_format;
     struct option_list modules, commands;
     bool allow_exec;
-    uint64_t slots, grace_ms;
+    uint64_t slots, grace_ms, time_limit_ms;
 };
 
 static const struct option options_table[] = {
@@ -44,6 +44,10 @@ static const struct option options_table[] = {
      "take tasks from these queues only; default: default", offsetof(struct settings, queue), 0, 0},
     {"slots", 's', OPTION_COUNT, "N", "tasks run at once; default: the number of processors",
      offsetof(struct settings, slots), 1, 1024},
+    {"time-limit", 0, OPTION_SECONDS, "T",
+     "how long one run may take, if its task does not say: then a command is killed and the run "
+     "counts as failed; default: for ever",
+     offsetof(struct settings, time_limit_ms), 1, UINT32_MAX},
     {"pool", 0, OPTION_CHOICE, "threads|process",
      "where C handlers run; default threads (process is not available yet)",
      offsetof(struct settings, pool), 0, 0},
@@ -168,6 +172,7 @@ static int plan_make(struct plan *plan, const struct settings *settings,
     plan->options.connect = settings->connect;
     plan->options.label = settings->label;
     plan->options.slots = (uint32_t)settings->slots;
+    plan->options.time_limit_ms = (uint32_t)settings->time_limit_ms;
     plan->options.modules = settings->modules.items;
     plan->options.allow_exec = settings->allow_exec;
     return code;

@@ -141,6 +141,9 @@ typedef struct tmesh_task {
                               a failed run too; at most 65,535 */
     uint32_t backoff_ms; /* before its second run it waits 0 to this, doubling with each failure */
     uint32_t backoff_ms_max; /* but never longer than this */
+    uint32_t limit_ms; /* how long one run may take, from its beginning; over it the run is ended
+                          and counts as failed, with a reason that says so.  0: as its worker
+                          says (time_limit_ms), which by default is for ever */
     enum tmesh_deliver deliver;
     bool report_accepted; /* tell acceptance too, as an answer of its own */
     void *tag;            /* comes back with every answer; not looked at */

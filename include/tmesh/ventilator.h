@@ -27,7 +27,8 @@ typedef struct tmesh_ventilator_options {
     uint32_t peers_max;         /* default 10,000, at most 65,535 */
     uint32_t payload_bytes_max; /* default and most: TMESH_PAYLOAD_BYTES_MAX */
     uint32_t heartbeat_ms;      /* default 1,000 (50 to 60,000); suspect after two missed */
-    uint32_t lost_ms;           /* default 4 heartbeats, at least 3; a silent peer is lost then */
+    uint32_t lost_ms;           /* default 4 heartbeats, at least 3; a silent peer is lost then.
+                                   Both are announced to all peers, which go by them too */
     uint32_t attempts_max;      /* default 5; a task may say otherwise */
     uint32_t backoff_ms;        /* default 1,000: the first retry waits 0 to this, doubling */
     uint32_t backoff_ms_max;    /* default 600,000 */

@@ -93,8 +93,13 @@ typedef struct tmesh_worker_options {
     const tmesh_command_t *commands; /* command_count of them */
     size_t command_count;
     const char *const *modules; /* paths of shared objects; ends with NULL */
-    bool allow_exec; /* also serve "tmesh.exec": run whatever argv a task brings, as `tmesh
-                        map --connect` asks.  Whoever may submit can then run any program here */
+    bool allow_exec;        /* also serve "tmesh.exec": run whatever argv a task brings, as `tmesh
+                               map --connect` asks.  Whoever may submit can then run any program here */
+    uint32_t time_limit_ms; /* of each run whose task has none of its own, from its beginning;
+                               default: none.  Over it a command is killed with its process
+                               group (SIGKILL), and the run counts as failed.  A C handler cannot
+                               be ended from outside: its task is given up in the same way and may
+                               run elsewhere, and its slot is lost until it returns */
     tmesh_log_fn *log;
     void *log_context;
 } tmesh_worker_options_t;
@@ -109,6 +114,8 @@ TMESH_EXPORT tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *opti
 typedef struct tmesh_worker_counts {
     uint32_t ventilators; /* with a session now */
     uint32_t held, running;
+    uint32_t hung; /* C handlers, of those running, that are over their time limit: each has
+                      taken a slot for as long as it does not return */
     uint64_t started, done, failed, returned;
 } tmesh_worker_counts_t;
 

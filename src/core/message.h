@@ -123,6 +123,7 @@ struct submission {
     /* 0: the ventilator's default. */
     uint32_t attempts_max, crashes_max;
     uint32_t backoff_ms, backoff_ms_max;
+    uint32_t limit_ms; /* of one run; 0: none of its own */
 };
 
 struct message_submit {
@@ -194,7 +195,7 @@ struct totals {
     uint64_t submitted, duplicates, rejected;
     uint64_t dispatched, requeued, retried, returned;
     uint64_t done, failed, dead;
-    uint64_t stale; /* completions refused: their lease was over */
+    uint64_t stale; /* completions and claims refused: their lease was over */
     uint64_t protocol_errors, sessions_reset;
     uint64_t waiting, ready, leased; /* now */
     uint64_t workers, producers;     /* now, with an open session */
@@ -285,6 +286,7 @@ struct assignment {
     struct lease lease;
     struct bytes name;
     struct bytes payload;
+    uint32_t limit_ms; /* the run may take this long; 0: as long as it wants */
 };
 
 struct message_work {

@@ -94,7 +94,7 @@ void peers_open(struct peers *peers, uint32_t slot, uint32_t link, uint64_t now_
     peer->link = link;
     peer->session = fresh_session(peers, slot);
     peer->next_in = peer->next_intake = peer->next_out = 1;
-    peer->heard_ns = peer->said_ns = now_ns;
+    peer->said_ns = now_ns;
     if (peer->role == ROLE_WORKER)
         peers->workers++;
     else

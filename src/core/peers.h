@@ -30,8 +30,9 @@ struct peer {
     uint32_t link;    /* of the session; meaningless without one */
     uint32_t session; /* 0: none now */
     uint32_t next_in, next_intake, next_out;
-    uint64_t birth; /* tells this record from earlier ones in the same slot */
-    uint64_t heard_ns, said_ns;
+    uint64_t birth;    /* tells this record from earlier ones in the same slot */
+    uint64_t heard_ns; /* by our own clock (turn.h); 0: never yet */
+    uint64_t said_ns;
     uint64_t gone_ns; /* CLOSED, ABSENT: when it is given up */
     struct stored label;
     uint32_t touched_next; /* in the list of peers to be served this turn, plus one */

@@ -110,9 +110,6 @@ uint64_t producer_deadline(const struct producer *producer)
  * messages of this step point to stays as it is until the next step. */
 static void turn(struct producer *producer, struct producer_actions *out)
 {
-    uint64_t last_ns = producer->turn.last_ns;
-    uint64_t planned_ns = producer->planned_ns > last_ns ? producer->planned_ns - last_ns : 0;
-    turn_note(&producer->turn, instant_after(planned_ns, LATE_NS), producer->now_ns);
     producer_session_turn(producer, out);
     producer_entry_expire(producer, out);
     producer_batch_timeout(producer);
@@ -122,11 +119,19 @@ static void turn(struct producer *producer, struct producer_actions *out)
     producer->planned_ns = producer_deadline(producer);
 }
 
+static void note_time(struct producer *producer)
+{
+    uint64_t last_ns = producer->turn.last_ns;
+    uint64_t planned_ns = producer->planned_ns > last_ns ? producer->planned_ns - last_ns : 0;
+    turn_note(&producer->turn, instant_after(planned_ns, LATE_NS), producer->now_ns);
+}
+
 void producer_step(struct producer *producer, const struct producer_event *event,
                    struct producer_actions *out)
 {
     assert(event->now_ns >= producer->now_ns);
     producer->now_ns = event->now_ns;
+    note_time(producer);
     out->count = 0;
     out->submission_count = 0;
     out->more = false;

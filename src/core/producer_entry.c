@@ -37,6 +37,7 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
         .crashes_max = submission->crashes_max,
         .backoff_ms = submission->backoff_ms,
         .backoff_ms_max = submission->backoff_ms_max,
+        .limit_ms = submission->limit_ms,
         .ticket = event->ticket,
         .state = ENTRY_OUTBOX,
         .name_bytes = (uint8_t)submission->name.size,
@@ -64,6 +65,7 @@ struct submission producer_entry_submission(const struct producer *producer, uin
         .crashes_max = entry->crashes_max,
         .backoff_ms = entry->backoff_ms,
         .backoff_ms_max = entry->backoff_ms_max,
+        .limit_ms = entry->limit_ms,
     };
     if (entry->queue_bytes != 0) {
         submission.queue = bytes_of(task.data + entry->name_bytes, entry->queue_bytes);

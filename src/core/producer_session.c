@@ -115,7 +115,7 @@ static void on_message(struct producer *producer, const struct producer_event *e
                        struct producer_actions *out)
 {
     struct uplink *uplink = &producer->links[event->link].uplink;
-    switch (uplink_receive(uplink, event->message, &producer->random, producer->now_ns)) {
+    switch (uplink_receive(uplink, event->message, &producer->random, &producer->turn)) {
     case UPLINK_TAKE: take(producer, event, out); break;
     case UPLINK_OPENED: opened(producer, event, out); break;
     case UPLINK_REFUSED:
@@ -168,8 +168,7 @@ static void tick(struct producer *producer, uint32_t index, struct producer_acti
 {
     struct uplink *uplink = &producer->links[index].uplink;
     for (;;) {
-        switch (
-            uplink_tick(uplink, &producer->random, producer->turn.resumed_ns, producer->now_ns)) {
+        switch (uplink_tick(uplink, &producer->random, &producer->turn)) {
         case UPLINK_CONNECT:
             uplink_opening(uplink, producer->now_ns);
             producer_act(out, PRODUCER_OPEN, index);
@@ -201,7 +200,7 @@ uint64_t producer_session_deadline(const struct producer *producer)
     uint64_t deadline_ns = INSTANT_NEVER;
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
         const struct producer_link *link = &producer->links[i];
-        uint64_t due_ns = uplink_deadline(&link->uplink, producer->turn.resumed_ns);
+        uint64_t due_ns = uplink_deadline(&link->uplink, &producer->turn);
         if (link->receipt_due && !producer->crowded) due_ns = 0;
         if (due_ns < deadline_ns) deadline_ns = due_ns;
     }

@@ -42,7 +42,7 @@ struct producer_entry {
     struct stored task; /* name, queue and payload in one run; dropped when accepted unguarded */
     uint32_t where;     /* SENT: its batch; AWAITED: the link that accepted it */
     uint32_t flags, attempts_max, crashes_max;
-    uint32_t backoff_ms, backoff_ms_max;
+    uint32_t backoff_ms, backoff_ms_max, limit_ms;
     uint32_t ticket; /* the shell's number for it */
     enum entry_state state;
     uint16_t item; /* SENT: its position in the batch */

@@ -18,7 +18,7 @@ enum record_kind {
     RECORD_RETRIED,   /* LEASED -> WAITING, its run failed */
     RECORD_RIPE,      /* WAITING -> READY */
     RECORD_ENDED,     /* -> DONE, FAILED or DEAD (state, reason) */
-    RECORD_STALE,     /* a completion was refused: its lease is over */
+    RECORD_STALE,     /* a completion or a claim was refused: its lease is over */
     RECORD_RESTORED,  /* -> any state: it stood in the journal */
     RECORD_REVIVED,   /* FAILED, DEAD -> READY: an operator retries a dead letter */
     RECORD_DROPPED,   /* an operator dropped a dead letter */

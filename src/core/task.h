@@ -43,6 +43,8 @@ struct task {
     uint32_t attempt; /* leases given, those returned unused not counted */
     uint32_t sent;    /* LEASED: enum task_sent; ended: sequence of the RESULT that carried it */
     uint32_t backoff_ms, backoff_ms_max; /* 0: the ventilator's default */
+    uint32_t limit_ms;                   /* of one run; 0: none */
+    uint32_t excused_ms; /* LEASED, with a limit: of our own lateness, what the lease had by now */
     uint16_t failures, crashes, losses, attempts_max, crashes_max;
     uint16_t lane;
     uint8_t state, reason, kept;

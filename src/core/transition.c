@@ -70,6 +70,7 @@ static void leave_worker(struct ventilator *ventilator, uint32_t slot)
                              : task->sent == TASK_ORPHAN ? &worker->orphans
                                                          : &worker->fresh;
     task_unlink(ventilator->tasks, list, slot);
+    heap_remove(&ventilator->alarms, slot);
     ventilator->lanes.lanes[task->lane].leased--;
     ventilator->totals.leased--;
     task->holder = PEER_NONE;
@@ -116,6 +117,7 @@ void task_lease(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
     ventilator->lanes.lanes[task->lane].leased++;
     ventilator->totals.leased++;
     ventilator->totals.dispatched++;
+    ventilator_watch_lease(ventilator, slot);
     struct record record = from_holder(ventilator, task);
     note(ventilator, slot, RECORD_LEASED, &record);
     ventilator_write(ventilator, slot, WRITTEN_LEASE);
@@ -150,6 +152,7 @@ void task_resume(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
     task_append(ventilator->tasks, &ventilator->peers.peers[worker].leases, slot);
     ventilator->lanes.lanes[task->lane].leased++;
     ventilator->totals.leased++;
+    ventilator_watch_lease(ventilator, slot);
     struct record record = from_holder(ventilator, task);
     note(ventilator, slot, RECORD_LEASED, &record);
     ventilator_write(ventilator, slot, WRITTEN_LEASE);

@@ -107,21 +107,33 @@ static void read_timing(struct uplink *uplink, const struct message_welcome *wel
     uplink->lost_ns = lost_ns;
 }
 
+static uint64_t doubt_begins(const struct uplink *uplink)
+{
+    return instant_after(uplink->said_ns, uplink->lost_ns / 4 * 3);
+}
+
+/* A WELCOME that lay there while we stood still may be as old as that: then the
+ * session is doubtful before it began.  When it was the ventilator that took its
+ * time, the WELCOME shows that it has just heard us. */
 static enum uplink_verdict receive_welcome(struct uplink *uplink, const struct message *message,
-                                           uint64_t now_ns)
+                                           uint64_t *random, const struct turn *turn)
 {
     if (uplink->state != UPLINK_GREETING || message->session == 0) return UPLINK_IGNORE;
+    read_timing(uplink, &message->u.welcome);
+    if (turn->resumed_ns > uplink->said_ns && turn->last_ns >= doubt_begins(uplink)) {
+        return lose(uplink, random, turn->last_ns);
+    }
     uplink->state = UPLINK_OPEN;
+    uplink->said_ns = turn->last_ns;
     uplink->session = message->session;
     uplink->next_in = 1;
     uplink->next_out = 1;
     uplink->next_intake = 1;
     uplink->failures = 0;
-    uplink->heard_ns = now_ns;
+    uplink->heard_ns = turn_clock(turn, turn->last_ns);
     uplink->ventilator = message->u.welcome.node;
     uplink->payload_bytes_max = message->u.welcome.payload_bytes_max;
     if (uplink->payload_bytes_max == 0) uplink->payload_bytes_max = MESSAGE_PAYLOAD_BYTES_MAX;
-    read_timing(uplink, &message->u.welcome);
     return UPLINK_OPENED;
 }
 
@@ -137,16 +149,19 @@ static enum uplink_verdict receive_refuse(struct uplink *uplink, const struct me
 }
 
 enum uplink_verdict uplink_receive(struct uplink *uplink, const struct message *message,
-                                   uint64_t *random, uint64_t now_ns)
+                                   uint64_t *random, const struct turn *turn)
 {
+    uint64_t now_ns = turn->last_ns;
     if (uplink->state == UPLINK_DOWN) return UPLINK_IGNORE;
-    if (message->kind == MESSAGE_WELCOME) return receive_welcome(uplink, message, now_ns);
+    if (message->kind == MESSAGE_WELCOME) {
+        return receive_welcome(uplink, message, random, turn);
+    }
     if (message->kind == MESSAGE_REFUSE) return receive_refuse(uplink, message, random, now_ns);
 
     if (uplink->state != UPLINK_OPEN || message->session != uplink->session) return UPLINK_IGNORE;
     if (message->kind == MESSAGE_WHO) return lose(uplink, random, now_ns);
 
-    uplink->heard_ns = now_ns;
+    uplink->heard_ns = turn_clock(turn, now_ns);
     uint32_t ahead = message->sequence - uplink->next_in; /* wraps round with the sequence */
     if (ahead > UINT32_MAX / 2 && planted(PLANTED_UPLINK_REPEATS)) return UPLINK_TAKE;
     if (ahead > UINT32_MAX / 2) return UPLINK_IGNORE; /* a repeat */
@@ -158,10 +173,9 @@ enum uplink_verdict uplink_receive(struct uplink *uplink, const struct message *
     return UPLINK_TAKE;
 }
 
-static uint64_t silence_ends(const struct uplink *uplink, uint64_t resumed_ns)
+static uint64_t silence_ends(const struct uplink *uplink, const struct turn *turn)
 {
-    uint64_t from_ns = uplink->heard_ns > resumed_ns ? uplink->heard_ns : resumed_ns;
-    return instant_after(from_ns, uplink->lost_ns);
+    return turn_silent_at(turn, uplink->heard_ns, uplink->lost_ns);
 }
 
 static uint64_t beat_due(const struct uplink *uplink)
@@ -169,27 +183,40 @@ static uint64_t beat_due(const struct uplink *uplink)
     return instant_after(uplink->said_ns, uplink->heartbeat_ns);
 }
 
-enum uplink_verdict uplink_tick(struct uplink *uplink, uint64_t *random, uint64_t resumed_ns,
-                                uint64_t now_ns)
+enum uplink_verdict uplink_tick(struct uplink *uplink, uint64_t *random, const struct turn *turn)
 {
+    uint64_t now_ns = turn->last_ns;
     switch (uplink->state) {
     case UPLINK_DOWN: return now_ns >= uplink->retry_ns ? UPLINK_CONNECT : UPLINK_IGNORE;
     case UPLINK_CONNECTING:
     case UPLINK_GREETING:
         return now_ns >= uplink->retry_ns ? lose(uplink, random, now_ns) : UPLINK_IGNORE;
     case UPLINK_OPEN:
-        if (now_ns >= silence_ends(uplink, resumed_ns)) return lose(uplink, random, now_ns);
+        if (now_ns >= silence_ends(uplink, turn)) return lose(uplink, random, now_ns);
         return now_ns >= beat_due(uplink) ? UPLINK_BEAT : UPLINK_IGNORE;
     }
     return UPLINK_IGNORE;
 }
 
-uint64_t uplink_deadline(const struct uplink *uplink, uint64_t resumed_ns)
+uint64_t uplink_deadline(const struct uplink *uplink, const struct turn *turn)
 {
     if (uplink->state != UPLINK_OPEN) return uplink->retry_ns;
-    uint64_t lost_ns = silence_ends(uplink, resumed_ns);
+    uint64_t lost_ns = silence_ends(uplink, turn);
     uint64_t beat_ns = beat_due(uplink);
     return lost_ns < beat_ns ? lost_ns : beat_ns;
+}
+
+uint64_t uplink_trusted_until(const struct uplink *uplink, const struct turn *turn)
+{
+    if (uplink->state != UPLINK_OPEN) return 0;
+    uint64_t doubt_ns = doubt_begins(uplink), lost_ns = silence_ends(uplink, turn);
+    return doubt_ns < lost_ns ? doubt_ns : lost_ns;
+}
+
+enum uplink_verdict uplink_doubt(struct uplink *uplink, uint64_t *random, uint64_t now_ns)
+{
+    bool doubtful = uplink->state == UPLINK_OPEN && now_ns >= doubt_begins(uplink);
+    return doubtful ? lose(uplink, random, now_ns) : UPLINK_IGNORE;
 }
 
 void uplink_stamp(struct uplink *uplink, enum message_kind kind, struct message *message,

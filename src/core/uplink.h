@@ -19,8 +19,8 @@
 #ifndef CORE_UPLINK_H
 #define CORE_UPLINK_H
 
-#include "instant.h"
 #include "message.h"
+#include "turn.h"
 
 #include <stdbool.h>
 
@@ -33,7 +33,7 @@ struct uplink {
     uint32_t next_intake;       /* sequence on the intake lane, 1 at first */
     struct id ventilator;       /* of the last WELCOME, zero before the first */
     uint64_t heartbeat_ns, lost_ns;
-    uint64_t heard_ns; /* when the other side last said anything */
+    uint64_t heard_ns; /* when the other side last said anything, by our own clock (turn.h) */
     uint64_t said_ns;  /* when we last did */
     uint64_t retry_ns; /* DOWN: when to open again; CONNECTING, GREETING: when to give up */
     uint32_t failures; /* sessions in a row that never opened */
@@ -66,19 +66,28 @@ void uplink_connected(struct uplink *uplink, uint64_t now_ns);
 enum uplink_verdict uplink_closed(struct uplink *uplink, uint64_t *random, uint64_t now_ns);
 
 /* Judges a message from the ventilator.  Checks session and sequence, keeps
- * the other side's clock of silence, and reads WELCOME, REFUSE, WHO and BYE. */
+ * the other side's clock of silence, and reads WELCOME, REFUSE, WHO and BYE.
+ * `turn` has noted this step, here and below. */
 enum uplink_verdict uplink_receive(struct uplink *uplink, const struct message *message,
-                                   uint64_t *random, uint64_t now_ns);
+                                   uint64_t *random, const struct turn *turn);
 
 /* Judges the time: CONNECT (the role opens and says uplink_opening), LOST, BEAT
- * (the role stamps a HEARTBEAT) or IGNORE.  `resumed_ns` is when this
- * node last came back from a turn that was late; silence before it is our own
- * fault and is not counted.  Call again until it says IGNORE. */
-enum uplink_verdict uplink_tick(struct uplink *uplink, uint64_t *random, uint64_t resumed_ns,
-                                uint64_t now_ns);
+ * (the role stamps a HEARTBEAT) or IGNORE.  Call again until it says IGNORE. */
+enum uplink_verdict uplink_tick(struct uplink *uplink, uint64_t *random, const struct turn *turn);
 
 /* When uplink_tick has something to say next. */
-uint64_t uplink_deadline(const struct uplink *uplink, uint64_t resumed_ns);
+uint64_t uplink_deadline(const struct uplink *uplink, const struct turn *turn);
+
+/* Until when the other side surely believes that we are there, so that what it
+ * gave to us is nobody else's; 0 without a session.  It gives us up when it has
+ * not heard us for lost_ns: we stop believing at three quarters of that after we
+ * last spoke, since what we said may have left late; or when the session is lost. */
+uint64_t uplink_trusted_until(const struct uplink *uplink, const struct turn *turn);
+
+/* Gives up a session in which we were silent for longer than that: we stood still
+ * ourselves, and nothing of it counts before a new one was opened.  UPLINK_LOST,
+ * or UPLINK_IGNORE when there is nothing to doubt. */
+enum uplink_verdict uplink_doubt(struct uplink *uplink, uint64_t *random, uint64_t now_ns);
 
 /* Fills in kind, session and sequence of a message about to be sent on the
  * front, and notes that we spoke.  HELLO has session and sequence 0. */

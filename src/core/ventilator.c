@@ -244,7 +244,6 @@ static void serve_touched(struct ventilator *ventilator)
 static void on_turn(struct ventilator *ventilator, const struct ventilator_event *event)
 {
     struct ventilator_actions *out = ventilator->out;
-    turn_note(&ventilator->turn, ventilator->options.heartbeat_ns * 3 / 2, ventilator->now_ns);
     ventilator->journal_bytes = event->journal_bytes;
     ventilator->journal_full = event->journal_full;
     task_forget_ended(ventilator);
@@ -275,7 +274,8 @@ enum { TAKE_BACKS_EACH_STEP = 2048, LETTER_DROPS_EACH_STEP = 1024 };
 _Static_assert(VENTILATOR_ITEMS_MAX + TAKE_BACKS_EACH_STEP + 1024 + 512 <= VENTILATOR_RECORDS_MAX,
                "the records of one TURN fit");
 /* An end makes two entries when an older letter makes way for a new one. */
-_Static_assert(VENTILATOR_ITEMS_MAX + 2 * TAKE_BACKS_EACH_STEP + 1024 <= VENTILATOR_ENTRIES_MAX &&
+_Static_assert(VENTILATOR_ITEMS_MAX + 2 * (TAKE_BACKS_EACH_STEP + 1024) + 1024 <=
+                       VENTILATOR_ENTRIES_MAX &&
                    2 * VENTILATOR_ITEMS_MAX + LETTER_DROPS_EACH_STEP <= VENTILATOR_ENTRIES_MAX,
                "the entries of one step fit");
 
@@ -285,6 +285,7 @@ void ventilator_step(struct ventilator *ventilator, const struct ventilator_even
     assert(event->now_ns >= ventilator->now_ns);
     ventilator->now_ns = event->now_ns;
     ventilator->out = out;
+    turn_note(&ventilator->turn, ventilator->options.heartbeat_ns * 3 / 2, event->now_ns);
     out->send_count = out->record_count = 0;
     out->assignment_count = out->result_count = out->rejection_count = 0;
     out->lease_count = out->entry_count = 0;

@@ -68,7 +68,8 @@ static uint64_t backoff(struct ventilator *ventilator, const struct task *task)
                        max_ns != 0 ? max_ns : options->backoff_ns_max);
 }
 
-static void fail(struct ventilator *ventilator, uint32_t slot, const struct completion *completion)
+void ventilator_fail(struct ventilator *ventilator, uint32_t slot,
+                     const struct completion *completion)
 {
     struct task *task = &ventilator->tasks[slot];
     keep_text(ventilator, task, completion->text);
@@ -90,17 +91,22 @@ static void fail(struct ventilator *ventilator, uint32_t slot, const struct comp
     task_retry(ventilator, slot, delay_ns);
 }
 
+void ventilator_note_stale(struct ventilator *ventilator, uint32_t peer, const struct lease *lease)
+{
+    ventilator->totals.stale++;
+    ventilator_record(ventilator, &(struct record){.kind = RECORD_STALE,
+                                                   .attempt = lease->attempt,
+                                                   .id = lease->id,
+                                                   .peer = ventilator->peers.nodes.ids[peer]});
+}
+
 static void complete_one(struct ventilator *ventilator, uint32_t peer,
                          const struct completion *completion)
 {
     uint32_t slot = index_find(&ventilator->ids, &completion->lease.id);
     if (slot == INDEX_NONE ||
         !ventilator_lease_counts(&ventilator->tasks[slot], &completion->lease)) {
-        ventilator->totals.stale++;
-        ventilator_record(ventilator, &(struct record){.kind = RECORD_STALE,
-                                                       .attempt = completion->lease.attempt,
-                                                       .id = completion->lease.id,
-                                                       .peer = ventilator->peers.nodes.ids[peer]});
+        ventilator_note_stale(ventilator, peer, &completion->lease);
         return;
     }
     if (completion->outcome == OUTCOME_DONE) {
@@ -115,7 +121,7 @@ static void complete_one(struct ventilator *ventilator, uint32_t peer,
     }
     /* A failure that comes after the loss was counted already: the task is in
      * line for its next attempt. */
-    if (held) fail(ventilator, slot, completion);
+    if (held) ventilator_fail(ventilator, slot, completion);
 }
 
 void ventilator_complete(struct ventilator *ventilator, uint32_t peer,

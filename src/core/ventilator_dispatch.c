@@ -106,6 +106,7 @@ static struct assignment assignment_of(const struct ventilator *ventilator, uint
         .lease = {.id = ventilator->ids.ids[slot], .attempt = task->attempt, .token = task->token},
         .name = bytes_of(lane->name, lane->name_bytes),
         .payload = store_get(&ventilator->store, task->payload),
+        .limit_ms = task->limit_ms,
     };
     return assignment;
 }

@@ -50,6 +50,7 @@ static void fill_change(const struct ventilator *ventilator, uint32_t slot,
     entry->crashes_max = task->crashes_max;
     entry->backoff_ms = task->backoff_ms;
     entry->backoff_ms_max = task->backoff_ms_max;
+    entry->limit_ms = task->limit_ms;
     entry->delay_ns = delay_of(ventilator, task, slot);
 }
 

@@ -8,7 +8,7 @@
 #include "planted.h"
 #include "ventilator_state.h"
 
-enum { RIPEN_EACH_STEP = 1024, PEERS_EACH_STEP = 512 };
+enum { ALARMS_EACH_STEP = 1024, PEERS_EACH_STEP = 512 };
 
 void ventilator_watch(struct ventilator *ventilator, uint32_t slot)
 {
@@ -16,12 +16,10 @@ void ventilator_watch(struct ventilator *ventilator, uint32_t slot)
     const struct peer *peer = &ventilator->peers.peers[slot];
     uint64_t due_ns = peer->gone_ns;
     if (peer->state == PEER_OPEN || peer->state == PEER_SUSPECT) {
-        uint64_t heard_ns = peer->heard_ns > ventilator->turn.resumed_ns
-                                ? peer->heard_ns
-                                : ventilator->turn.resumed_ns;
         uint64_t patience_ns = peer->state == PEER_OPEN ? options->suspect_ns : options->lost_ns;
+        uint64_t silent_ns = turn_silent_at(&ventilator->turn, peer->heard_ns, patience_ns);
         uint64_t beat_ns = peer->said_ns + options->heartbeat_ns;
-        due_ns = heard_ns + patience_ns < beat_ns ? heard_ns + patience_ns : beat_ns;
+        due_ns = silent_ns < beat_ns ? silent_ns : beat_ns;
     }
     heap_set(&ventilator->peers.deadlines, slot, due_ns);
 }
@@ -99,10 +97,13 @@ bool ventilator_take_back(struct ventilator *ventilator, uint32_t slot)
     return true;
 }
 
-/* Neither session nor grace is left. */
+/* Neither session nor grace is left.  One that still thinks that it has a session
+ * is told: it may hear us although we do not hear it, or hear this before anything
+ * else when it is back. */
 static void give_up(struct ventilator *ventilator, uint32_t slot)
 {
     struct peer *peer = &ventilator->peers.peers[slot];
+    if (peer->session != 0) ventilator_who(ventilator, peer->link, peer->session);
     if (peer->role == ROLE_PRODUCER && peer->owned > 0 && peer->state != PEER_ABSENT) {
         peers_shut(&ventilator->peers, slot);
         peer->state = PEER_ABSENT;
@@ -161,14 +162,22 @@ static void check_peer(struct ventilator *ventilator, uint32_t slot)
     ventilator_watch(ventilator, slot);
 }
 
+static void ring(struct ventilator *ventilator, uint32_t slot)
+{
+    if (ventilator->tasks[slot].state == TASK_LEASED)
+        ventilator_lease_alarm(ventilator, slot);
+    else
+        task_ripen(ventilator, slot);
+}
+
 bool ventilator_check_clock(struct ventilator *ventilator)
 {
     const struct heap_entry *due;
-    for (uint32_t left = RIPEN_EACH_STEP;; left--) {
+    for (uint32_t left = ALARMS_EACH_STEP;; left--) {
         due = heap_first(&ventilator->alarms);
         if (due == NULL || due->key > ventilator->now_ns) break;
         if (left == 0) return false;
-        task_ripen(ventilator, due->owner);
+        ring(ventilator, due->owner);
     }
     for (uint32_t left = PEERS_EACH_STEP;; left--) {
         due = heap_first(&ventilator->peers.deadlines);

@@ -109,6 +109,7 @@ static void read_change(struct ventilator *ventilator, struct task *task,
     task->crashes_max = entry->crashes_max;
     task->backoff_ms = entry->backoff_ms;
     task->backoff_ms_max = entry->backoff_ms_max;
+    task->limit_ms = entry->limit_ms;
     task->order = entry->delay_ns;
 }
 

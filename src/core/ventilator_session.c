@@ -45,7 +45,7 @@ bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t slot,
     struct peer *peer = &ventilator->peers.peers[slot];
     uint32_t *expected = event->passage == PASSAGE_FRONT ? &peer->next_in : &peer->next_intake;
     int32_t ahead = (int32_t)(event->message->sequence - *expected);
-    peer->heard_ns = ventilator->now_ns;
+    peer->heard_ns = turn_clock(&ventilator->turn, ventilator->now_ns);
     if (peer->state == PEER_SUSPECT) {
         peer->state = PEER_OPEN;
         ventilator_ring_update(ventilator, slot);
@@ -61,6 +61,14 @@ bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t slot,
     ventilator_who(ventilator, peer->link, peer->session);
     ventilator_close_session(ventilator, slot, RECORD_PEER_RESET);
     return false;
+}
+
+/* Whether somebody else was given the task since, or the lease was taken back:
+ * what was done under it will not count.  One that ended in its own attempt may
+ * just have lost the receipt. */
+static bool is_stale(const struct task *task, const struct lease *claim)
+{
+    return task->attempt != claim->attempt || task->state < TASK_DONE;
 }
 
 /* Compares the leases a worker says it holds with those given to it.  What it
@@ -80,6 +88,9 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
         bool waived = planted(PLANTED_CLAIM_OLD_LEASE) && task != NULL && task->token != 0;
         if (task == NULL || (!ventilator_lease_counts(task, claim) && !waived)) {
             out->drops[out->lease_count++] = *claim;
+            if (task != NULL && is_stale(task, claim)) {
+                ventilator_note_stale(ventilator, worker, claim);
+            }
         } else if (task->state == TASK_READY || task->state == TASK_WAITING) {
             task_resume(ventilator, slot, worker);
         } else if (task->holder == worker && task->sent == TASK_ORPHAN) {
@@ -206,6 +217,7 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
     struct peer *peer = &ventilator->peers.peers[slot];
     bool known = peer->heard_ns != 0;
     peers_open(&ventilator->peers, slot, event->link, ventilator->now_ns);
+    peer->heard_ns = turn_clock(&ventilator->turn, ventilator->now_ns);
     store_drop(&ventilator->store, &peer->label);
     peer->label = store_put(&ventilator->store, hello->label);
     if (peer->role == ROLE_WORKER) {

@@ -4,6 +4,7 @@
  *   ventilator.c           the switch, the turn, the start
  *   ventilator_session.c   HELLO, BYE, sequence gaps, closed connections
  *   ventilator_liveness.c  silence, heartbeats, lost peers and what they held
+ *   ventilator_overdue.c   leases that their worker should have ended
  *   ventilator_submit.c    SUBMIT
  *   ventilator_dispatch.c  CREDIT, leases, WORK
  *   ventilator_complete.c  COMPLETE
@@ -53,7 +54,7 @@ struct ventilator {
     struct index ids; /* slots are task slots */
     struct task *tasks;
     struct store store;
-    struct heap alarms; /* by task slot: when WAITING ends */
+    struct heap alarms; /* by task slot: when WAITING ends, or a lease with a time limit */
     struct lanes lanes;
     struct peers peers;
     struct slot_ring ended; /* ids remembered after the end */
@@ -189,6 +190,17 @@ void ventilator_orphan(struct ventilator *ventilator, uint32_t peer);
 
 /* Whether a completion or a claim names the latest lease of this task. */
 bool ventilator_lease_counts(const struct task *task, const struct lease *lease);
+/* Counts one that came too late. */
+void ventilator_note_stale(struct ventilator *ventilator, uint32_t peer, const struct lease *lease);
+/* The run of a leased task failed, in the words of `completion`. */
+void ventilator_fail(struct ventilator *ventilator, uint32_t slot,
+                     const struct completion *completion);
+
+/* ventilator_overdue.c */
+/* The task was just leased, or its lease goes on with this worker. */
+void ventilator_watch_lease(struct ventilator *ventilator, uint32_t slot);
+/* The alarm of a leased task rang: takes it back, as failed, if it is overdue. */
+void ventilator_lease_alarm(struct ventilator *ventilator, uint32_t slot);
 
 /* the rest, one entry for each event */
 void ventilator_submit(struct ventilator *ventilator, uint32_t peer,

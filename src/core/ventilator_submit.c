@@ -92,6 +92,7 @@ static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
         .crashes_max = limit_of(item->crashes_max, ventilator->options.crashes_max),
         .backoff_ms = item->backoff_ms,
         .backoff_ms_max = item->backoff_ms_max,
+        .limit_ms = item->limit_ms,
     };
     task->payload = store_put(&ventilator->store, item->payload);
     assert(item->payload.data == NULL || task->payload.place != 0); /* it fits, as we saw */

@@ -26,6 +26,7 @@ static struct worker *lay_out(struct arena *arena, const struct worker_options *
     parts->links = arena_take(arena, options->link_count, sizeof *parts->links);
     parts->jobs = arena_take(arena, options->jobs_max, sizeof *parts->jobs);
     index_init(&parts->index, arena, options->jobs_max, options->seed);
+    heap_init(&parts->alarms, arena, options->jobs_max);
     store_init(&parts->store, arena, options->store_bytes_max);
     return worker;
 }
@@ -101,13 +102,12 @@ static void on_message(struct worker *worker, uint32_t link, const struct messag
  * else was said to a ventilator stands for one. */
 static void on_turn(struct worker *worker, struct worker_actions *out)
 {
-    uint64_t last_ns = worker->turn.last_ns;
-    uint64_t patience_ns = worker->due_ns > last_ns ? worker->due_ns - last_ns : 0;
-    turn_note(&worker->turn, instant_after(patience_ns, LATE_NS), worker->now_ns);
     worker->stirred_ns = INSTANT_NEVER;
 
     if (!worker->stopped) {
         uint32_t link_count = worker->options.link_count;
+        for (uint32_t i = 0; i < link_count; i++) worker_session_doubt(worker, i, out);
+        worker_limit_tick(worker, out);
         for (uint32_t i = 0; i < link_count; i++) worker_work_complete(worker, i, out);
         worker_credit_grant(worker, out);
         for (uint32_t i = 0; i < link_count; i++) worker_session_tick(worker, i, out);
@@ -116,11 +116,19 @@ static void on_turn(struct worker *worker, struct worker_actions *out)
     worker->due_ns = worker_deadline(worker);
 }
 
+static void note_time(struct worker *worker)
+{
+    uint64_t last_ns = worker->turn.last_ns;
+    uint64_t planned_ns = worker->due_ns > last_ns ? worker->due_ns - last_ns : 0;
+    turn_note(&worker->turn, instant_after(planned_ns, LATE_NS), worker->now_ns);
+}
+
 void worker_step(struct worker *worker, const struct worker_event *event,
                  struct worker_actions *out)
 {
     assert(event->now_ns >= worker->now_ns);
     worker->now_ns = event->now_ns;
+    note_time(worker);
     out->count = 0;
     out->more = false;
     out->completion_count = 0;
@@ -133,7 +141,7 @@ void worker_step(struct worker *worker, const struct worker_event *event,
     case WORKER_CONNECTED: worker_session_connected(worker, event->link, out); return;
     case WORKER_CLOSED: worker_session_closed(worker, event->link, out); return;
     case WORKER_MESSAGE: on_message(worker, event->link, event->message, out); return;
-    case WORKER_STARTED: worker_work_started(worker, event->job); return;
+    case WORKER_STARTED: worker_work_started(worker, event); return;
     case WORKER_FINISHED: worker_work_finished(worker, event); return;
     case WORKER_TURN: on_turn(worker, out); return;
     case WORKER_DRAIN: worker->draining = true; return;
@@ -145,18 +153,27 @@ uint64_t worker_deadline(const struct worker *worker)
 {
     if (worker->stopped) return INSTANT_NEVER;
     uint64_t due_ns = worker_credit_deadline(worker);
+    uint64_t limit_ns = worker_limit_deadline(worker);
     if (worker->stirred_ns < due_ns) due_ns = worker->stirred_ns;
+    if (limit_ns < due_ns) due_ns = limit_ns;
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
-        uint64_t link_ns = uplink_deadline(&worker->links[i].uplink, worker->turn.resumed_ns);
+        uint64_t link_ns = uplink_deadline(&worker->links[i].uplink, &worker->turn);
         if (link_ns < due_ns) due_ns = link_ns;
     }
     return due_ns;
+}
+
+uint64_t worker_trusted_until(const struct worker *worker, uint32_t link)
+{
+    assert(link < worker->options.link_count);
+    return uplink_trusted_until(&worker->links[link].uplink, &worker->turn);
 }
 
 void worker_counts(const struct worker *worker, struct worker_counts *counts)
 {
     *counts = (struct worker_counts){
         .held = worker->held,
+        .hung = worker->hung,
         .owed = worker->owed,
         .started = worker->started,
         .done = worker->done,

@@ -26,6 +26,7 @@ struct worker_options {
     uint32_t jobs_max;        /* leases held at once, those not receipted included */
     uint64_t store_bytes_max; /* payloads and results held */
     uint64_t ahead_ns;        /* take no more than the slots can start within this time */
+    uint32_t limit_ms;        /* of a run whose task has no limit of its own; 0: none */
 };
 
 /* The documented defaults; identity, names, slots and links are the caller's. */
@@ -35,8 +36,10 @@ enum worker_event_kind {
     WORKER_CONNECTED, /* the socket of `link` has a connection */
     WORKER_CLOSED,    /* it lost it */
     WORKER_MESSAGE,
-    WORKER_STARTED,  /* the pool began `job`.  A pool that never says so is taken to
-                        begin jobs in order and to leave no slot idle */
+    WORKER_STARTED,  /* the pool began `job` at began_ns.  It may tell late, and need not tell
+                        of those that finish meanwhile; but before every TURN it has told of
+                        each that runs.  A pool that never says so is taken to begin jobs in
+                        order and to leave no slot idle, and knows no time limits */
     WORKER_FINISHED, /* the pool is done with `job`: outcome, result, text, run_ns */
     WORKER_TURN,
     WORKER_DRAIN, /* take no more; what the pool did not start yet comes back as
@@ -54,7 +57,8 @@ struct worker_event {
     enum outcome outcome;
     uint32_t retry_after_ms;
     struct bytes result, text;
-    uint64_t run_ns; /* how long the handler ran */
+    uint64_t run_ns;   /* FINISHED: how long the handler ran */
+    uint64_t began_ns; /* STARTED */
 };
 
 enum worker_action_kind {
@@ -62,6 +66,11 @@ enum worker_action_kind {
     WORKER_SHUT,    /* close the socket of `link` */
     WORKER_SEND,    /* send `message` to `link` */
     WORKER_RUN,     /* hand `job` to the pool */
+    WORKER_RECALL,  /* take `job` back from the pool if it has not begun: FINISHED with
+                       OUTCOME_RETURNED */
+    WORKER_KILL,    /* the same, and if it has begun: end the run, if that can be done */
+    WORKER_HUNG,    /* `job` is over its time limit and cannot be ended: its task is given up as
+                       failed, its slot is taken for as long as it runs; for logs */
     WORKER_REFUSED, /* `link` refused us: tell the operator `refuse` */
     WORKER_OPENED,  /* a session with `link` stands; for logs */
     WORKER_LOST     /* it is over; for logs */
@@ -70,13 +79,13 @@ enum worker_action_kind {
 struct worker_action {
     enum worker_action_kind kind;
     uint32_t link;
-    /* RUN: the views stay good until FINISHED for this job was stepped. */
-    uint32_t job;
+    uint32_t job; /* RUN, RECALL, KILL, HUNG */
+    /* RUN, HUNG: the views stay good until FINISHED for this job was stepped. */
     struct assignment assignment;
     struct message message; /* SEND, REFUSED */
 };
 
-enum { WORKER_ACTIONS_MAX = 2 * MESSAGE_ITEMS_MAX + 4 * WORKER_LINKS_MAX };
+enum { WORKER_ACTIONS_MAX = 3 * MESSAGE_ITEMS_MAX + 8 * WORKER_LINKS_MAX };
 
 /* Perform in order.  Large: allocate one and reuse it. */
 struct worker_actions {
@@ -92,6 +101,7 @@ struct worker_counts {
     uint32_t links_open;
     uint32_t held; /* leases not yet finished */
     uint32_t running;
+    uint32_t hung; /* of these, given up: over their limit, and not to be ended */
     uint32_t owed; /* finished, not yet receipted */
     uint64_t started, done, failed, returned;
 };
@@ -109,6 +119,11 @@ void worker_step(struct worker *worker, const struct worker_event *event,
 
 /* When WORKER_TURN is due next even if nothing happens. */
 uint64_t worker_deadline(const struct worker *worker);
+
+/* Until when jobs of `link` may be begun: later on the ventilator may have given
+ * them to somebody else, and the pool must return them instead.  Ask after every
+ * TURN. */
+uint64_t worker_trusted_until(const struct worker *worker, uint32_t link);
 
 void worker_counts(const struct worker *worker, struct worker_counts *counts);
 

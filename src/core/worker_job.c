@@ -95,6 +95,8 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
         .link = link,
         .name = name,
         .payload = payload,
+        .limit_ms = given->limit_ms != 0 ? given->limit_ms : worker->options.limit_ms,
+        .taken_ns = worker->now_ns,
     };
     list_append(worker, &worker->links[link].held, slot);
     worker->held++;
@@ -103,30 +105,59 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
 
 /* The pool has given the job back: it runs no more, and its payload is of no
  * further use. */
-static void leave_pool(struct worker *worker, struct worker_job *job)
+static void leave_pool(struct worker *worker, uint32_t slot)
 {
+    struct worker_job *job = &worker->jobs[slot];
     struct worker_link *link = &worker->links[job->link];
     if (job->running) {
         worker->running--;
         if (job->state == JOB_HELD) link->running--;
     }
-    job->running = false;
+    if (job->hung) worker->hung--;
+    job->running = job->hung = false;
     worker->held--;
+    heap_remove(&worker->alarms, slot);
     store_drop(&worker->store, &job->name);
     store_drop(&worker->store, &job->payload);
 }
 
-void worker_job_finish(struct worker *worker, uint32_t job)
+/* HELD -> OWED. */
+static void owe(struct worker *worker, uint32_t job)
 {
     struct worker_job *entry = &worker->jobs[job];
     struct worker_link *link = &worker->links[entry->link];
-    assert(entry->state == JOB_HELD);
-    leave_pool(worker, entry);
     list_remove(worker, &link->held, job);
     list_append(worker, &link->owed, job);
     if (link->unsent == JOB_NONE) link->unsent = job;
     entry->state = JOB_OWED;
     worker->owed++;
+}
+
+void worker_job_finish(struct worker *worker, uint32_t job)
+{
+    assert(worker->jobs[job].state == JOB_HELD);
+    leave_pool(worker, job);
+    owe(worker, job);
+}
+
+void worker_job_give_up(struct worker *worker, uint32_t job)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    assert(entry->state == JOB_HELD && entry->running && !entry->hung);
+    worker->links[entry->link].running--;
+    worker->hung++;
+    entry->hung = true;
+    heap_remove(&worker->alarms, job);
+    owe(worker, job);
+}
+
+void worker_job_recover(struct worker *worker, uint32_t job)
+{
+    assert(worker->jobs[job].hung);
+    if (worker->jobs[job].state == JOB_DROPPED)
+        worker_job_release(worker, job);
+    else
+        leave_pool(worker, job);
 }
 
 void worker_job_drop(struct worker *worker, uint32_t job)
@@ -136,17 +167,8 @@ void worker_job_drop(struct worker *worker, uint32_t job)
     assert(entry->state == JOB_HELD);
     list_remove(worker, &link->held, job);
     if (entry->running) link->running--;
+    heap_remove(&worker->alarms, job);
     entry->state = JOB_DROPPED;
-}
-
-void worker_job_revive(struct worker *worker, uint32_t job)
-{
-    struct worker_job *entry = &worker->jobs[job];
-    struct worker_link *link = &worker->links[entry->link];
-    assert(entry->state == JOB_DROPPED);
-    list_append(worker, &link->held, job);
-    if (entry->running) link->running++;
-    entry->state = JOB_HELD;
 }
 
 void worker_job_release(struct worker *worker, uint32_t job)
@@ -155,7 +177,7 @@ void worker_job_release(struct worker *worker, uint32_t job)
     struct worker_link *link = &worker->links[entry->link];
     assert(entry->state == JOB_OWED || entry->state == JOB_DROPPED);
     if (entry->state == JOB_DROPPED) {
-        leave_pool(worker, entry);
+        leave_pool(worker, job);
     } else {
         if (link->unsent == job) link->unsent = entry->next;
         list_remove(worker, &link->owed, job);
@@ -163,6 +185,30 @@ void worker_job_release(struct worker *worker, uint32_t job)
     }
     store_drop(&worker->store, &entry->result);
     store_drop(&worker->store, &entry->text);
+    if (entry->hung) {
+        entry->state = JOB_DROPPED;
+        return;
+    }
     entry->state = JOB_FREE;
     index_remove(&worker->index, job);
+}
+
+void worker_job_tell(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
+                     struct worker_actions *out)
+{
+    const struct worker_job *entry = &worker->jobs[job];
+    struct worker_action *action = worker_act(out, kind, entry->link);
+    action->job = job;
+    action->assignment = (struct assignment){
+        .lease = entry->lease,
+        .name = store_get(&worker->store, entry->name),
+        .payload = store_get(&worker->store, entry->payload),
+        .limit_ms = entry->limit_ms,
+    };
+}
+
+void worker_job_ask(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
+                    struct worker_actions *out)
+{
+    worker_act(out, kind, worker->jobs[job].link)->job = job;
 }

@@ -72,19 +72,27 @@ void worker_session_closed(struct worker *worker, uint32_t link, struct worker_a
     }
 }
 
-/* The ventilator that gave these leases is no more, and nobody knows them. */
-static void abandon(struct worker *worker, struct worker_link *peer)
+/* The ventilator that gave these leases is no more, and nobody knows them.  What
+ * runs may end, since nobody was given it instead. */
+static void abandon(struct worker *worker, struct worker_link *peer, struct worker_actions *out)
 {
-    while (peer->held.count > 0) worker_job_drop(worker, peer->held.first);
+    while (peer->held.count > 0) {
+        worker_job_ask(worker, WORKER_RECALL, peer->held.first, out);
+        worker_job_drop(worker, peer->held.first);
+    }
     while (peer->owed.count > 0) worker_job_release(worker, peer->owed.first);
 }
 
-static void drop_lease(struct worker *worker, uint32_t link, const struct lease *lease)
+static void drop_lease(struct worker *worker, uint32_t link, const struct lease *lease,
+                       struct worker_actions *out)
 {
     uint32_t job = worker_job_find(worker, lease);
     if (job == JOB_NONE || worker->jobs[job].link != link) return;
     switch (worker->jobs[job].state) {
-    case JOB_HELD: worker_job_drop(worker, job); return;
+    case JOB_HELD:
+        worker_job_ask(worker, WORKER_KILL, job, out);
+        worker_job_drop(worker, job);
+        return;
     case JOB_OWED: worker_job_release(worker, job); return;
     case JOB_DROPPED:
     case JOB_FREE: return;
@@ -95,23 +103,33 @@ static void opened(struct worker *worker, uint32_t link, const struct message_we
                    struct worker_actions *out)
 {
     struct worker_link *peer = &worker->links[link];
-    if (!id_equal(&peer->owner, &peer->uplink.ventilator)) abandon(worker, peer);
+    if (!id_equal(&peer->owner, &peer->uplink.ventilator)) abandon(worker, peer, out);
     peer->owner = peer->uplink.ventilator;
     for (uint32_t i = 0; i < welcome->drop_count; i++) {
-        drop_lease(worker, link, &welcome->drops[i]);
+        drop_lease(worker, link, &welcome->drops[i], out);
     }
     assert(peer->unsent == peer->owed.first);
     worker_credit_reset(peer);
     worker_act(out, WORKER_OPENED, link);
 }
 
+void worker_session_doubt(struct worker *worker, uint32_t link, struct worker_actions *out)
+{
+    struct uplink *uplink = &worker->links[link].uplink;
+    enum uplink_state before = uplink->state;
+    if (uplink_doubt(uplink, &worker->random, worker->now_ns) == UPLINK_LOST) {
+        lost(worker, link, before, out);
+    }
+}
+
 bool worker_session_receive(struct worker *worker, uint32_t link, const struct message *message,
                             struct worker_actions *out)
 {
     struct uplink *uplink = &worker->links[link].uplink;
-    enum uplink_state before = uplink->state;
     if (worker->stopped) return false;
-    switch (uplink_receive(uplink, message, &worker->random, worker->now_ns)) {
+    worker_session_doubt(worker, link, out);
+    enum uplink_state before = uplink->state;
+    switch (uplink_receive(uplink, message, &worker->random, &worker->turn)) {
     case UPLINK_TAKE: return true;
     case UPLINK_OPENED: opened(worker, link, &message->u.welcome, out); return false;
     case UPLINK_LOST: lost(worker, link, before, out); return false;
@@ -151,7 +169,7 @@ void worker_session_tick(struct worker *worker, uint32_t link, struct worker_act
     struct uplink *uplink = &worker->links[link].uplink;
     for (;;) {
         enum uplink_state before = uplink->state;
-        switch (uplink_tick(uplink, &worker->random, worker->turn.resumed_ns, worker->now_ns)) {
+        switch (uplink_tick(uplink, &worker->random, &worker->turn)) {
         case UPLINK_CONNECT:
             uplink_opening(uplink, worker->now_ns);
             worker_act(out, WORKER_OPEN, link);

@@ -1,12 +1,13 @@
 /* worker_state.h - the worker's tables, for its own files only.
  *
  * Owns: the layout.  What each part means is decided in worker_session.c
- * (sessions), worker_work.c (leases), worker_credit.c (credit) and
- * worker_job.c (the table of jobs); worker.c steps them.
+ * (sessions), worker_work.c (leases), worker_credit.c (credit), worker_limit.c
+ * (time limits) and worker_job.c (the table of jobs); worker.c steps them.
  */
 #ifndef CORE_WORKER_STATE_H
 #define CORE_WORKER_STATE_H
 
+#include "heap.h"
 #include "index.h"
 #include "store.h"
 #include "turn.h"
@@ -23,9 +24,10 @@ enum {
 
 /* take:    FREE -> HELD          WORK came
  * finish:  HELD -> OWED          the pool is done with it
+ * give up: HELD -> OWED          it hangs: the pool still has it, and keeps it
  * drop:    HELD -> DROPPED       its lease is over, but the pool still has it
- * revive:  DROPPED -> HELD       the same lease was given again
- * release: OWED, DROPPED -> FREE receipted, over, or done with nobody waiting */
+ * release: OWED, DROPPED -> FREE receipted, over, or done with nobody waiting;
+ *          OWED -> DROPPED       the same of one that hangs */
 enum worker_job_state { JOB_FREE, JOB_HELD, JOB_OWED, JOB_DROPPED };
 
 /* One lease.  Its number is its slot in the index. */
@@ -38,7 +40,11 @@ struct worker_job {
     uint32_t next, previous; /* in the list of its link that its state names */
     uint32_t sequence;       /* OWED and sent: of the COMPLETE that carried it */
     uint32_t retry_after_ms;
+    uint32_t limit_ms; /* 0: none */
+    uint64_t taken_ns;
     bool running;
+    bool killed; /* the pool was asked to end its run, at its limit */
+    bool hung;
     struct stored name, payload, result, text;
 };
 
@@ -67,6 +73,7 @@ struct worker {
     struct worker_link *links;
     struct worker_job *jobs;
     struct index index; /* of lease keys, see worker_job.c */
+    struct heap alarms; /* by job: when to look at it again, see worker_limit.c */
     struct store store;
     struct turn turn;
     uint64_t now_ns;     /* of this step */
@@ -76,6 +83,7 @@ struct worker {
     uint64_t mean_run_ns; /* 0: nothing ran yet */
     uint32_t held;        /* jobs in the pool, DROPPED ones included */
     uint32_t running;
+    uint32_t hung;
     uint32_t owed;
     bool draining, stopped;
     bool starts_told; /* the pool reports STARTED */
@@ -96,8 +104,25 @@ uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
 uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given);
 void worker_job_finish(struct worker *worker, uint32_t job);
 void worker_job_drop(struct worker *worker, uint32_t job);
-void worker_job_revive(struct worker *worker, uint32_t job);
+void worker_job_give_up(struct worker *worker, uint32_t job);
+/* One that hung has left the pool after all. */
+void worker_job_recover(struct worker *worker, uint32_t job);
 void worker_job_release(struct worker *worker, uint32_t job);
+
+/* Appends RUN or HUNG. */
+void worker_job_tell(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
+                     struct worker_actions *out);
+/* Appends RECALL or KILL. */
+void worker_job_ask(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
+                    struct worker_actions *out);
+
+/* worker_limit.c */
+/* The pool was given the job. */
+void worker_limit_watch(struct worker *worker, uint32_t job);
+void worker_limit_started(struct worker *worker, uint32_t job, uint64_t began_ns);
+/* Acts on what is due, as far as there is room for it in `out`. */
+void worker_limit_tick(struct worker *worker, struct worker_actions *out);
+uint64_t worker_limit_deadline(const struct worker *worker);
 
 /* worker_session.c */
 void worker_session_connected(struct worker *worker, uint32_t link, struct worker_actions *out);
@@ -105,6 +130,8 @@ void worker_session_closed(struct worker *worker, uint32_t link, struct worker_a
 /* Whether `message` is the role's to handle. */
 bool worker_session_receive(struct worker *worker, uint32_t link, const struct message *message,
                             struct worker_actions *out);
+/* Gives up a session that we were silent in for too long. */
+void worker_session_doubt(struct worker *worker, uint32_t link, struct worker_actions *out);
 void worker_session_tick(struct worker *worker, uint32_t link, struct worker_actions *out);
 void worker_session_stop(struct worker *worker, struct worker_actions *out);
 
@@ -112,8 +139,10 @@ void worker_session_stop(struct worker *worker, struct worker_actions *out);
 void worker_work_receive(struct worker *worker, uint32_t link, const struct message_work *work,
                          struct worker_actions *out);
 void worker_work_receipt(struct worker *worker, uint32_t link, uint32_t through);
-void worker_work_started(struct worker *worker, uint32_t job);
+void worker_work_started(struct worker *worker, const struct worker_event *event);
 void worker_work_finished(struct worker *worker, const struct worker_event *event);
+/* The run of this job will not end: it is completed as failed. */
+void worker_work_give_up(struct worker *worker, uint32_t job);
 /* Sends what is owed to `link` as far as there is room for it in `out`. */
 void worker_work_complete(struct worker *worker, uint32_t link, struct worker_actions *out);
 

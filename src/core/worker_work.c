@@ -4,20 +4,15 @@
  * Not here: how much may come (worker_credit.c), and running it (the pool).
  */
 #include "planted.h"
+#include "time_limit.h"
 #include "worker_state.h"
 
 #include <assert.h>
 
-static void run(const struct worker *worker, uint32_t job, struct worker_actions *out)
+/* Every slot hangs: whatever came now would wait for one for ever. */
+static bool is_stuck(const struct worker *worker)
 {
-    const struct worker_job *entry = &worker->jobs[job];
-    struct worker_action *action = worker_act(out, WORKER_RUN, entry->link);
-    action->job = job;
-    action->assignment = (struct assignment){
-        .lease = entry->lease,
-        .name = store_get(&worker->store, entry->name),
-        .payload = store_get(&worker->store, entry->payload),
-    };
+    return worker->hung >= worker->options.slots;
 }
 
 /* Not kept in the table: when the session is lost on the way, the next HELLO
@@ -34,14 +29,17 @@ static void receive_one(struct worker *worker, uint32_t link, const struct assig
 {
     uint32_t known = worker_job_find(worker, &given->lease);
     if (known != JOB_NONE && worker->jobs[known].link == link) {
-        if (worker->jobs[known].state == JOB_DROPPED) worker_job_revive(worker, known);
+        if (worker->jobs[known].state == JOB_DROPPED) give_back(worker, &given->lease, out);
         return;
     }
-    uint32_t job = worker->draining ? JOB_NONE : worker_job_take(worker, link, given);
-    if (job == JOB_NONE)
+    bool closed = worker->draining || is_stuck(worker);
+    uint32_t job = closed ? JOB_NONE : worker_job_take(worker, link, given);
+    if (job == JOB_NONE) {
         give_back(worker, &given->lease, out);
-    else
-        run(worker, job, out);
+        return;
+    }
+    worker_job_tell(worker, WORKER_RUN, job, out);
+    worker_limit_watch(worker, job);
 }
 
 void worker_work_receive(struct worker *worker, uint32_t link, const struct message_work *work,
@@ -66,17 +64,19 @@ void worker_work_receive(struct worker *worker, uint32_t link, const struct mess
     worker_credit_told(worker, link, work->backlog);
 }
 
-void worker_work_started(struct worker *worker, uint32_t job)
+void worker_work_started(struct worker *worker, const struct worker_event *event)
 {
-    assert(job < worker->options.jobs_max);
-    struct worker_job *entry = &worker->jobs[job];
+    assert(event->job < worker->options.jobs_max);
+    struct worker_job *entry = &worker->jobs[event->job];
     assert(entry->state == JOB_HELD || entry->state == JOB_DROPPED);
     assert(!entry->running);
     entry->running = true;
     worker->starts_told = true;
     worker->running++;
     worker->started++;
-    if (entry->state == JOB_HELD) worker->links[entry->link].running++;
+    if (entry->state != JOB_HELD) return;
+    worker->links[entry->link].running++;
+    worker_limit_started(worker, event->job, event->began_ns);
 }
 
 static void count_outcome(struct worker *worker, enum outcome outcome)
@@ -128,6 +128,10 @@ void worker_work_finished(struct worker *worker, const struct worker_event *even
 {
     assert(event->job < worker->options.jobs_max);
     struct worker_job *job = &worker->jobs[event->job];
+    if (job->hung) {
+        worker_job_recover(worker, event->job);
+        return;
+    }
     assert(job->state == JOB_HELD || job->state == JOB_DROPPED);
 
     if (event->outcome != OUTCOME_RETURNED) {
@@ -145,6 +149,17 @@ void worker_work_finished(struct worker *worker, const struct worker_event *even
     job->retry_after_ms = event->retry_after_ms;
     keep_result(worker, job, event);
     count_outcome(worker, job->outcome);
+}
+
+void worker_work_give_up(struct worker *worker, uint32_t job)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    char text[TIME_LIMIT_TEXT_BYTES];
+    worker_job_give_up(worker, job);
+    entry->outcome = OUTCOME_FAILED;
+    entry->text =
+        store_put(&worker->store, time_limit_text(entry->limit_ms, "; it cannot be ended", text));
+    count_outcome(worker, entry->outcome);
 }
 
 static struct bytes completion_text(const struct worker *worker, const struct worker_job *job)

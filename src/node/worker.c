@@ -58,6 +58,21 @@ static void log_refusal(struct tmesh_worker *node, const struct worker_action *a
              (const char *)refuse->text.data, failure_reason(refuse->reason));
 }
 
+static void log_hung(struct tmesh_worker *node, const struct worker_action *action)
+{
+    const struct assignment *task = &action->assignment;
+    tmesh_id_t id;
+    char text[TMESH_ID_TEXT_BYTES];
+    memcpy(&id, &task->lease.id, sizeof id);
+    tmesh_id_text(&id, text);
+    log_line(&node->log, TMESH_ERROR,
+             "task=%s name=%.*s attempt=%" PRIu32 " is over its time limit of %" PRIu32
+             " ms and cannot be ended: it hangs in slot %" PRIu32
+             ", which is lost until it returns",
+             text, (int)task->name.size, (const char *)task->name.data, task->lease.attempt,
+             task->limit_ms, pool_slot_of(node->pool, action->job));
+}
+
 static void send_message(struct tmesh_worker *node, const struct worker_action *action)
 {
     struct bytes bytes;
@@ -80,6 +95,9 @@ static void perform_one(struct tmesh_worker *node, const struct worker_action *a
     case WORKER_SHUT: dials_shut(node->dials, action->link, 0); break;
     case WORKER_SEND: send_message(node, action); break;
     case WORKER_RUN: break; /* gathered by perform */
+    case WORKER_RECALL: pool_recall(node->pool, action->job); break;
+    case WORKER_KILL: pool_kill(node->pool, action->job); break;
+    case WORKER_HUNG: log_hung(node, action); break;
     case WORKER_REFUSED: log_refusal(node, action); break;
     case WORKER_OPENED:
         log_line(&node->log, TMESH_INFO, "ventilator=%s connected", endpoint);
@@ -96,7 +114,8 @@ static void perform(struct tmesh_worker *node)
     for (uint32_t at = 0; at < actions->count; at++) {
         const struct worker_action *action = &actions->actions[at];
         if (action->kind == WORKER_RUN) {
-            jobs[count++] = (struct pool_job){.job = action->job, .assignment = action->assignment};
+            jobs[count++] = (struct pool_job){
+                .job = action->job, .fence = action->link, .assignment = action->assignment};
         } else {
             perform_one(node, action);
         }
@@ -155,6 +174,26 @@ static void take_arrivals(struct tmesh_worker *node, uint64_t now_ns)
     }
 }
 
+/* What runs now, before anything is collected, and so before it can end. */
+static void tell_starts(struct tmesh_worker *node, uint64_t now_ns)
+{
+    struct pool_started started[WORKER_SLOTS_MAX];
+    uint32_t count = pool_started(node->pool, started);
+    for (uint32_t at = 0; at < count; at++) {
+        step(node, &(struct worker_event){.kind = WORKER_STARTED,
+                                          .now_ns = now_ns,
+                                          .job = started[at].job,
+                                          .began_ns = started[at].began_ns});
+    }
+}
+
+static void set_fences(struct tmesh_worker *node)
+{
+    for (uint32_t link = 0; link < node->setup.endpoints.count; link++) {
+        pool_fence(node->pool, link, worker_trusted_until(node->core, link));
+    }
+}
+
 /* Returns whether more may be waiting in the pool. */
 static bool take_finished(struct tmesh_worker *node, uint64_t now_ns)
 {
@@ -208,8 +247,10 @@ static void *run(void *argument)
         waker_calm(&node->waker);
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         take_arrivals(node, now_ns);
+        tell_starts(node, now_ns);
         again = take_finished(node, now_ns);
         turn_until_done(node, WORKER_TURN, now_ns);
+        set_fences(node);
         heed_wishes(node, now_ns);
     }
     for (uint32_t link = 0; link < node->setup.endpoints.count; link++) {
@@ -258,6 +299,7 @@ static enum tmesh_err start_threads(struct tmesh_worker *node, tmesh_error_t *er
     thread_mask(&before);
     node->pool = pool_new(&(struct pool_options){.registry = node->setup.registry,
                                                  .slots = node->setup.core.slots,
+                                                 .fences = node->setup.endpoints.count,
                                                  .jobs_max = node->setup.core.jobs_max,
                                                  .wake = wake,
                                                  .wake_context = node,
@@ -309,6 +351,7 @@ void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_counts_t *counts)
     *counts = (tmesh_worker_counts_t){.ventilators = now->links_open,
                                       .held = now->held,
                                       .running = now->running,
+                                      .hung = now->hung,
                                       .started = now->started,
                                       .done = now->done,
                                       .failed = now->failed,

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { SLOTS_MAX = 1024 };
-
 static enum tmesh_err register_handlers(tmesh_registry_t *registry,
                                         const tmesh_worker_options_t *options, tmesh_error_t *error)
 {
@@ -52,19 +50,19 @@ static enum tmesh_err read_queues(struct worker_setup *setup, const tmesh_worker
 static enum tmesh_err count_slots(const tmesh_worker_options_t *options, uint32_t *slots,
                                   tmesh_error_t *error)
 {
-    if (options->slots > SLOTS_MAX) {
+    if (options->slots > WORKER_SLOTS_MAX) {
         return failure(error, TMESH_E_INVALID, "%u slots are more than %d", options->slots,
-                       SLOTS_MAX);
+                       WORKER_SLOTS_MAX);
     }
     long online = sysconf(_SC_NPROCESSORS_ONLN);
-    *slots = options->slots != 0  ? options->slots
-             : online < 1         ? 1
-             : online > SLOTS_MAX ? SLOTS_MAX
-                                  : (uint32_t)online;
+    *slots = options->slots != 0         ? options->slots
+             : online < 1                ? 1
+             : online > WORKER_SLOTS_MAX ? WORKER_SLOTS_MAX
+                                         : (uint32_t)online;
     return TMESH_OK;
 }
 
-static void describe(struct worker_setup *setup)
+static void describe(struct worker_setup *setup, const tmesh_worker_options_t *options)
 {
     struct worker_options *core = &setup->core;
     core->name_count = registry_count(setup->registry);
@@ -79,6 +77,7 @@ static void describe(struct worker_setup *setup)
     core->queues = setup->queues;
     core->queue_count = setup->queue_count;
     core->link_count = setup->endpoints.count;
+    core->limit_ms = options->time_limit_ms;
 }
 
 enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_options_t *options,
@@ -98,7 +97,7 @@ enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_
     if (result == TMESH_OK) result = read_queues(setup, options, error);
     if (result == TMESH_OK) result = count_slots(options, &setup->core.slots, error);
     if (result != TMESH_OK) return result;
-    describe(setup);
+    describe(setup, options);
     if (setup->core.name_count > 0) return TMESH_OK;
     return failure(error, TMESH_E_INVALID,
                    "this worker serves no task: give it a handler, a command or a module");

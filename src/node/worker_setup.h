@@ -9,6 +9,8 @@
 
 #include <tmesh/worker.h>
 
+enum { WORKER_SLOTS_MAX = 1024 };
+
 /* Everything HELLO says of a worker, kept as long as the worker. */
 struct worker_setup {
     struct endpoints endpoints;

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "../core/instant.h"
+#include "../core/time_limit.h"
 #include "../watch/clock.h"
 #include "spawn.h"
 
@@ -24,7 +25,7 @@ enum {
     COMPLAINT_READ_BYTES = 4096
 };
 
-enum ending { ENDING_EXIT, ENDING_TOO_BIG, ENDING_MEMORY };
+enum ending { ENDING_EXIT, ENDING_KILLED, ENDING_TOO_BIG, ENDING_MEMORY };
 
 /* One run. */
 struct run {
@@ -151,7 +152,7 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
 
     (void)pthread_mutex_lock(&command->lock);
     command->pid = run->pid;
-    if (command->stopped) kill_group(run->pid);
+    if (command->stopped || command->killed) kill_group(run->pid);
     (void)pthread_mutex_unlock(&command->lock);
     return 0;
 }
@@ -241,7 +242,7 @@ static void pump(struct command *command, struct run *run, struct tmesh_job *job
 
 /* Waits for this process and no other: the host may have children too.  Returns
  * false when somebody else has taken the news. */
-static bool reap(struct command *command, const struct run *run, int *status)
+static bool reap(struct command *command, struct run *run, int *status)
 {
     (void)pthread_mutex_lock(&command->lock);
     (void)kill(-run->pid, SIGKILL); /* whoever it left behind */
@@ -250,6 +251,7 @@ static bool reap(struct command *command, const struct run *run, int *status)
         answer = waitpid(run->pid, status, 0);
     } while (answer < 0 && errno == EINTR);
     command->pid = 0;
+    if (command->killed && run->ending == ENDING_EXIT) run->ending = ENDING_KILLED;
     (void)pthread_mutex_unlock(&command->lock);
     return answer == run->pid;
 }
@@ -262,6 +264,12 @@ static enum outcome judge(struct tmesh_job *job, const struct run *run, int stat
     }
     if (run->ending == ENDING_MEMORY) {
         job_explain(job, "out of memory for its output");
+        return OUTCOME_FAILED;
+    }
+    if (WIFSIGNALED(status) && run->ending == ENDING_KILLED) {
+        char text[TIME_LIMIT_TEXT_BYTES];
+        job->has_result = job->result.used > 0; /* what it said may tell where it hangs */
+        job_explain_more(job, "", time_limit_text(job->assignment.limit_ms, "", text));
         return OUTCOME_FAILED;
     }
     if (WIFSIGNALED(status)) {
@@ -335,6 +343,21 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
     close_fd(&run.errors);
     close_fd(&run.watch);
     return outcome;
+}
+
+void command_kill(struct command *command)
+{
+    (void)pthread_mutex_lock(&command->lock);
+    command->killed = true;
+    if (command->pid > 0) kill_group(command->pid);
+    (void)pthread_mutex_unlock(&command->lock);
+}
+
+void command_forgive(struct command *command)
+{
+    (void)pthread_mutex_lock(&command->lock);
+    command->killed = false;
+    (void)pthread_mutex_unlock(&command->lock);
 }
 
 void command_stop(struct command *command)

@@ -9,7 +9,9 @@
  *   exit 75, any other     OUTCOME_FAILED, "exit status 75: " and the end of
  *                          its standard error; after the delay it wished
  *   exit 65                OUTCOME_PERMANENT, with the like
- *   a signal               OUTCOME_CRASHED, "killed by signal 9 (Killed)"
+ *   command_kill           OUTCOME_FAILED, "over its time limit of 2 s", with its standard
+ *                          output and the end of its standard error
+ *   any other signal       OUTCOME_CRASHED, "killed by signal 9 (Killed)"
  *   too much output        OUTCOME_PERMANENT
  *   it cannot be started   OUTCOME_FAILED, "cannot run PROGRAM: ...": a file may
  *                          be missing only while it is being replaced.  But a
@@ -36,6 +38,7 @@ struct command {
     pthread_mutex_t lock;
     pid_t pid; /* guarded by `lock`; 0 when none runs.  Not waited for yet: the number is ours */
     bool stopped;
+    bool killed; /* guarded by `lock`; the run, by command_kill */
 };
 
 /* False: memory is short. */
@@ -44,6 +47,11 @@ void command_close(struct command *command);
 
 /* Runs `argv` to its end with the job's payload on standard input. */
 enum outcome command_run(struct command *command, struct tmesh_job *job, char *const *argv);
+
+/* Kills the run, also when its process is only about to be started.  Any thread. */
+void command_kill(struct command *command);
+/* The next run is another one. */
+void command_forgive(struct command *command);
 
 /* Kills what runs, and whatever would run afterwards.  Any thread. */
 void command_stop(struct command *command);

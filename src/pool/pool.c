@@ -18,7 +18,9 @@ static bool open_parts(struct pool *pool)
     if (pool->slots == NULL) return false;
     memset(pool->slots, 0, slots * sizeof *pool->slots);
     pool->returned = calloc(pool->options.jobs_max, sizeof *pool->returned);
-    if (pool->returned == NULL) return false;
+    pool->fences_ns = calloc(pool->options.fences, sizeof *pool->fences_ns);
+    pool->told_ns = calloc(slots, sizeof *pool->told_ns);
+    if (pool->returned == NULL || pool->fences_ns == NULL || pool->told_ns == NULL) return false;
     return queue_open(&pool->queue, pool->options.jobs_max) && environment_open(&pool->environment);
 }
 
@@ -31,6 +33,8 @@ static void close_parts(struct pool *pool)
     environment_close(&pool->environment);
     queue_close(&pool->queue);
     free(pool->returned);
+    free(pool->fences_ns);
+    free(pool->told_ns);
     free(pool->slots);
     (void)pthread_cond_destroy(&pool->work);
     (void)pthread_mutex_destroy(&pool->lock);
@@ -52,7 +56,7 @@ struct pool *pool_new(const struct pool_options *options)
 {
     assert(options->registry != NULL && options->wake != NULL);
     assert(options->slots > 0 && options->slots <= SLOTS_MAX);
-    assert(options->jobs_max > 0);
+    assert(options->jobs_max > 0 && options->fences > 0);
     struct pool *pool = aligned_alloc(_Alignof(struct pool), sizeof *pool);
     if (pool == NULL) return NULL;
     memset(pool, 0, sizeof *pool);
@@ -113,6 +117,60 @@ void pool_withdraw(struct pool *pool)
     first = first && pool->returned_count > 0;
     (void)pthread_mutex_unlock(&pool->lock);
     if (first) pool->options.wake(pool->options.wake_context);
+}
+
+void pool_fence(struct pool *pool, uint32_t fence, uint64_t until_ns)
+{
+    assert(fence < pool->options.fences);
+    atomic_store_explicit(&pool->fences_ns[fence], until_ns, memory_order_relaxed);
+}
+
+/* Looks in the slots first: a job may go from one to the queue meanwhile, but with
+ * the pool's lock held not back. */
+static void withdraw_one(struct pool *pool, uint32_t job, enum slot_take take)
+{
+    enum slot_has has = SLOT_HAS_IT_NOT;
+    (void)pthread_mutex_lock(&pool->lock);
+    bool first = pool->ready.first == NULL && pool->returned_count == 0;
+    for (uint32_t i = 0; i < pool->options.slots && has == SLOT_HAS_IT_NOT; i++)
+        has = slot_withdraw(&pool->slots[i], job, take);
+    if (has == SLOT_HAS_IT_NOT && queue_remove(&pool->queue, job)) has = SLOT_TOOK_IT;
+    if (has == SLOT_TOOK_IT) return_jobs(pool, &(struct pool_job){.job = job}, 1);
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (first && has == SLOT_TOOK_IT) pool->options.wake(pool->options.wake_context);
+}
+
+void pool_recall(struct pool *pool, uint32_t job)
+{
+    withdraw_one(pool, job, SLOT_TAKES_WAITING);
+}
+
+void pool_kill(struct pool *pool, uint32_t job)
+{
+    withdraw_one(pool, job, SLOT_KILLS_RUNNING);
+}
+
+uint32_t pool_slot_of(struct pool *pool, uint32_t job)
+{
+    for (uint32_t i = 0; i < pool->options.slots; i++) {
+        if (slot_current(&pool->slots[i]).job == job) return i;
+    }
+    return UINT32_MAX;
+}
+
+uint32_t pool_started(struct pool *pool, struct pool_started *started)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pool->options.slots; i++) {
+        struct slot *slot = &pool->slots[i];
+        uint64_t began_ns = atomic_load_explicit(&slot->began_ns, memory_order_relaxed);
+        if (began_ns == 0 || began_ns == pool->told_ns[i]) continue;
+        struct pool_started current = slot_current(slot);
+        if (current.job == UINT32_MAX || current.began_ns == pool->told_ns[i]) continue;
+        pool->told_ns[i] = current.began_ns;
+        started[count++] = current;
+    }
+    return count;
 }
 
 /* Gives back the batches whose views were borrowed until now, and fetches what

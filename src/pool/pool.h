@@ -19,6 +19,7 @@ struct pool;
 struct pool_options {
     const struct tmesh_registry *registry; /* borrowed for the pool's life */
     uint32_t slots;                        /* 1 .. 1,024 */
+    uint32_t fences;                       /* see pool_fence */
     uint32_t jobs_max;                     /* queued, running and not collected together */
     void (*wake)(void *context); /* called when something becomes collectable; any thread */
     void *wake_context;
@@ -36,8 +37,15 @@ void pool_destroy(struct pool **pool);
 
 struct pool_job {
     uint32_t job;                 /* the worker core's number for it */
+    uint32_t fence;               /* below options.fences */
     struct assignment assignment; /* views borrowed until the job was collected */
 };
+
+/* From `until_ns` on no job behind this fence is begun: one whose turn comes then is
+ * returned instead, with OUTCOME_RETURNED.  Slots look at it right before each run,
+ * so that what was queued does not begin when the whole process stood still for a
+ * while and goes on.  At first all fences are closed.  Any thread. */
+void pool_fence(struct pool *pool, uint32_t fence, uint64_t until_ns);
 
 /* Queues jobs; there is room by the caller's own count (asserted). */
 void pool_submit(struct pool *pool, const struct pool_job *jobs, uint32_t count);
@@ -45,6 +53,28 @@ void pool_submit(struct pool *pool, const struct pool_job *jobs, uint32_t count)
 /* Takes back every job that no slot has started; each is collectable at once
  * with OUTCOME_RETURNED. */
 void pool_withdraw(struct pool *pool);
+
+/* Takes back one job if no slot has started it; it is collectable at once with
+ * OUTCOME_RETURNED.  Otherwise nothing happens. */
+void pool_recall(struct pool *pool, uint32_t job);
+
+/* The same, and when it runs and is a command, kills it with its process group: it
+ * is collectable soon as OUTCOME_FAILED, over its time limit.  Nothing can be done
+ * about a function. */
+void pool_kill(struct pool *pool, uint32_t job);
+
+/* The number of the slot that runs `job`, from 0; UINT32_MAX: none does. */
+uint32_t pool_slot_of(struct pool *pool, uint32_t job);
+
+struct pool_started {
+    uint32_t job;
+    uint64_t began_ns;
+};
+
+/* Hands over which jobs have begun, at most one for each slot, since it was called
+ * last: those that run now.  `started` has room for all slots.  Call it before
+ * pool_collect, so that no job is told of that was collected. */
+uint32_t pool_started(struct pool *pool, struct pool_started *started);
 
 struct pool_done {
     uint32_t job;

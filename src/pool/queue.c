@@ -42,6 +42,16 @@ void queue_return(struct queue *queue, const struct pool_job *jobs, uint32_t cou
     for (uint32_t i = 0; i < count; i++) *place(queue, i) = jobs[i];
 }
 
+bool queue_remove(struct queue *queue, uint32_t job)
+{
+    uint32_t at = 0;
+    while (at < queue->count && place(queue, at)->job != job) at++;
+    if (at == queue->count) return false;
+    for (; at + 1 < queue->count; at++) *place(queue, at) = *place(queue, at + 1);
+    queue->count--;
+    return true;
+}
+
 uint32_t queue_take(struct queue *queue, struct pool_job *jobs, uint32_t jobs_max)
 {
     uint32_t count = queue->count < jobs_max ? queue->count : jobs_max;

@@ -23,6 +23,8 @@ void queue_close(struct queue *queue);
 void queue_push(struct queue *queue, const struct pool_job *jobs, uint32_t count);
 /* Puts them before all others, in the order given. */
 void queue_return(struct queue *queue, const struct pool_job *jobs, uint32_t count);
+/* Takes out the one that is number `job`.  False: it is not there. */
+bool queue_remove(struct queue *queue, uint32_t job);
 /* At most `jobs_max`; returns how many. */
 uint32_t queue_take(struct queue *queue, struct pool_job *jobs, uint32_t jobs_max);
 

@@ -56,6 +56,8 @@ static void hand_over(struct slot *slot)
 static bool next_taken(struct slot *slot)
 {
     if (slot->taken_next == slot->taken_count) return false;
+    if (slot->killed) command_forgive(&slot->command);
+    slot->killed = false;
     slot->current = slot->taken[slot->taken_next++];
     atomic_store_explicit(&slot->waiting, slot->taken_count - slot->taken_next,
                           memory_order_relaxed);
@@ -158,10 +160,19 @@ static enum outcome run_exec(struct slot *slot)
     return outcome;
 }
 
+/* Whether its lease surely is still ours.  The time is that of the end of the run
+ * before: if the process stood still since, it did so in this very moment. */
+static bool may_begin(const struct slot *slot)
+{
+    const _Atomic uint64_t *fence_ns = &slot->pool->fences_ns[slot->current.fence];
+    return slot->now_ns < atomic_load_explicit(fence_ns, memory_order_relaxed);
+}
+
 static enum outcome run(struct slot *slot, const struct handler *handler)
 {
     struct tmesh_job *job = &slot->job;
     job_begin(job, handler, &slot->current.assignment);
+    if (!may_begin(slot)) return OUTCOME_RETURNED;
     if (handler == NULL) {
         struct bytes name = slot->current.assignment.name;
         int size = name.size < MESSAGE_NAME_BYTES_MAX ? (int)name.size : MESSAGE_NAME_BYTES_MAX;
@@ -252,7 +263,7 @@ static void *serve(void *context)
         enum outcome outcome = run(slot, handler);
         slot->now_ns = clock_now_ns();
         uint64_t run_ns = slot->now_ns - began_ns;
-        if (handler != NULL) {
+        if (handler != NULL && outcome != OUTCOME_RETURNED) {
             uint64_t *peak_ns = peak_of(slot, handler);
             uint64_t faded_ns = *peak_ns - *peak_ns / PEAK_SHARE;
             *peak_ns = run_ns > faded_ns ? run_ns : faded_ns;
@@ -271,6 +282,46 @@ uint32_t slot_take_back(struct slot *slot, struct pool_job jobs[SLOT_JOBS_MAX])
     atomic_store_explicit(&slot->waiting, 0, memory_order_relaxed);
     (void)pthread_mutex_unlock(&slot->lock);
     return count;
+}
+
+static bool take_waiting(struct slot *slot, uint32_t job)
+{
+    uint32_t at = slot->taken_next;
+    while (at < slot->taken_count && slot->taken[at].job != job) at++;
+    if (at == slot->taken_count) return false;
+    for (; at + 1 < slot->taken_count; at++) slot->taken[at] = slot->taken[at + 1];
+    slot->taken_count--;
+    atomic_store_explicit(&slot->waiting, slot->taken_count - slot->taken_next,
+                          memory_order_relaxed);
+    return true;
+}
+
+enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take)
+{
+    enum slot_has has = SLOT_HAS_IT_NOT;
+    (void)pthread_mutex_lock(&slot->lock);
+    bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
+    if (runs && slot->current.job == job) {
+        has = SLOT_RUNS_IT;
+        if (take == SLOT_KILLS_RUNNING) command_kill(&slot->command);
+        slot->killed = slot->killed || take == SLOT_KILLS_RUNNING;
+    } else if (take_waiting(slot, job)) {
+        has = SLOT_TOOK_IT;
+    }
+    (void)pthread_mutex_unlock(&slot->lock);
+    return has;
+}
+
+struct pool_started slot_current(struct slot *slot)
+{
+    (void)pthread_mutex_lock(&slot->lock);
+    struct pool_started current = {
+        .job = slot->current.job,
+        .began_ns = atomic_load_explicit(&slot->began_ns, memory_order_relaxed),
+    };
+    (void)pthread_mutex_unlock(&slot->lock);
+    if (current.began_ns == 0) current.job = UINT32_MAX;
+    return current;
 }
 
 struct batch *slot_take_batch(struct slot *slot, struct batch *fresh, uint64_t since_ns)

@@ -22,10 +22,11 @@
 enum { SLOT_JOBS_MAX = 64 };
 
 struct slot {
-    _Alignas(64) pthread_mutex_t lock; /* guards all down to `batch` */
+    _Alignas(64) pthread_mutex_t lock; /* guards all down to `killed` */
     uint32_t taken_next, taken_count;
     struct pool_job taken[SLOT_JOBS_MAX];
     struct batch *batch; /* NULL only while the slot sends it off */
+    bool killed;         /* what it runs; to be forgiven before the next */
 
     /* Written under the lock, glanced at without. */
     atomic_uint waiting;             /* jobs taken and not begun */
@@ -35,8 +36,8 @@ struct slot {
     /* The slot's thread's alone. */
     struct pool *pool;
     pthread_t thread;
-    uint64_t now_ns; /* when the last job ended: the next one's beginning */
-    struct pool_job current;
+    uint64_t now_ns;         /* when the last job ended: the next one's beginning */
+    struct pool_job current; /* changes under the lock */
     struct tmesh_job job;
     struct command command;
     uint64_t peaks_ns[REGISTRY_HANDLERS_MAX]; /* recent longest runs; 0: not known yet */
@@ -59,7 +60,10 @@ struct pool {
     struct batch_list spares;
     uint32_t spare_count;
 
+    _Atomic uint64_t *fences_ns; /* by number: until when jobs behind it may begin */
+
     /* The loop's thread's alone. */
+    uint64_t *told_ns;                /* by slot: when what it began last did, of what was told */
     struct batch_list reading, spent; /* spent: its views are still borrowed */
     uint64_t swept_ns;
     uint32_t held; /* jobs submitted and not collected */
@@ -74,6 +78,16 @@ void slot_close(struct slot *slot);
 /* Moves the jobs that it has not begun to the end of `jobs`, in order, and
  * returns how many.  Any thread. */
 uint32_t slot_take_back(struct slot *slot, struct pool_job jobs[SLOT_JOBS_MAX]);
+
+enum slot_take { SLOT_TAKES_WAITING, SLOT_KILLS_RUNNING };
+enum slot_has { SLOT_HAS_IT_NOT, SLOT_TOOK_IT, SLOT_RUNS_IT };
+
+/* Looks for `job`: takes it if it was not begun; kills its command if it was, when
+ * asked to.  Any thread. */
+enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take);
+
+/* What it runs, or job UINT32_MAX.  Any thread. */
+struct pool_started slot_current(struct slot *slot);
 
 /* Takes its results if they have waited since before `since_ns`, leaving `fresh`
  * for more, which must be empty.  NULL: there are none.  Any thread. */

@@ -214,10 +214,10 @@ enum wire_error wire_encode(struct encoder *encoder, const struct message *messa
 
 uint32_t wire_submission_bytes_max(const struct submission *item)
 {
-    /* Array of four; id; heads of name and payload; map of four with a queue's
-     * head, two numbers of five bytes and an array of three, each behind its key
-     * of two. */
-    enum { AROUND = 1 + 18 + 5 + 5 + 1 + (2 + 5) + (2 + 5) + (2 + 5) + (2 + 1 + 15) };
+    /* Array of four; id; heads of name and payload; map of five with a queue's
+     * head, three numbers of five bytes and an array of three, each behind its
+     * key of two. */
+    enum { NUMBERS = 3 * (2 + 5), AROUND = 1 + 18 + 5 + 5 + 1 + (2 + 5) + NUMBERS + (2 + 1 + 15) };
     uint64_t bytes = AROUND + (uint64_t)item->name.size + item->payload.size + item->queue.size;
     return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }

@@ -2,13 +2,18 @@
 #include "decode.h"
 #include "entries.h"
 
-enum option_key { OPTION_QUEUE, OPTION_FLAGS, OPTION_ATTEMPTS, OPTION_RETRIES, OPTION_UNKNOWN };
+enum option_key {
+    OPTION_QUEUE,
+    OPTION_FLAGS,
+    OPTION_ATTEMPTS,
+    OPTION_RETRIES,
+    OPTION_LIMIT,
+    OPTION_UNKNOWN
+};
 
 static const char *const OPTION_KEYS[OPTION_UNKNOWN] = {
-    [OPTION_QUEUE] = "q",
-    [OPTION_FLAGS] = "f",
-    [OPTION_ATTEMPTS] = "n",
-    [OPTION_RETRIES] = "r",
+    [OPTION_QUEUE] = "q",   [OPTION_FLAGS] = "f", [OPTION_ATTEMPTS] = "n",
+    [OPTION_RETRIES] = "r", [OPTION_LIMIT] = "t",
 };
 
 static void read_retries(struct fields *value, struct submission *item)
@@ -32,6 +37,7 @@ static void read_options(struct fields *fields, struct submission *item)
         case OPTION_FLAGS: item->flags = fields_u32(&value); break;
         case OPTION_ATTEMPTS: item->attempts_max = fields_u32(&value); break;
         case OPTION_RETRIES: read_retries(&value, item); break;
+        case OPTION_LIMIT: item->limit_ms = fields_u32(&value); break;
         case OPTION_UNKNOWN: break;
         }
         fields_close(fields, &value);

@@ -14,6 +14,7 @@ static void read_assignment(struct fields *item, struct assignment *assignment)
     assignment->lease = fields_lease(item);
     assignment->name = fields_name(item);
     assignment->payload = fields_value(item);
+    assignment->limit_ms = item->left > 0 ? fields_u32(item) : 0; /* minor 0 ends before it */
 }
 
 void decode_work(struct decoder *decoder, struct fields *body, uint32_t count,

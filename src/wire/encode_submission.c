@@ -32,6 +32,10 @@ static void write_options(struct encoder *encoder, const struct submission *item
         encode_number(encoder, item->backoff_ms_max);
         encode_number(encoder, item->crashes_max);
     }
+    if (item->limit_ms != 0) {
+        encode_key(encoder, "t");
+        encode_number(encoder, item->limit_ms);
+    }
 }
 
 void encode_submit(struct encoder *encoder, const struct message_submit *submit)
@@ -46,6 +50,7 @@ void encode_submit(struct encoder *encoder, const struct message_submit *submit)
         if (item->flags != 0) options++;
         if (item->attempts_max != 0) options++;
         if (has_retries(item)) options++;
+        if (item->limit_ms != 0) options++;
         encode_array(encoder, options == 0 ? 3 : 4);
         encode_id(encoder, &item->id);
         encode_name(encoder, item->name);

@@ -17,10 +17,11 @@ void encode_work(struct encoder *encoder, const struct message_work *work)
     encode_number(encoder, work->backlog);
     for (uint32_t i = 0; i < work->count; i++) {
         const struct assignment *item = &work->items[i];
-        encode_array(encoder, 5);
+        encode_array(encoder, item->limit_ms == 0 ? 5 : 6);
         encode_lease(encoder, &item->lease);
         encode_name(encoder, item->name);
         encode_value(encoder, item->payload);
+        if (item->limit_ms != 0) encode_number(encoder, item->limit_ms);
     }
 }
 

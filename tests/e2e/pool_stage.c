@@ -1,6 +1,7 @@
 /* pool_stage.c - a pool on a stage. */
 #include "pool_stage.h"
 
+#include "core/instant.h"
 #include "watch/clock.h"
 
 #include <setjmp.h>
@@ -58,6 +59,7 @@ void stage_start(struct stage *stage, uint32_t slots)
     const struct pool_options options = {
         .registry = stage->registry,
         .slots = slots,
+        .fences = 1,
         .jobs_max = STAGE_JOBS_MAX,
         .wake = ring,
         .wake_context = stage,
@@ -67,6 +69,7 @@ void stage_start(struct stage *stage, uint32_t slots)
     (void)sigfillset(&all);
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &all, &before), 0);
     stage->pool = pool_new(&options);
+    if (stage->pool != NULL) pool_fence(stage->pool, 0, INSTANT_NEVER);
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
     assert_non_null(stage->pool);
 }

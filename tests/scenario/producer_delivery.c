@@ -80,6 +80,7 @@ static void what_was_submitted_is_what_is_sent(void **state)
         .crashes_max = 2,
         .backoff_ms = 300,
         .backoff_ms_max = 7000,
+        .limit_ms = 4000,
     };
     producer_story_step(
         &story, (struct producer_event){.kind = PRODUCER_SUBMIT, .submission = &submission});
@@ -102,6 +103,7 @@ static void what_was_submitted_is_what_is_sent(void **state)
     assert_int_equal(submit->items[0].crashes_max, 2);
     assert_int_equal(submit->items[0].backoff_ms, 300);
     assert_int_equal(submit->items[0].backoff_ms_max, 7000);
+    assert_int_equal(submit->items[0].limit_ms, 4000);
     assert_true(bytes_equal(submit->items[1].name, bytes_text("n")));
     assert_null(submit->items[1].queue.data);
     assert_int_equal(submit->items[1].payload.size, 0);

@@ -19,7 +19,8 @@ static const uint32_t SESSION = 77;
 
 struct story {
     struct uplink uplink;
-    uint64_t random, now_ns, resumed_ns;
+    struct turn turn;
+    uint64_t random, now_ns;
     char trace[2048];
     size_t used;
 };
@@ -54,19 +55,25 @@ static void note(struct story *story, enum uplink_verdict verdict)
     assert_true(story->used < sizeof story->trace);
 }
 
+/* A step of now.  None of these is late: a story that stands still says so itself. */
+static const struct turn *turn_of(struct story *story)
+{
+    story->turn.last_ns = story->now_ns;
+    return &story->turn;
+}
+
 static enum uplink_verdict receive(struct story *story, enum message_kind kind, uint32_t session,
                                    uint32_t sequence)
 {
     struct message message = {.kind = kind, .session = session, .sequence = sequence};
-    return uplink_receive(&story->uplink, &message, &story->random, story->now_ns);
+    return uplink_receive(&story->uplink, &message, &story->random, turn_of(story));
 }
 
 /* Does what a role does with each verdict, but leaves CONNECTING to the test. */
 static void tick(struct story *story)
 {
     for (;;) {
-        enum uplink_verdict verdict =
-            uplink_tick(&story->uplink, &story->random, story->resumed_ns, story->now_ns);
+        enum uplink_verdict verdict = uplink_tick(&story->uplink, &story->random, turn_of(story));
         if (verdict == UPLINK_IGNORE) return;
         note(story, verdict);
         struct message beat;
@@ -81,7 +88,7 @@ static void tick(struct story *story)
 static void pass_until(struct story *story, uint64_t until_ns)
 {
     for (;;) {
-        uint64_t due_ns = uplink_deadline(&story->uplink, story->resumed_ns);
+        uint64_t due_ns = uplink_deadline(&story->uplink, &story->turn);
         if (due_ns > until_ns) break;
         assert_true(due_ns >= story->now_ns);
         story->now_ns = due_ns;
@@ -90,6 +97,14 @@ static void pass_until(struct story *story, uint64_t until_ns)
         assert_true(story->used > before); /* a deadline where nothing is due would spin */
     }
     story->now_ns = until_ns;
+}
+
+/* Our own process did not get to run for so long. */
+static void stand_still(struct story *story, uint64_t ns)
+{
+    turn_of(story);
+    story->now_ns += ns;
+    turn_note(&story->turn, 3 * SECOND / 2, story->now_ns);
 }
 
 static void greet(struct story *story)
@@ -107,7 +122,7 @@ static void welcome_with(struct story *story, uint32_t heartbeat_ms, uint32_t lo
     message.u.welcome.heartbeat_ms = heartbeat_ms;
     message.u.welcome.lost_ms = lost_ms;
     message.u.welcome.node.octets[0] = 9;
-    assert_int_equal(uplink_receive(&story->uplink, &message, &story->random, story->now_ns),
+    assert_int_equal(uplink_receive(&story->uplink, &message, &story->random, turn_of(story)),
                      UPLINK_OPENED);
 }
 
@@ -215,7 +230,8 @@ static void a_session_that_stood_is_tried_again_at_once(void **unused)
         open_session(&story);
         assert_int_equal(uplink_closed(&story.uplink, &story.random, story.now_ns), UPLINK_LOST);
         assert_int_equal(uplink_closed(&story.uplink, &story.random, story.now_ns), UPLINK_IGNORE);
-        assert_true(uplink_deadline(&story.uplink, 0) <= story.now_ns + 100 * MILLISECOND);
+        assert_true(uplink_deadline(&story.uplink, turn_of(&story)) <=
+                    story.now_ns + 100 * MILLISECOND);
     }
 }
 
@@ -230,7 +246,7 @@ static void attempts_that_fail_come_further_and_further_apart(void **unused)
         assert_int_equal(story.uplink.state, UPLINK_CONNECTING);
         story.now_ns += MILLISECOND;
         assert_int_equal(uplink_closed(&story.uplink, &story.random, story.now_ns), UPLINK_LOST);
-        uint64_t delay_ns = uplink_deadline(&story.uplink, 0) - story.now_ns;
+        uint64_t delay_ns = uplink_deadline(&story.uplink, turn_of(&story)) - story.now_ns;
         assert_in_range(delay_ns, limits_ms[i] * MILLISECOND / 2, limits_ms[i] * MILLISECOND);
         story.now_ns += delay_ns;
     }
@@ -270,7 +286,7 @@ static void a_refusal_waits_five_seconds_or_more(void **unused)
     tick(&story);
     greet(&story);
     assert_int_equal(receive(&story, MESSAGE_REFUSE, 0, 0), UPLINK_REFUSED);
-    assert_in_range(uplink_deadline(&story.uplink, 0), story.now_ns + 5 * SECOND,
+    assert_in_range(uplink_deadline(&story.uplink, turn_of(&story)), story.now_ns + 5 * SECOND,
                     story.now_ns + 10 * SECOND);
 
     story_start(&story);
@@ -286,7 +302,8 @@ static void a_ventilator_that_says_bye_is_not_tried_at_once(void **unused)
     story_start(&story);
     open_session(&story);
     assert_int_equal(receive(&story, MESSAGE_BYE, SESSION, 1), UPLINK_LOST);
-    assert_true(uplink_deadline(&story.uplink, 0) >= story.now_ns + 125 * MILLISECOND);
+    assert_true(uplink_deadline(&story.uplink, turn_of(&story)) >=
+                story.now_ns + 125 * MILLISECOND);
 }
 
 static void our_own_late_turn_is_not_the_ventilators_silence(void **unused)
@@ -295,8 +312,7 @@ static void our_own_late_turn_is_not_the_ventilators_silence(void **unused)
     struct story story;
     story_start(&story);
     open_session(&story);
-    story.now_ns += 60 * SECOND;
-    story.resumed_ns = story.now_ns;
+    stand_still(&story, 60 * SECOND);
     tick(&story);
     assert_string_equal(story.trace, "[ 60.0s] beat\n");
     pass_until(&story, story.now_ns + 5 * SECOND);

@@ -167,7 +167,8 @@ static void a_lease_whose_worker_stays_away_is_given_to_another(void **state)
                          "[ 4100] leased a/2 w2\n"
                          "[ 4100] > w2 work a/2\n");
     story_hello(&story, W1); /* back, and too late */
-    story_expect(&story, "[ 4100] w1 opened\n"
+    story_expect(&story, "[ 4100] stale a/1 w1\n"
+                         "[ 4100] w1 opened\n"
                          "[ 4100] > w1 welcome but a/1\n");
     story_sync(&story);
     story_restart(&story, 100);

@@ -80,7 +80,8 @@ static void a_silent_worker_is_suspect_after_two_seconds_and_lost_after_four(voi
                          "[ 2000] > p1 accept 2\n");
     story_pass(&story, 1);
     story_expect(&story, "[ 4000] w1 lost\n"
-                         "[ 4000] requeued A/1 w1\n");
+                         "[ 4000] requeued A/1 w1\n"
+                         "[ 4000] > w1 who\n");
     story_end(&story);
 }
 
@@ -102,7 +103,8 @@ static void a_suspect_that_speaks_again_gets_work_again(void **state)
     story_pass(&story, 1);
     story_expect(&story, "[ 7000] w1 lost\n"
                          "[ 7000] requeued B/1 w1\n"
-                         "[ 7000] requeued A/1 w1\n");
+                         "[ 7000] requeued A/1 w1\n"
+                         "[ 7000] > w1 who\n");
     story_end(&story);
 }
 
@@ -275,14 +277,16 @@ static void a_worker_back_too_late_resumes_what_is_in_line_and_drops_the_rest(vo
     story_complete(&story, W2, "b", OUTCOME_DONE); /* a leased to W2, b ended, c and d in line */
     story_clear(&story);
     story_hello(&story, W1);
-    story_expect(&story, "[  500] leased c/1 w1\n"
+    story_expect(&story, "[  500] stale a/1 w1\n"
+                         "[  500] stale b/1 w1\n"
+                         "[  500] leased c/1 w1\n"
                          "[  500] leased d/1 w1\n"
                          "[  500] w1 opened\n"
                          "[  500] > w1 welcome but a/1 b/1\n");
     story_complete(&story, W1, "cd", OUTCOME_DONE);
     story_complete(&story, W2, "a", OUTCOME_DONE);
     assert_int_equal(story_totals(&story).done, 4);
-    assert_int_equal(story_totals(&story).stale, 0);
+    assert_int_equal(story_totals(&story).stale, 2);
     story_end(&story);
 }
 
@@ -403,7 +407,8 @@ static void our_own_late_turn_blames_nobody(void **state)
     story_pass(&story, 3999);
     story_expect(&story, "");
     story_pass(&story, 1); /* from then on silence counts again */
-    story_expect(&story, "[17000] w2 lost\n");
+    story_expect(&story, "[17000] w2 lost\n"
+                         "[17000] > w2 who\n");
     assert_int_equal(story_totals(&story).leased, 1);
     story_end(&story);
 }

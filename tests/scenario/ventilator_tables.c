@@ -90,7 +90,8 @@ static void count_task(const struct ventilator *ventilator, uint32_t slot, struc
     if ((task->kept & TASK_KEPT_RESULT) != 0) census->kept_results++;
     if ((task->kept & TASK_KEPT_DEAD) != 0) census->kept_dead++;
     if ((task->kept & TASK_KEPT_ENDED) != 0) census->kept_ended++;
-    demand(heap_has(&ventilator->alarms, slot) == (task->state == TASK_WAITING),
+    bool limited = task->state == TASK_LEASED && task->limit_ms != 0;
+    demand(heap_has(&ventilator->alarms, slot) == (task->state == TASK_WAITING || limited),
            "an alarm that is not a waiting task's");
     demand(index_find(&ventilator->ids, &ventilator->ids.ids[slot]) == slot, "an id lost");
     check_values(ventilator, task);
@@ -219,10 +220,10 @@ static uint64_t due_of(const struct ventilator *ventilator, const struct peer *p
 {
     const struct ventilator_options *options = &ventilator->options;
     if (peer->state == PEER_CLOSED || peer->state == PEER_ABSENT) return peer->gone_ns;
-    uint64_t resumed_ns = ventilator->turn.resumed_ns;
-    uint64_t from_ns = peer->heard_ns > resumed_ns ? peer->heard_ns : resumed_ns;
-    uint64_t quiet_ns =
-        from_ns + (peer->state == PEER_OPEN ? options->suspect_ns : options->lost_ns);
+    const struct turn *turn = &ventilator->turn;
+    uint64_t since_ns = peer->heard_ns > turn->floor_ns ? peer->heard_ns : turn->floor_ns;
+    uint64_t quiet_ns = since_ns + turn->excused_ns +
+                        (peer->state == PEER_OPEN ? options->suspect_ns : options->lost_ns);
     uint64_t beat_ns = peer->said_ns + options->heartbeat_ns;
     return beat_ns < quiet_ns ? beat_ns : quiet_ns;
 }

@@ -225,6 +225,14 @@ static void check_table(const struct mesh *mesh)
     assert_true(used <= mesh->options.jobs_max);
 }
 
+/* It comes back when the pool runs next; what runs goes on. */
+static void recall(struct mesh *mesh, uint32_t job)
+{
+    for (uint32_t i = mesh->pool_running; i < mesh->pool_count; i++) {
+        if (mesh->pool[i].job == job) mesh->pool[i].recalled = true;
+    }
+}
+
 static void perform(struct mesh *mesh, const struct worker_action *action)
 {
     switch (action->kind) {
@@ -235,11 +243,15 @@ static void perform(struct mesh *mesh, const struct worker_action *action)
     case WORKER_SEND: carry(mesh, action->link, &action->message); break;
     case WORKER_RUN: {
         struct mesh_run *run = &mesh->pool[mesh->pool_count++];
+        *run = (struct mesh_run){0};
         assert_true(mesh->pool_count < 2 * MESH_TASKS_MAX);
         run->job = action->job;
         run->task = task_of(mesh, &action->assignment.lease);
         break;
     }
+    case WORKER_RECALL:
+    case WORKER_KILL: recall(mesh, action->job); break;
+    case WORKER_HUNG:
     case WORKER_REFUSED: fail(); break;
     case WORKER_OPENED:
     case WORKER_LOST: break;
@@ -287,8 +299,24 @@ static struct mesh_flight *arrive(const struct mesh *mesh, struct mesh_flight **
     return flight;
 }
 
+static void give_back(struct mesh *mesh)
+{
+    for (uint32_t i = mesh->pool_running; i < mesh->pool_count;) {
+        struct mesh_run run = mesh->pool[i];
+        if (!run.recalled) {
+            i++;
+            continue;
+        }
+        memmove(mesh->pool + i, mesh->pool + i + 1,
+                (--mesh->pool_count - i) * sizeof mesh->pool[0]);
+        step(mesh, (struct worker_event){
+                       .kind = WORKER_FINISHED, .job = run.job, .outcome = OUTCOME_RETURNED});
+    }
+}
+
 static void run_pool(struct mesh *mesh)
 {
+    give_back(mesh);
     for (uint32_t i = 0; i < mesh->pool_running;) {
         struct mesh_run run = mesh->pool[i];
         if (run.ends_ns > mesh->now_ns) {
@@ -306,7 +334,8 @@ static void run_pool(struct mesh *mesh)
     while (mesh->pool_running < mesh->options.slots && mesh->pool_running < mesh->pool_count) {
         struct mesh_run *run = &mesh->pool[mesh->pool_running++];
         run->ends_ns = mesh->now_ns + mesh->tasks[run->task].run_ns;
-        step(mesh, (struct worker_event){.kind = WORKER_STARTED, .job = run->job});
+        step(mesh, (struct worker_event){
+                       .kind = WORKER_STARTED, .job = run->job, .began_ns = mesh->now_ns});
     }
 }
 

@@ -38,6 +38,7 @@ struct mesh_ventilator {
 struct mesh_run {
     uint32_t job, task;
     uint64_t ends_ns;
+    bool recalled;
 };
 
 struct mesh {

@@ -139,6 +139,18 @@ static void tell_message(struct worker_story *story, uint32_t link, const struct
     }
 }
 
+static void tell_job(struct worker_story *story, const char *what, uint32_t job)
+{
+    for (int letter = 0; letter < STORY_LETTERS; letter++) {
+        for (int attempt = 1; attempt < STORY_ATTEMPTS; attempt++) {
+            if (story->jobs[letter][attempt] != job + 1) continue;
+            tell(story, "%s %c%d", what, 'a' + letter, attempt);
+            return;
+        }
+    }
+    fail_msg("no run is number %u", job);
+}
+
 static void tell_action(struct worker_story *story, const struct worker_action *action)
 {
     double seconds = (double)(story->now_ns - 100 * SECOND) / (double)SECOND;
@@ -154,9 +166,16 @@ static void tell_action(struct worker_story *story, const struct worker_action *
         tell_lease(story, &given->lease);
         assert_true(bytes_equal(given->name, names[0]));
         assert_true(bytes_equal(given->payload, bytes_text("payload")));
-        *job_of(story, name) = action->job;
+        *job_of(story, name) = action->job + 1;
+        if (given->limit_ms != 0) tell(story, " within %u ms", given->limit_ms);
         break;
     }
+    case WORKER_RECALL: tell_job(story, "recall", action->job); break;
+    case WORKER_KILL: tell_job(story, "kill", action->job); break;
+    case WORKER_HUNG:
+        tell(story, "hung");
+        tell_lease(story, &action->assignment.lease);
+        break;
     case WORKER_REFUSED: tell(story, "refused"); break;
     case WORKER_OPENED: tell(story, "opened"); break;
     case WORKER_LOST: tell(story, "lost"); break;
@@ -246,7 +265,11 @@ void worker_story_give(struct worker_story *story, uint32_t link, const char *le
     uint32_t count = read_leases(leases, given);
     for (uint32_t i = 0; i < count; i++) {
         items[i] = (struct assignment){
-            .lease = given[i], .name = names[0], .payload = bytes_text("payload")};
+            .lease = given[i],
+            .name = names[0],
+            .payload = bytes_text("payload"),
+            .limit_ms = story->limit_ms,
+        };
     }
     struct message message = {.kind = MESSAGE_WORK};
     message.u.work = (struct message_work){.backlog = backlog, .items = items, .count = count};
@@ -263,8 +286,9 @@ void worker_story_receipt(struct worker_story *story, uint32_t link)
 
 void worker_story_begin(struct worker_story *story, const char *lease)
 {
-    worker_story_step(story,
-                      (struct worker_event){.kind = WORKER_STARTED, .job = *job_of(story, lease)});
+    worker_story_step(story, (struct worker_event){.kind = WORKER_STARTED,
+                                                   .job = *job_of(story, lease) - 1,
+                                                   .began_ns = story->now_ns});
 }
 
 void worker_story_finish(struct worker_story *story, const char *lease, enum outcome outcome,
@@ -272,7 +296,7 @@ void worker_story_finish(struct worker_story *story, const char *lease, enum out
 {
     struct worker_event event = {
         .kind = WORKER_FINISHED,
-        .job = *job_of(story, lease),
+        .job = *job_of(story, lease) - 1,
         .outcome = outcome,
         .run_ns = run_ms * MILLISECOND,
     };

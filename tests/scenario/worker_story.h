@@ -25,7 +25,8 @@ struct worker_story {
         uint32_t completed; /* sequence of its last COMPLETE */
         uint64_t credit_bytes;
     } links[STORY_LINKS_MAX];
-    uint32_t jobs[STORY_LETTERS][STORY_ATTEMPTS];
+    uint32_t jobs[STORY_LETTERS][STORY_ATTEMPTS]; /* plus one; 0: none */
+    uint32_t limit_ms;                            /* of all tasks that are given from now on */
     uint32_t turns;
     char trace[16384];
     size_t used;

@@ -121,7 +121,7 @@ static void finish_with(struct worker_story *story, const char *name, struct byt
 {
     worker_story_step(story, (struct worker_event){
                                  .kind = WORKER_FINISHED,
-                                 .job = story->jobs[name[0] - 'a'][name[1] - '0'],
+                                 .job = story->jobs[name[0] - 'a'][name[1] - '0'] - 1,
                                  .outcome = OUTCOME_DONE,
                                  .result = result,
                                  .run_ns = SECOND,

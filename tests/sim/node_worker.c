@@ -18,6 +18,9 @@ static void perform(struct mesh *mesh, struct node *node)
             (void)node_send(mesh, node, action->link, PASSAGE_FRONT, &action->message);
             break;
         case WORKER_RUN: pool_submit(mesh, node, action->job, &action->assignment); break;
+        case WORKER_RECALL:
+        case WORKER_KILL: pool_recall(&node->worker.pool, action->job); break;
+        case WORKER_HUNG:
         case WORKER_REFUSED:
         case WORKER_OPENED:
         case WORKER_LOST: break;

@@ -82,6 +82,21 @@ void pool_withdraw(struct mesh *mesh, struct node *node)
     (void)mesh;
 }
 
+void pool_recall(struct pool *pool, uint32_t job)
+{
+    for (uint32_t left = pool->line_count; left > 0; left--) {
+        struct pool_job first = pool->line[pool->line_first];
+        pool->line_first = (pool->line_first + 1) % POOL_JOBS_MAX;
+        pool->line_count--;
+        if (first.job == job) {
+            first.outcome = OUTCOME_RETURNED;
+            finish(pool, &first);
+        } else {
+            pool->line[(pool->line_first + pool->line_count++) % POOL_JOBS_MAX] = first;
+        }
+    }
+}
+
 void pool_on_run(struct mesh *mesh, uint32_t number, uint32_t mark)
 {
     struct node *node = &mesh->nodes[number];

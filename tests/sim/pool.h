@@ -45,6 +45,9 @@ void pool_withdraw(struct mesh *mesh, struct node *node);
 /* A run ends: an entry of the agenda. */
 void pool_on_run(struct mesh *mesh, uint32_t node, uint32_t mark);
 
+/* Gives back that one, if it did not start.  Handlers here cannot be ended. */
+void pool_recall(struct pool *pool, uint32_t job);
+
 /* The next job that ended; false when there is none. */
 bool pool_collect(struct pool *pool, struct pool_job *done);
 

@@ -65,7 +65,7 @@ static inline bool submit_equal(const struct message_submit *a, const struct mes
             !view_equal(x->queue, y->queue) || !view_equal(x->payload, y->payload) ||
             x->flags != y->flags || x->attempts_max != y->attempts_max ||
             x->crashes_max != y->crashes_max || x->backoff_ms != y->backoff_ms ||
-            x->backoff_ms_max != y->backoff_ms_max)
+            x->backoff_ms_max != y->backoff_ms_max || x->limit_ms != y->limit_ms)
             return false;
     }
     return true;
@@ -105,7 +105,7 @@ static inline bool work_equal(const struct message_work *a, const struct message
     for (uint32_t i = 0; i < a->count; i++) {
         const struct assignment *x = &a->items[i], *y = &b->items[i];
         if (!lease_equal(&x->lease, &y->lease) || !view_equal(x->name, y->name) ||
-            !view_equal(x->payload, y->payload))
+            !view_equal(x->payload, y->payload) || x->limit_ms != y->limit_ms)
             return false;
     }
     return true;

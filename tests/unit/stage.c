@@ -21,7 +21,8 @@ static struct submission submission_of(unsigned number)
                                .attempts_max = number,
                                .crashes_max = number + 1,
                                .backoff_ms = number + 2,
-                               .backoff_ms_max = number + 3};
+                               .backoff_ms_max = number + 3,
+                               .limit_ms = number + 4};
 }
 
 static void check_equal(struct bytes a, struct bytes b)
@@ -46,6 +47,7 @@ static void check_next(struct stage *stage, const struct submission *expected, u
         assert_int_equal(submission.crashes_max, expected->crashes_max);
         assert_int_equal(submission.backoff_ms, expected->backoff_ms);
         assert_int_equal(submission.backoff_ms_max, expected->backoff_ms_max);
+        assert_int_equal(submission.limit_ms, expected->limit_ms);
     }
     stage_pass(stage);
 }

@@ -45,7 +45,8 @@ static const struct submission SUBMISSIONS[] = {
      .attempts_max = 3,
      .crashes_max = 2,
      .backoff_ms = 500,
-     .backoff_ms_max = 60000},
+     .backoff_ms_max = 60000,
+     .limit_ms = 30000},
 };
 static const struct rejection REJECTIONS[] = {{.item = 1, .reason = REASON_TOO_BIG}};
 static const struct result RESULTS[] = {
@@ -58,6 +59,7 @@ static const struct result RESULTS[] = {
 };
 static const struct assignment ASSIGNMENTS[] = {
     {.lease = {{TASK}, 1, 0x8d3f9a2b5c6e7f10}, .name = TEXT("mail.send"), .payload = TEXT("hello")},
+    {.lease = {{TWIN}, 2, 7}, .name = TEXT("image.resize"), .payload = TEXT(""), .limit_ms = 30000},
 };
 static const struct completion COMPLETIONS[] = {
     {.lease = {{TASK}, 1, 0x8d3f9a2b5c6e7f10}, .outcome = OUTCOME_DONE, .result = TEXT("ok")},
@@ -271,7 +273,7 @@ static void expect_worker(struct fixture *fixture)
     expect(fixture, "CREDIT", MESSAGE_CREDIT, 1)->u.credit =
         (struct message_credit){.tasks = 24, .bytes = 64 * 1024 * 1024};
     expect(fixture, "WORK", MESSAGE_WORK, 1)->u.work =
-        (struct message_work){.backlog = 99000, .items = ASSIGNMENTS, .count = 1};
+        (struct message_work){.backlog = 99000, .items = ASSIGNMENTS, .count = 2};
     expect(fixture, "COMPLETE", MESSAGE_COMPLETE, 2)->u.complete =
         (struct message_complete){.items = COMPLETIONS, .count = 2};
 }

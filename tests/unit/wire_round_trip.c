@@ -159,6 +159,7 @@ static struct message_submit any_submit(struct maker *maker)
             .crashes_max = up_to(maker, 1) * any_u32(maker),
             .backoff_ms = up_to(maker, 1) * any_u32(maker),
             .backoff_ms_max = up_to(maker, 1) * any_u32(maker),
+            .limit_ms = up_to(maker, 1) * any_u32(maker),
         };
     }
     return (struct message_submit){any_u64(maker), maker->room.submissions, count};
@@ -200,7 +201,8 @@ static struct message_work any_work(struct maker *maker)
     uint32_t count = up_to(maker, ITEMS_MAX);
     for (uint32_t i = 0; i < count; i++) {
         maker->room.assignments[i] =
-            (struct assignment){any_lease(maker), any_name(maker), any_bytes(maker, 8192)};
+            (struct assignment){any_lease(maker), any_name(maker), any_bytes(maker, 8192),
+                                up_to(maker, 1) * any_u32(maker)};
     }
     return (struct message_work){any_u64(maker), maker->room.assignments, count};
 }

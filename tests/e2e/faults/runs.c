@@ -5,7 +5,8 @@
  *
  * "work" and "later" do the same, so that a test can serve one without the other:
  * they take as many milliseconds as the payload says and return "ID ATTEMPT".
- * TMESH_RECORD names the ledger; RUNS_ONLY, if it is set, the one of the two to serve.
+ * "stuck" does so too, but the first attempt at each task never returns.
+ * TMESH_RECORD names the ledger; RUNS_ONLY, if it is set, the one of these to serve.
  */
 #include <tmesh.h>
 
@@ -62,6 +63,13 @@ static int work(tmesh_job_t *job, void *context)
     return note(job, "finish") ? TMESH_DONE : TMESH_RETRY;
 }
 
+static int stuck(tmesh_job_t *job, void *context)
+{
+    if (tmesh_job_attempt(job) > 1) return work(job, context);
+    if (!note(job, "start")) return TMESH_RETRY;
+    for (;;) pause();
+}
+
 TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
 {
     const char *path = getenv("TMESH_RECORD");
@@ -70,11 +78,16 @@ TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
         tmesh_registry_refuse(registry, "TMESH_RECORD does not name a file that can be written");
         return 1;
     }
-    static const char *const names[] = {"work", "later"};
+    static const struct {
+        const char *name;
+        tmesh_handler_fn *handler;
+    } handlers[] = {{"work", work}, {"later", work}, {"stuck", stuck}};
     const char *only = getenv("RUNS_ONLY");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (only && strcmp(only, names[i]) != 0) continue;
-        if (tmesh_registry_add(registry, names[i], work, NULL) != TMESH_OK) return 1;
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        if (only && strcmp(only, handlers[i].name) != 0) continue;
+        if (tmesh_registry_add(registry, handlers[i].name, handlers[i].handler, NULL) != TMESH_OK) {
+            return 1;
+        }
     }
     return 0;
 }

@@ -1,0 +1,34 @@
+/* time_limit.c - what is said of a run that took too long. */
+#include "core/time_limit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void check(uint32_t limit_ms, const char *behind, const char *expected)
+{
+    char text[TIME_LIMIT_TEXT_BYTES];
+    assert_true(bytes_equal(time_limit_text(limit_ms, behind, text), bytes_text(expected)));
+}
+
+static void the_limit_is_told_in_seconds_or_in_milliseconds(void **state)
+{
+    (void)state;
+    check(2000, "", "over its time limit of 2 s");
+    check(1, "", "over its time limit of 1 ms");
+    check(1500, "", "over its time limit of 1500 ms");
+    check(3600000, "; and so on", "over its time limit of 3600 s; and so on");
+    check(UINT32_MAX, "; which is thirty-two bytes long",
+          "over its time limit of 4294967295 ms; "
+          "which is thirty-two bytes long");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_limit_is_told_in_seconds_or_in_milliseconds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
