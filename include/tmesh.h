@@ -8,6 +8,7 @@
 
 #include <tmesh/dead.h>
 #include <tmesh/error.h>
+#include <tmesh/journal.h>
 #include <tmesh/producer.h>
 #include <tmesh/status.h>
 #include <tmesh/task.h>

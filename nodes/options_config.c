@@ -23,6 +23,7 @@ static const struct command *const sections[] = {&ventilator_command,
                                                  &map_command,
                                                  &status_command,
                                                  &dead_command,
+                                                 &journal_command,
                                                  NULL};
 
 /* "tasks-max" -> "TMESH_TASKS_MAX" */

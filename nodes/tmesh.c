@@ -15,13 +15,9 @@
 #include <unistd.h>
 #include <zmq.h>
 
-static const struct command *const commands[] = {&ventilator_command,
-                                                 &worker_command,
-                                                 &submit_command,
-                                                 &map_command,
-                                                 &status_command,
-                                                 &dead_command,
-                                                 NULL};
+static const struct command *const commands[] = {
+    &ventilator_command, &worker_command, &submit_command,  &map_command,
+    &status_command,     &dead_command,   &journal_command, NULL};
 
 static const struct command *find(const char *name)
 {

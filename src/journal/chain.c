@@ -92,6 +92,15 @@ static bool same_header(const struct segment_header *a, const struct segment_hea
            a->epoch == b->epoch;
 }
 
+/* What most segments say is what the journal is (R. Boyer and J. Moore, MJRTY, 1981). */
+static void vote(struct chain *chain, const struct segment_header *header)
+{
+    uint64_t ours = chain->header.epoch - chain->header.number;
+    if (chain->votes == 0) chain->header = *header;
+    bool agrees = chain->votes == 0 || header->epoch - header->number == ours;
+    chain->votes += agrees ? 1 : -1;
+}
+
 static enum journal_error read_link(struct chain *chain, const struct disk *disk, int file,
                                     struct chain_link *link, struct journal_fault *fault)
 {
@@ -105,11 +114,12 @@ static enum journal_error read_link(struct chain *chain, const struct disk *disk
     if (result != JOURNAL_OK) return result;
     if (first != SEGMENT_GOOD) header = copy;
     if (first != SEGMENT_GOOD && second != SEGMENT_GOOD) return JOURNAL_OK;
-    link->epoch = header.epoch;
+    /* Of the number that its name gives: the records of a segment that was put in
+     * the place of another are then none. */
+    link->epoch = header.epoch - header.number + link->number;
     link->sound = first == SEGMENT_GOOD && second == SEGMENT_GOOD && same_header(&header, &copy) &&
                   header.number == link->number;
-    /* What two headers of the same journal have in common is judged in chain_check. */
-    if (link->sound || chain->header.number == 0) chain->header = header;
+    vote(chain, &header);
     return JOURNAL_OK;
 }
 

@@ -21,6 +21,7 @@ struct chain {
     size_t count, capacity;
     bool interrupted;             /* a salvage was, and is to be brought to its end */
     struct segment_header header; /* of one that is sound; number 0 when none is */
+    int64_t votes;
 };
 
 /* Reads the directory and the headers in it.  JOURNAL_VERSION, JOURNAL_IO or

@@ -102,13 +102,15 @@ static enum journal_error damage(struct journal *journal, const struct witness *
 {
     char which[96] = "where it begins cannot be read";
     unsigned long long from = journal->expected;
-    if (witness->first > journal->expected && from > 0)
-        snprintf(which, sizeof which, "records %llu to %llu cannot be read", from,
-                 (unsigned long long)witness->first - 1);
+    unsigned long long to = witness->first > 0 ? witness->first - 1 : 0;
+    if (to > from && from > 0)
+        snprintf(which, sizeof which, "records %llu to %llu cannot be read", from, to);
+    else if (to == from && from > 0)
+        snprintf(which, sizeof which, "record %llu cannot be read", from);
     else if (from > 0)
         snprintf(which, sizeof which, "records from %llu on cannot be read", from);
     return fault_set(fault, JOURNAL_DAMAGED,
-                     "journal-%010llu is damaged at byte %llu: %s, although they were safe on "
+                     "journal-%010llu is damaged at byte %llu: %s, though this part was safe on "
                      "disk: %s",
                      number_at(journal), (unsigned long long)journal->reader.at, which,
                      FAULT_ADVICE);
