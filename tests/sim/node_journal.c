@@ -132,9 +132,10 @@ static void go_on(struct mesh *mesh, struct node *node)
     struct journal_node *journal = &node->journal;
     if (journal->work != WORK_NONE || journal->broken) return;
     uint64_t sync_ns = chance_about(&mesh->chance, mesh->plan.sync_ns);
-    if (journal->handed)
+    bool tends = journal_wants_tending(journal->journal);
+    if (journal->handed && !(tends && chance_one_in(&mesh->chance, 2)))
         begin(mesh, node, WORK_COMMIT, sync_ns);
-    else if (journal_wants_tending(journal->journal))
+    else if (tends)
         begin(mesh, node, WORK_TEND, sync_ns);
     else if (!journal->rested)
         begin(mesh, node, WORK_REST, REST_NS);

@@ -90,9 +90,10 @@ static void plan_disk(struct plan *plan, uint64_t *chance)
     plan->journal = chance_one_in(chance, 2);
     plan->sync_ns = one_of(chance, syncs, 4);
     plan->segment_bytes = chance_between(chance, 20, 64) * 8192;
-    plan->quota_bytes = chance_one_in(chance, 4) ? 8 * plan->segment_bytes : 0;
-    plan->disk_bytes = chance_one_in(chance, 8) ? 4 * plan->segment_bytes : UINT64_MAX;
-    plan->journal_slack_bytes = chance_between(chance, 1, 16) * 65536;
+    plan->quota_bytes = chance_one_in(chance, 4) ? 16 * plan->segment_bytes : 0;
+    plan->disk_bytes = chance_one_in(chance, 8) ? 12 * plan->segment_bytes : UINT64_MAX;
+    /* Two segments lie there whatever is held: the one in use and the next. */
+    plan->journal_slack_bytes = 3 * plan->segment_bytes + chance_below(chance, 4) * 65536;
     plan->disk_fail_ppm = rate(chance, 3000);
 }
 
