@@ -149,7 +149,9 @@ void journal_release(struct journal *journal, uint64_t lsn)
 {
     assert(journal->phase == JOURNAL_RUNS);
     assert(lsn <= journal->last + 1);
-    if (lsn > journal->gathering->release) journal->gathering->release = lsn;
+    if (lsn <= journal->release_said) return;
+    journal->release_said = lsn;
+    journal->gathering->release = lsn;
 }
 
 uint64_t journal_gathered(const struct journal *journal)

@@ -48,6 +48,7 @@ struct journal {
 
     /* The loop's side. */
     uint64_t last;
+    uint64_t release_said; /* the highest number that anybody released so far */
     struct gather gathers[2];
     struct gather *gathering;
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A mesh with nothing to do does nothing: over ten seconds, a ventilator and a
+# A mesh with nothing to do does nothing: over ten seconds, ventilators and a
 # worker each use less than 5 % of a processor.  A loose bound, which a loop that
 # never rests cannot keep.
 # Usage: idle.sh BUILD_DIR; IDLE_SECONDS overrides.
@@ -26,6 +26,9 @@ run_well 20 "$tmesh" submit --connect "$front" --lines --wait echo <"$scratch/in
 # A producer that waits for something that does not come rests as well.
 start submit "$tmesh" submit --connect "$front" --wait nobody
 wait_until 10 grep -q 'no worker serves' "$scratch/submit.log" || fail "nobody says so"
+# So does a journal whose tasks wait for somebody.
+start_ventilator journalled --journal "$scratch/journal"
+seq 5 | run_well 20 "$tmesh" submit --connect "${endpoints[journalled]}" --lines nobody
 for name in "${!pids[@]}"; do used_ms "$name" >"$scratch/$name.before"; done
 sleep "$seconds" # this is what is tested
 for name in "${!pids[@]}"; do

@@ -180,6 +180,25 @@ static void a_journal_that_was_released_whole_keeps_its_numbers(void **state)
     platter_destroy(&disk);
 }
 
+/* Or the loop and the scribe would wake each other for ever. */
+static void a_release_that_was_said_before_is_nothing_to_commit(void **state)
+{
+    (void)state;
+    struct platter *disk = rig_written(10, 10);
+    struct journal_options options = rig_options(disk);
+    struct rig_past past;
+    struct journal *journal = rig_start(&options, &past);
+    journal_release(journal, 5);
+    rig_commit(journal);
+    journal_release(journal, 5);
+    journal_release(journal, 4);
+    assert_false(journal_hand_over(journal));
+    journal_release(journal, 6);
+    assert_true(journal_hand_over(journal));
+    journal_close(&journal);
+    platter_destroy(&disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_batch_may_be_larger_than_a_segment),
         cmocka_unit_test(what_is_released_leaves_the_disk_once_the_rest_is_durable),
         cmocka_unit_test(a_journal_that_was_released_whole_keeps_its_numbers),
+        cmocka_unit_test(a_release_that_was_said_before_is_nothing_to_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
