@@ -12,7 +12,7 @@ enum {
     ID_BYTES = 16,
     LEASED_BYTES = ID_BYTES + 12,
     SETTLED_BYTES = ID_BYTES + 1,
-    BLOCK_BYTES = 58
+    BLOCK_BYTES = 62
 };
 
 static uint8_t allowed(enum journal_entry_kind kind)
@@ -82,15 +82,16 @@ static uint8_t *write_block(uint8_t *at, const struct journal_entry *entry)
     little_write32(at + 32, entry->attempt);
     little_write32(at + 36, entry->backoff_ms);
     little_write32(at + 40, entry->backoff_ms_max);
-    little_write16(at + 44, entry->failures);
-    little_write16(at + 46, entry->crashes);
-    little_write16(at + 48, entry->losses);
-    little_write16(at + 50, entry->attempts_max);
-    little_write16(at + 52, entry->crashes_max);
-    at[54] = (uint8_t)entry->state;
-    at[55] = (uint8_t)entry->reason;
-    at[56] = entry->kept;
-    at[57] = present(entry);
+    little_write32(at + 44, entry->limit_ms);
+    little_write16(at + 48, entry->failures);
+    little_write16(at + 50, entry->crashes);
+    little_write16(at + 52, entry->losses);
+    little_write16(at + 54, entry->attempts_max);
+    little_write16(at + 56, entry->crashes_max);
+    at[58] = (uint8_t)entry->state;
+    at[59] = (uint8_t)entry->reason;
+    at[60] = entry->kept;
+    at[61] = present(entry);
     return at + BLOCK_BYTES;
 }
 
@@ -174,16 +175,17 @@ static bool read_block(struct rest *rest, struct journal_entry *entry, uint8_t *
     entry->attempt = little_read32(at + 32);
     entry->backoff_ms = little_read32(at + 36);
     entry->backoff_ms_max = little_read32(at + 40);
-    entry->failures = little_read16(at + 44);
-    entry->crashes = little_read16(at + 46);
-    entry->losses = little_read16(at + 48);
-    entry->attempts_max = little_read16(at + 50);
-    entry->crashes_max = little_read16(at + 52);
-    entry->state = (enum task_state)at[54];
-    entry->reason = (enum reason)at[55];
-    entry->kept = at[56];
-    *values = at[57];
-    return at[54] >= TASK_WAITING && at[54] <= TASK_EXPIRED &&
+    entry->limit_ms = little_read32(at + 44);
+    entry->failures = little_read16(at + 48);
+    entry->crashes = little_read16(at + 50);
+    entry->losses = little_read16(at + 52);
+    entry->attempts_max = little_read16(at + 54);
+    entry->crashes_max = little_read16(at + 56);
+    entry->state = (enum task_state)at[58];
+    entry->reason = (enum reason)at[59];
+    entry->kept = at[60];
+    *values = at[61];
+    return at[58] >= TASK_WAITING && at[58] <= TASK_EXPIRED &&
            (*values & ~allowed(entry->kind)) == 0;
 }
 

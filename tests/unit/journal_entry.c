@@ -43,6 +43,7 @@ static struct journal_entry entry_by_chance(enum journal_entry_kind kind, uint64
     entry.kept = (uint8_t)random_next(chance);
     entry.backoff_ms = (uint32_t)random_next(chance);
     entry.backoff_ms_max = (uint32_t)random_next(chance);
+    entry.limit_ms = (uint32_t)random_next(chance);
     entry.failures = (uint16_t)random_next(chance);
     entry.crashes = (uint16_t)random_next(chance);
     entry.losses = (uint16_t)random_next(chance);
@@ -69,7 +70,8 @@ static bool same_entry(const struct journal_entry *a, const struct journal_entry
     return a->kind == b->kind && id_equal(&a->id, &b->id) && id_equal(&a->owner, &b->owner) &&
            a->state == b->state && a->reason == b->reason && a->kept == b->kept &&
            a->attempt == b->attempt && a->token == b->token && a->backoff_ms == b->backoff_ms &&
-           a->backoff_ms_max == b->backoff_ms_max && a->failures == b->failures &&
+           a->backoff_ms_max == b->backoff_ms_max && a->limit_ms == b->limit_ms &&
+           a->failures == b->failures &&
            a->crashes == b->crashes && a->losses == b->losses &&
            a->attempts_max == b->attempts_max && a->crashes_max == b->crashes_max &&
            a->delay_ns == b->delay_ns && same_bytes(a->queue, b->queue) &&
