@@ -117,7 +117,7 @@ uint64_t journal_last(const struct journal *journal)
 
 static bool gather_grow(struct gather *gather, size_t bytes)
 {
-    enum { FIRST_BYTES = 256 * 1024 };
+    enum { FIRST_BYTES = 64 * 1024 };
     if (gather->capacity - gather->used >= bytes) return true;
     size_t capacity = gather->capacity == 0 ? FIRST_BYTES : gather->capacity * 2;
     while (capacity - gather->used < bytes) capacity *= 2;

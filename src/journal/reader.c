@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { WINDOW_BYTES = 512 * 1024 };
+enum { WINDOW_BYTES = 128 * 1024 };
 
 void reader_open(struct reader *reader, const struct disk *disk, int file, uint64_t size,
                  uint64_t epoch)
