@@ -34,6 +34,7 @@ struct peer {
     uint64_t heard_ns; /* by our own clock (turn.h); 0: never yet */
     uint64_t said_ns;
     uint64_t gone_ns; /* CLOSED, ABSENT: when it is given up */
+    bool stranger;    /* its WELCOME said that it is not known, and it may not have read that */
     struct stored label;
     uint32_t touched_next; /* in the list of peers to be served this turn, plus one */
     bool touched;

@@ -53,6 +53,7 @@ bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t slot,
         peers_touch(&ventilator->peers, slot);
     }
     if (ahead == 0 || (ahead > 0 && planted(PLANTED_NO_SEQUENCE_CHECK))) {
+        peer->stranger = false; /* it speaks in this session: it has read its WELCOME */
         *expected = event->message->sequence + 1;
         return true;
     }
@@ -216,6 +217,7 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
     if (slot == PEER_NONE) return;
     struct peer *peer = &ventilator->peers.peers[slot];
     bool known = peer->heard_ns != 0;
+    if (!known) peer->stranger = true;
     peers_open(&ventilator->peers, slot, event->link, ventilator->now_ns);
     peer->heard_ns = turn_clock(&ventilator->turn, ventilator->now_ns);
     store_drop(&ventilator->store, &peer->label);
@@ -233,7 +235,7 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
         peer->unreceipted_bytes = 0;
         if (peer->results.count > 0) peers_touch(&ventilator->peers, slot);
     }
-    welcome(ventilator, slot, known ? PEER_KNOWN : PEER_NEW);
+    welcome(ventilator, slot, peer->stranger ? PEER_NEW : PEER_KNOWN);
     ventilator_watch(ventilator, slot);
     ventilator_record(ventilator,
                       &(struct record){.kind = known ? RECORD_PEER_RESUMED : RECORD_PEER_OPENED,

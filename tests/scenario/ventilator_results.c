@@ -54,6 +54,28 @@ static void results_not_receipted_are_sent_again_in_order_in_the_next_session(vo
     story_end(&story);
 }
 
+/* It would wait for ever for what it believes to be known. */
+static void a_producer_is_a_stranger_until_it_has_read_so(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    story_submit(&story, P1, "a");
+    story_close(&story, P1);
+    story_pass(&story, story.ventilator->options.absent_ns_max / MILLISECOND + 1000);
+    for (uint32_t lost = 0; lost < 2; lost++) {
+        story_greet(&story, P1);
+        assert_false(story.out->sends[0].message.u.welcome.known);
+        story_close(&story, P1); /* and the WELCOME was still on its way */
+    }
+    story_greet(&story, P1);
+    story_submit(&story, P1, "b");
+    story_close(&story, P1);
+    story_greet(&story, P1);
+    assert_true(story.out->sends[0].message.u.welcome.known);
+    story_end(&story);
+}
+
 static void a_payload_is_dropped_as_soon_as_its_task_is_done(void **state)
 {
     (void)state;
@@ -379,6 +401,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_not_receipted_are_sent_again_in_order_in_the_next_session),
+        cmocka_unit_test(a_producer_is_a_stranger_until_it_has_read_so),
         cmocka_unit_test(a_payload_is_dropped_as_soon_as_its_task_is_done),
         cmocka_unit_test(a_receipt_covers_what_came_before_it_and_nothing_after),
         cmocka_unit_test(results_wait_for_a_producer_that_is_away_for_a_while),
