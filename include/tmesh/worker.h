@@ -94,7 +94,8 @@ typedef struct tmesh_worker_options {
     size_t command_count;
     const char *const *modules; /* paths of shared objects; ends with NULL */
     bool allow_exec;        /* also serve "tmesh.exec": run whatever argv a task brings, as `tmesh
-                               map --connect` asks.  Whoever may submit can then run any program here */
+                               map --connect` asks.  Whoever may submit can then run any program
+                               here */
     uint32_t time_limit_ms; /* of each run whose task has none of its own, from its beginning;
                                default: none.  Over it a command is killed with its process
                                group (SIGKILL), and the run counts as failed.  A C handler cannot

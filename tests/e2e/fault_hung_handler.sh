@@ -59,14 +59,16 @@ note_event ended $function_id "done" 2 right
 # All that the runs started is dead.
 [ "$(wc -l <"$SLEEPERS")" -eq 2 ] || fail "the command did not run twice"
 all_dead() {
-    local pid
-    for pid in $(cat "$SLEEPERS"); do
-        ! grep -qs '^State:[^Z]*$' "/proc/$pid/status" || return 1
-    done
+    local pid child
+    while read -r pid child; do
+        ! grep -qs '^State:[^Z]*$' "/proc/$pid/status" "/proc/$child/status" || return 1
+    done <"$SLEEPERS"
 }
 wait_until 10 all_dead || fail "a killed command left somebody behind"
 # One slot is lost, and it is told which one.
-hung_lines() { cat "$scratch"/worker-?.log | grep -c "task=$function_id .* it hangs in slot [0-2],"; }
+hung_lines() {
+    cat "$scratch"/worker-?.log | grep -c "task=$function_id .* it hangs in slot [0-2],"
+}
 [ "$(hung_lines)" -eq 1 ] || fail "a lost slot was not told of, or more than one"
 mapfile -t processes < <(sed -n "s/.* start $function_id .* //p" "$ledger")
 [ "${#processes[@]}" -eq 2 ] || fail "the function's task did not run twice"

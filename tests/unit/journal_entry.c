@@ -71,8 +71,7 @@ static bool same_entry(const struct journal_entry *a, const struct journal_entry
            a->state == b->state && a->reason == b->reason && a->kept == b->kept &&
            a->attempt == b->attempt && a->token == b->token && a->backoff_ms == b->backoff_ms &&
            a->backoff_ms_max == b->backoff_ms_max && a->limit_ms == b->limit_ms &&
-           a->failures == b->failures &&
-           a->crashes == b->crashes && a->losses == b->losses &&
+           a->failures == b->failures && a->crashes == b->crashes && a->losses == b->losses &&
            a->attempts_max == b->attempts_max && a->crashes_max == b->crashes_max &&
            a->delay_ns == b->delay_ns && same_bytes(a->queue, b->queue) &&
            same_bytes(a->name, b->name) && same_bytes(a->payload, b->payload) &&
