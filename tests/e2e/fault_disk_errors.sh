@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # One call of a ventilator on its journal fails: the first, the second, the third ..
 # of each kind, in each way there is.  Whichever it is, the ventilator ends with a
-# complaint and an exit status, or it works; and once it is started again, nothing
-# that was accepted is lost.
+# complaint and an exit status, or it works (after a failed sync it always ends); once it is
+# started again, nothing that was accepted is lost.
 # Usage: fault_disk_errors.sh BUILD_DIR
 # shellcheck source=tests/e2e/faults.bash
 . "$(dirname "$0")/faults.bash" "$1"
 front=ipc://$scratch/front
 journal=$scratch/journal trace=$scratch/trace
 tasks=30 parked=20
-points=0 stopped=0 went_on=0 unstruck=0
+points=0 stopped=0 went_on=0 unstruck=0 syncs=0
 
 is_ready() { lines_reach "$scratch/ventilator.log" 'ready at' 1; }
 settled() { has_ended "${pids[producer]}" || has_ended "${pids[ventilator]}"; }
@@ -44,6 +44,11 @@ strike() {
     start worker env RUNS_ONLY=work "$tmesh" worker --module "$tools/runs.so" --connect "$front"
     start_producer producer --connect "$front" --tasks $tasks --window 10 --work 0 --timeout 60
     wait_until 30 settled || fail "neither works nor ends: $what"
+    # A sync that failed must end it, though the next ones would work.
+    if [[ $1 == f*sync && $2 == eio ]] && grep -q struck "$trace"; then
+        wait_until 10 has_ended "${pids[ventilator]}" || fail "goes on after $what"
+        syncs=$((syncs + 1))
+    fi
     if has_ended "${pids[ventilator]}"; then
         collect ventilator 1
         stopped=$((stopped + 1))
@@ -107,5 +112,6 @@ fi
 [ "$stopped" -ge 1 ] || fail "no failure ended it: no proof"
 calls=$(sort "$scratch/calls" | uniq -c | awk '{printf "%s%s:%s", s, $2, $1; s = ","}')
 verdict disk_errors --acked-min $((points * tasks)) --figure "points=$points" \
-    --figure "stopped=$stopped" --figure "went_on=$went_on" --figure "unstruck=$unstruck" \
+    --figure "stopped=$stopped" --figure "failed_syncs=$syncs" --figure "went_on=$went_on" \
+    --figure "unstruck=$unstruck" \
     --figure "calls=$calls"
