@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # One call of a ventilator on its journal fails: the first, the second, the third ..
 # of each kind, in each way there is.  Whichever it is, the ventilator ends with a
-# complaint and an exit status, or it works (after a failed sync it always ends); once it is
-# started again, nothing that was accepted is lost.
+# complaint and an exit status, or it works (after a failed sync it always ends).
+# Once it is started again, nothing that was accepted is lost.
 # Usage: fault_disk_errors.sh BUILD_DIR
 # shellcheck source=tests/e2e/faults.bash
 . "$(dirname "$0")/faults.bash" "$1"
@@ -102,7 +102,7 @@ done
 kinds=(short enospc eintr)
 is_long || kinds=("${kinds[RANDOM % 3]}")
 for kind in "${kinds[@]}"; do
-    for number in $(choose pwrite); do strike pwrite $kind "$number"; done
+    for number in $(choose pwrite); do strike pwrite "$kind" "$number"; done
 done
 if is_long; then
     for call in openat fdatasync; do
@@ -113,5 +113,4 @@ fi
 calls=$(sort "$scratch/calls" | uniq -c | awk '{printf "%s%s:%s", s, $2, $1; s = ","}')
 verdict disk_errors --acked-min $((points * tasks)) --figure "points=$points" \
     --figure "stopped=$stopped" --figure "failed_syncs=$syncs" --figure "went_on=$went_on" \
-    --figure "unstruck=$unstruck" \
-    --figure "calls=$calls"
+    --figure "unstruck=$unstruck" --figure "calls=$calls"
