@@ -72,7 +72,7 @@ const char *tmesh_error_text(enum tmesh_err code)
     case TMESH_E_LOCKED: return "somebody else uses this journal or spool";
     case TMESH_E_DAMAGED: return "a journal or spool is damaged; see `tmesh journal check`";
     case TMESH_E_BIND: return "an address is in use, or cannot be had";
-    case TMESH_E_NOT_FOUND: return "no such task is known here";
+    case TMESH_E_NOT_FOUND: return "no such task, or journal, is known here";
     }
     return "an error of a later version";
 }
