@@ -109,7 +109,7 @@ struct ledger {
     uint32_t open;                                       /* tasks in lives that are not over */
 };
 
-enum { LEDGER_NONE = UINT32_MAX };
+static const uint32_t LEDGER_NONE = UINT32_MAX;
 
 /* A new task, of chance. */
 uint32_t ledger_add_task(struct mesh *mesh);

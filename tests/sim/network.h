@@ -16,7 +16,8 @@
 struct mesh;
 
 enum { SIDE_DIALLER, SIDE_VENTILATOR };
-enum { CONNECTION_NONE = UINT32_MAX, INTAKE_PARCELS_MAX = 64 };
+enum { INTAKE_PARCELS_MAX = 64 };
+static const uint32_t CONNECTION_NONE = UINT32_MAX;
 
 struct lane {
     struct parcel_queue queue;
