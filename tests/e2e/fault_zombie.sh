@@ -10,7 +10,7 @@ detect_ms_max=$(lasts 15000 5000)
 slots=2
 detects='' held_all=0 zombie_runs=0
 
-start_ventilator ventilator
+start_ventilator ventilator --lost "$(lasts 3s 4s)"
 front=${endpoints[ventilator]}
 for name in worker-1 worker-2; do
     start_worker $name --module "$tools/runs.so" --slots $slots --connect "$front"

@@ -324,6 +324,38 @@ static void our_own_late_turn_is_not_the_ventilators_silence(void **unused)
                                      "[ 64.0s] connect\n");
 }
 
+/* It may be as old as our standstill: who wrote it may have given us up since. */
+static void a_welcome_that_waited_while_we_stood_still_opens_nothing(void **unused)
+{
+    (void)unused;
+    struct story story;
+    story_start(&story);
+    tick(&story);
+    greet(&story);
+    stand_still(&story, 3500 * MILLISECOND);
+    struct message message = {.kind = MESSAGE_WELCOME, .session = SESSION};
+    message.u.welcome = (struct message_welcome){.heartbeat_ms = 1000, .lost_ms = 4000};
+    assert_int_equal(uplink_receive(&story.uplink, &message, &story.random, turn_of(&story)),
+                     UPLINK_LOST);
+    assert_int_equal(uplink_trusted_until(&story.uplink, &story.turn), 0);
+    assert_int_equal(story.uplink.state, UPLINK_DOWN);
+}
+
+/* We were there all the time, so it was the ventilator that was slow. */
+static void a_welcome_that_comes_late_is_as_good_as_another(void **unused)
+{
+    (void)unused;
+    struct story story;
+    story_start(&story);
+    tick(&story);
+    greet(&story);
+    story.now_ns += 3500 * MILLISECOND;
+    welcome_with(&story, 1000, 4000);
+    assert_int_equal(uplink_trusted_until(&story.uplink, &story.turn), story.now_ns + 3 * SECOND);
+    tick(&story);
+    assert_int_equal(story.uplink.state, UPLINK_OPEN);
+}
+
 static void senseless_timing_is_bounded(void **unused)
 {
     (void)unused;
@@ -394,6 +426,8 @@ int main(void)
         cmocka_unit_test(a_refusal_waits_five_seconds_or_more),
         cmocka_unit_test(a_ventilator_that_says_bye_is_not_tried_at_once),
         cmocka_unit_test(our_own_late_turn_is_not_the_ventilators_silence),
+        cmocka_unit_test(a_welcome_that_waited_while_we_stood_still_opens_nothing),
+        cmocka_unit_test(a_welcome_that_comes_late_is_as_good_as_another),
         cmocka_unit_test(senseless_timing_is_bounded),
         cmocka_unit_test(what_comes_outside_a_session_is_ignored),
         cmocka_unit_test(the_intake_counts_by_itself),
