@@ -21,7 +21,8 @@ enum journal_entry_kind {
     JOURNAL_CHANGED = 3, /* back from a worker, or owned by another: all but names and values;
                             `text` too when it is there */
     JOURNAL_DONE = 4,    /* it ended DONE: all but names and payload.  Stands alone, like TASK */
-    JOURNAL_SETTLED = 5  /* id, kept: its result was receipted or given up, or its letter dropped */
+    JOURNAL_SETTLED = 5, /* id, kept: its result was receipted or given up, or its letter dropped */
+    JOURNAL_GIVEN_UP = 6 /* id: of a producer, this once; nothing is owed to it any more */
 };
 
 struct journal_entry {

@@ -47,7 +47,7 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
     peers_init(&laid->peers, arena, options->peers_max, options->seed);
     slot_ring_init(&laid->ended, arena, options->ended_max);
     letters_init(&laid->letters, arena, options->dead_letters_max);
-    held_init(&laid->held, arena, options->journals);
+    held_init(&laid->held, arena, options->journals ? HOLDS_ANSWERS : HOLDS_NOTHING);
     store_init(&laid->store, arena, options->store_bytes_max);
     return ventilator;
 }

@@ -9,11 +9,12 @@
 #include "planted.h"
 #include "ventilator_state.h"
 
-void held_init(struct held *held, struct arena *arena, bool journals)
+void held_init(struct held *held, struct arena *arena, enum holding holding)
 {
-    held->answers = arena_take(arena, journals ? VENTILATOR_ANSWERS_MAX : 0, sizeof *held->answers);
+    bool holds = holding == HOLDS_ANSWERS;
+    held->answers = arena_take(arena, holds ? VENTILATOR_ANSWERS_MAX : 0, sizeof *held->answers);
     held->rejections =
-        arena_take(arena, journals ? VENTILATOR_REJECTIONS_MAX : 0, sizeof *held->rejections);
+        arena_take(arena, holds ? VENTILATOR_REJECTIONS_MAX : 0, sizeof *held->rejections);
 }
 
 static bool is_durable(const struct ventilator *ventilator, uint64_t lsn)

@@ -80,18 +80,22 @@ static enum journal_entry_kind kind_of(const struct task *task, enum written wha
     return JOURNAL_SETTLED;
 }
 
+static struct journal_entry *append(struct ventilator *ventilator, enum journal_entry_kind kind,
+                                    const struct id *id)
+{
+    struct ventilator_actions *out = ventilator->out;
+    assert(out->entry_count < VENTILATOR_ENTRIES_MAX);
+    struct journal_entry *entry = &out->entries[out->entry_count++];
+    *entry = (struct journal_entry){.lsn = ++ventilator->appended_lsn, .kind = kind, .id = *id};
+    return entry;
+}
+
 void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what)
 {
     if (!ventilator->options.journals) return;
-    struct ventilator_actions *out = ventilator->out;
     struct task *task = &ventilator->tasks[slot];
-    assert(out->entry_count < VENTILATOR_ENTRIES_MAX);
-    struct journal_entry *entry = &out->entries[out->entry_count++];
-    *entry = (struct journal_entry){
-        .lsn = ++ventilator->appended_lsn,
-        .kind = kind_of(task, what),
-        .id = ventilator->ids.ids[slot],
-    };
+    struct journal_entry *entry =
+        append(ventilator, kind_of(task, what), &ventilator->ids.ids[slot]);
     switch (what) {
     case WRITTEN_WHOLE:
         fill_whole(ventilator, slot, entry);
@@ -110,6 +114,14 @@ void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written
     case WRITTEN_CHANGE: fill_change(ventilator, slot, entry); break;
     case WRITTEN_SETTLED: entry->kept = task->kept; break;
     }
+}
+
+/* Only tasks that are older than this entry name the producer, so it is there as
+ * long as any of them is. */
+void ventilator_write_given_up(struct ventilator *ventilator, uint32_t peer)
+{
+    if (!ventilator->options.journals) return;
+    (void)append(ventilator, JOURNAL_GIVEN_UP, &ventilator->peers.nodes.ids[peer]);
 }
 
 void ventilator_unwrite(struct ventilator *ventilator, uint32_t slot)

@@ -53,6 +53,9 @@ void ventilator_bury(struct ventilator *ventilator, uint32_t slot, enum record_k
         if (!planted(PLANTED_FORGET_REQUEUE)) ventilator_orphan(ventilator, slot);
         lanes_count_worker(&ventilator->lanes, peer->profile, -1);
     }
+    if (peer->role == ROLE_PRODUCER && peer->owned > 0) {
+        ventilator_write_given_up(ventilator, slot);
+    }
     record_peer(ventilator, slot, why);
     peers_touch(&ventilator->peers, slot);
 }

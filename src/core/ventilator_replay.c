@@ -160,6 +160,13 @@ static void replay_settled(struct ventilator *ventilator, struct task *task,
     if (task->kept == 0) drop_values(ventilator, task);
 }
 
+/* Whoever it comes back as will be told that it is not known. */
+static void replay_given_up(struct ventilator *ventilator, const struct id *node)
+{
+    uint32_t slot = peers_of_node(&ventilator->peers, node);
+    if (slot != PEER_NONE) peers_remove(&ventilator->peers, slot);
+}
+
 /* An entry about a task of which nothing was said since the journal begins: it
  * had been forgotten by then. */
 static enum reason replay_change(struct ventilator *ventilator, const struct journal_entry *entry)
@@ -190,7 +197,10 @@ static enum reason replay_change(struct ventilator *ventilator, const struct jou
 static bool is_possible(const struct journal_entry *entry)
 {
     if (id_is_zero(&entry->id)) return false;
-    if (entry->kind == JOURNAL_LEASED || entry->kind == JOURNAL_SETTLED) return true;
+    if (entry->kind == JOURNAL_LEASED || entry->kind == JOURNAL_SETTLED ||
+        entry->kind == JOURNAL_GIVEN_UP) {
+        return true;
+    }
     if (entry->state < TASK_WAITING || entry->state > TASK_EXPIRED) return false;
     return entry->state != TASK_LEASED || entry->token != 0;
 }
@@ -209,6 +219,7 @@ void ventilator_replay(struct ventilator *ventilator, const struct journal_entry
     case JOURNAL_LEASED:
     case JOURNAL_CHANGED:
     case JOURNAL_SETTLED: *refusal = replay_change(ventilator, entry); break;
+    case JOURNAL_GIVEN_UP: replay_given_up(ventilator, &entry->id); break;
     }
 }
 

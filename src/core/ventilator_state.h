@@ -136,6 +136,8 @@ enum written {
 };
 /* Asks for an entry.  The values it points to stay as they are until the step ends. */
 void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what);
+/* Writes that a producer gets no more results of what it submitted so far. */
+void ventilator_write_given_up(struct ventilator *ventilator, uint32_t peer);
 /* The task is forgotten, and needs no entry any more. */
 void ventilator_unwrite(struct ventilator *ventilator, uint32_t slot);
 /* Writes again what stands in the oldest entries, so that these can go. */
@@ -145,7 +147,8 @@ uint64_t ventilator_copy_deadline(const struct ventilator *ventilator);
 uint64_t ventilator_oldest_entry(const struct ventilator *ventilator);
 
 /* ventilator_held.c */
-void held_init(struct held *held, struct arena *arena, bool journals);
+enum holding { HOLDS_NOTHING, HOLDS_ANSWERS };
+void held_init(struct held *held, struct arena *arena, enum holding holding);
 /* Whether an answer with up to so many rejections can wait now. */
 bool held_has_room(const struct ventilator *ventilator, uint32_t rejections);
 /* Answers a batch as soon as all that was appended so far is durable.  Its

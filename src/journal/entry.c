@@ -22,7 +22,8 @@ static uint8_t allowed(enum journal_entry_kind kind)
     case JOURNAL_DONE: return HAS_RESULT | HAS_TEXT;
     case JOURNAL_CHANGED: return HAS_TEXT;
     case JOURNAL_LEASED:
-    case JOURNAL_SETTLED: return 0;
+    case JOURNAL_SETTLED:
+    case JOURNAL_GIVEN_UP: return 0;
     }
     return 0;
 }
@@ -41,6 +42,7 @@ uint32_t entry_bytes(const struct journal_entry *entry)
     switch (entry->kind) {
     case JOURNAL_LEASED: return LEASED_BYTES;
     case JOURNAL_SETTLED: return SETTLED_BYTES;
+    case JOURNAL_GIVEN_UP: return ID_BYTES;
     case JOURNAL_TASK:
     case JOURNAL_DONE:
     case JOURNAL_CHANGED: break;
@@ -124,6 +126,7 @@ void entry_write(const struct journal_entry *entry, uint8_t *into)
     switch (entry->kind) {
     case JOURNAL_LEASED: at = write_leased(at, entry); break;
     case JOURNAL_SETTLED: *at++ = entry->kept; break;
+    case JOURNAL_GIVEN_UP: break;
     case JOURNAL_TASK:
     case JOURNAL_DONE:
     case JOURNAL_CHANGED: at = write_whole(at, entry); break;
@@ -229,6 +232,7 @@ bool entry_read(uint8_t type, struct bytes bytes, struct journal_entry *entry)
     switch (entry->kind) {
     case JOURNAL_LEASED: good = read_leased(&rest, entry); break;
     case JOURNAL_SETTLED: good = read_settled(&rest, entry); break;
+    case JOURNAL_GIVEN_UP: good = true; break;
     case JOURNAL_TASK:
     case JOURNAL_DONE:
     case JOURNAL_CHANGED: good = read_whole(&rest, entry); break;

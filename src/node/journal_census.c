@@ -44,7 +44,8 @@ static bool is_possible(const struct journal_entry *entry)
         break;
     case JOURNAL_DONE: return entry->state == TASK_DONE;
     case JOURNAL_LEASED: return entry->token != 0;
-    case JOURNAL_SETTLED: return true;
+    case JOURNAL_SETTLED:
+    case JOURNAL_GIVEN_UP: return true;
     case JOURNAL_CHANGED: break;
     }
     return entry->state != TASK_LEASED || entry->token != 0;
@@ -61,6 +62,7 @@ static void count(struct journal_census *census, uint32_t slot, enum task_state 
 bool journal_census_add(struct journal_census *census, const struct journal_entry *entry)
 {
     if (!is_possible(entry)) return false;
+    if (entry->kind == JOURNAL_GIVEN_UP) return true; /* no task's id */
     bool whole = entry->kind == JOURNAL_TASK || entry->kind == JOURNAL_DONE;
     uint32_t slot = index_find(&census->ids, &entry->id);
     if (slot == INDEX_NONE && !whole) return true; /* a ventilator passes it over */

@@ -117,6 +117,7 @@ static const char *kind_text(uint8_t type)
     case JOURNAL_CHANGED: return "changed";
     case JOURNAL_DONE: return "done";
     case JOURNAL_SETTLED: return "settled";
+    case JOURNAL_GIVEN_UP: return "given_up";
     }
     return "unknown";
 }

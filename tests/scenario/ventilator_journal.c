@@ -384,6 +384,31 @@ static void what_became_of_letters_and_each_tasks_policy_survive(void **state)
     story_end(&story);
 }
 
+/* Or it would wait for ever for results that were given up in an earlier life. */
+static void a_producer_that_was_given_up_is_a_stranger_after_a_restart(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    story_submit(&story, P1, "ab");
+    story_complete(&story, W1, "a", OUTCOME_DONE);
+    story_sync(&story);
+    story_close(&story, P1);
+    story_close(&story, W1);
+    story_pass(&story, story.ventilator->options.absent_ns_max / MILLISECOND + 1000);
+    story_sync(&story);
+    story_restart(&story, 0); /* b is still open, and its first entry names its producer */
+    assert_int_equal(story.ventilator->peers.nodes.count, 0);
+    story_greet(&story, P1);
+    assert_false(story.out->sends[0].message.u.welcome.known);
+    story_submit(&story, P1, "b");
+    story_sync(&story);
+    story_restart(&story, 0);
+    story_greet(&story, P1);
+    assert_true(story.out->sends[0].message.u.welcome.known);
+    story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_full_journal_takes_no_task_and_every_end),
         cmocka_unit_test(more_batches_than_may_wait_for_the_disk_are_put_off),
         cmocka_unit_test(a_producer_that_is_gone_for_good_costs_its_results_their_place),
+        cmocka_unit_test(a_producer_that_was_given_up_is_a_stranger_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

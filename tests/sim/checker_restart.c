@@ -11,6 +11,7 @@
 
 void checker_replay(struct mesh *mesh, const struct node *node, const struct journal_entry *entry)
 {
+    if (entry->kind == JOURNAL_GIVEN_UP) return; /* about no task */
     uint32_t task = ledger_find(&mesh->ledger, &entry->id);
     struct custody *custody =
         task == LEDGER_NONE ? NULL : ledger_custody(&mesh->ledger, task, node->ventilator.life);

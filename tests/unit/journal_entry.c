@@ -12,8 +12,8 @@
 
 #include <stdlib.h>
 
-static const enum journal_entry_kind KINDS[] = {JOURNAL_TASK, JOURNAL_LEASED, JOURNAL_CHANGED,
-                                                JOURNAL_DONE, JOURNAL_SETTLED};
+static const enum journal_entry_kind KINDS[] = {JOURNAL_TASK, JOURNAL_LEASED,  JOURNAL_CHANGED,
+                                                JOURNAL_DONE, JOURNAL_SETTLED, JOURNAL_GIVEN_UP};
 enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS, VALUE_BYTES_MAX = 3000 };
 
 static uint8_t VALUES[VALUE_BYTES_MAX];
@@ -33,7 +33,7 @@ static struct journal_entry entry_by_chance(enum journal_entry_kind kind, uint64
     struct journal_entry entry = {.kind = kind};
     for (int i = 0; i < 16; i++) entry.id.octets[i] = (uint8_t)random_next(chance);
     if (kind == JOURNAL_SETTLED) entry.kept = (uint8_t)random_next(chance);
-    if (kind == JOURNAL_SETTLED) return entry;
+    if (kind == JOURNAL_SETTLED || kind == JOURNAL_GIVEN_UP) return entry;
     entry.attempt = (uint32_t)random_next(chance);
     entry.token = random_next(chance);
     if (kind == JOURNAL_LEASED) return entry;
@@ -156,7 +156,7 @@ static void unknown_kinds_states_and_values_are_refused(void **state)
     uint8_t *data = (uint8_t *)(uintptr_t)bytes.data;
     assert_true(entry_read(JOURNAL_CHANGED, bytes, &back));
     for (int type = 0; type < 256; type++)
-        if (type < JOURNAL_TASK || type > JOURNAL_SETTLED)
+        if (type < JOURNAL_TASK || type > JOURNAL_GIVEN_UP)
             assert_false(entry_read((uint8_t)type, bytes, &back));
     uint8_t before = data[bytes.size - 4];
     data[bytes.size - 4] = TASK_NONE;
