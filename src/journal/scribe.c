@@ -14,7 +14,11 @@
 
 enum {
     /* What one commit should carry at most: some milliseconds of a slow disk. */
-    BEHIND_BYTES = 16 * 1024 * 1024
+    BEHIND_BYTES = 16 * 1024 * 1024,
+    /* After so many commits without a pause something else gets its turn: an owner
+     * who always has the next one ready would otherwise fill the disk with segments
+     * that are needed no more. */
+    COMMITS_IN_A_ROW = 8
 };
 /* Nothing to commit for so long is a rest, worth a mark on the disk. */
 static const uint64_t REST_NS = 5 * 1000000;
@@ -30,8 +34,9 @@ struct scribe {
     pthread_cond_t wake; /* of the thread: busy or stopping was set */
     pthread_cond_t done; /* of scribe_flush: busy was cleared */
     bool busy, stopping;
-    bool resting;  /* the thread's: since the last commit it had its rest */
-    bool was_full; /* as it was when last told */
+    unsigned in_a_row; /* the thread's: commits since it last did anything else */
+    bool resting;      /* the thread's: since the last commit it had its rest */
+    bool was_full;     /* as it was when last told */
     struct scribe_view view;
 };
 
@@ -117,13 +122,27 @@ static void idle(struct scribe *scribe)
     }
 }
 
+/* Segments to remove or to make, or a full disk that may have room again. */
+static bool wants_more_than_commits(const struct scribe *scribe)
+{
+    return !is_over(scribe) &&
+           (journal_wants_tending(scribe->journal) || journal_is_full(scribe->journal));
+}
+
 static void *write_for(void *argument)
 {
     struct scribe *scribe = argument;
     pthread_mutex_lock(&scribe->lock);
     while (!scribe->stopping) {
-        if (scribe->busy)
+        bool overdue = scribe->in_a_row >= COMMITS_IN_A_ROW && wants_more_than_commits(scribe);
+        if (scribe->busy && !overdue) {
             commit(scribe);
+            scribe->in_a_row++;
+            continue;
+        }
+        scribe->in_a_row = 0;
+        if (overdue)
+            tend(scribe, journal_tend);
         else
             idle(scribe);
     }

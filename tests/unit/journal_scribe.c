@@ -27,11 +27,26 @@ struct fixture {
     pthread_cond_t told;
     uint64_t news;
     bool held; /* the thread waits in count_news */
+    /* A tireless owner, who has the next commit ready as soon as one is done. */
+    uint32_t commits_left;
+    uint64_t disk_bytes_max;
 };
+
+/* In the scribe's thread, while the test's own waits. */
+static void push_again(struct fixture *fixture)
+{
+    uint64_t bytes = journal_disk_bytes(fixture->journal);
+    if (bytes > fixture->disk_bytes_max) fixture->disk_bytes_max = bytes;
+    rig_append(fixture->journal, 100);
+    journal_release(fixture->journal, journal_last(fixture->journal));
+    fixture->commits_left--;
+    scribe_push(fixture->scribe);
+}
 
 static void count_news(void *context)
 {
     struct fixture *fixture = context;
+    if (fixture->commits_left > 0) push_again(fixture);
     pthread_mutex_lock(&fixture->lock);
     fixture->news++;
     pthread_cond_broadcast(&fixture->told);
@@ -187,6 +202,20 @@ static void a_loop_that_appends_more_than_a_commit_carries_is_behind(void **stat
     assert_int_equal(view.durable, journal_last(fixture->journal));
 }
 
+static void an_owner_who_never_pauses_gets_rid_of_old_segments(void **state)
+{
+    struct fixture *fixture = *state;
+    struct journal_fault fault;
+    uint64_t news = 0;
+    fixture->commits_left = 600;
+    rig_append(fixture->journal, 1);
+    scribe_push(fixture->scribe);
+    while (news < 600) news = await_news(fixture, news);
+    assert_int_equal(scribe_flush(fixture->scribe, &fault), JOURNAL_OK);
+    assert_true(journal_last(fixture->journal) > 40000);
+    assert_in_range(fixture->disk_bytes_max, SEGMENT_BYTES, 8 * SEGMENT_BYTES);
+}
+
 static void room_that_comes_back_is_noticed_without_a_push(void **state)
 {
     struct fixture *fixture = *state;
@@ -228,6 +257,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_failed_sync_ends_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_loop_that_appends_more_than_a_commit_carries_is_behind,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_owner_who_never_pauses_gets_rid_of_old_segments, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(room_that_comes_back_is_noticed_without_a_push, set_up,
                                         tear_down),
     };
