@@ -283,6 +283,7 @@ static void a_second_hello_replaces_the_session(void **state)
     struct story story;
     story_start(&story);
     story_hello(&story, P1);
+    story_say(&story, P1, (struct message){.kind = MESSAGE_HEARTBEAT}); /* it is no stranger */
     uint32_t first = story.peers[P1].session, link = story.peers[P1].link;
     story_greet(&story, P1);
     assert_true(story.out->sends[0].message.u.welcome.known);
