@@ -152,7 +152,7 @@ static void flip_a_bit(off_t offset)
     }
     (void)closedir(directory);
     int file = open(segment, O_RDWR);
-    unsigned char octet;
+    unsigned char octet = 0;
     assert_true(file >= 0 && pread(file, &octet, 1, offset) == 1);
     octet ^= 0x10;
     assert_true(pwrite(file, &octet, 1, offset) == 1);

@@ -54,6 +54,7 @@ cut_power() {
 idle() {
     local text
     text=$(timeout 20 "$tmesh" status --connect "$front" --json) || return 1
+    text=${text%%\"totals\"*} # a lane may be idle while others are not
     [[ $text == *'"waiting":0,"ready":0,"leased":0,'* ]]
 }
 
