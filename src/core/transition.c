@@ -205,12 +205,17 @@ void task_ripen(struct ventilator *ventilator, uint32_t slot)
     note(ventilator, slot, RECORD_RIPE, NULL);
 }
 
-void task_forget(struct ventilator *ventilator, uint32_t slot)
+void task_drop_values(struct ventilator *ventilator, struct task *task)
 {
-    struct task *task = &ventilator->tasks[slot];
     store_drop(&ventilator->store, &task->payload);
     store_drop(&ventilator->store, &task->result);
     store_drop(&ventilator->store, &task->text);
+}
+
+void task_forget(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    task_drop_values(ventilator, task);
     ventilator_unwrite(ventilator, slot);
     memset(task, 0, sizeof *task);
     index_remove(&ventilator->ids, slot);
@@ -228,9 +233,7 @@ void task_lay_down(struct ventilator *ventilator, uint32_t slot)
 {
     struct task *task = task_at(ventilator, slot);
     if ((task->kept & (TASK_KEPT_RESULT | TASK_KEPT_DEAD)) != 0) return;
-    store_drop(&ventilator->store, &task->payload);
-    store_drop(&ventilator->store, &task->result);
-    store_drop(&ventilator->store, &task->text);
+    task_drop_values(ventilator, task);
     if ((task->kept & TASK_KEPT_ENDED) != 0) return;
     if (slot_ring_is_full(&ventilator->ended)) forget_oldest(ventilator);
     slot_ring_push(&ventilator->ended, slot);

@@ -56,13 +56,6 @@ static void set_owner(struct ventilator *ventilator, struct task *task, const st
     if (--peer->owned == 0) peers_remove(&ventilator->peers, before);
 }
 
-static void drop_values(struct ventilator *ventilator, struct task *task)
-{
-    store_drop(&ventilator->store, &task->payload);
-    store_drop(&ventilator->store, &task->result);
-    store_drop(&ventilator->store, &task->text);
-}
-
 /* More ids of ended tasks lie in the journal than are remembered: the older half
  * of them goes, so that the walk is paid for by all that it makes room for. */
 static bool forget_half(struct ventilator *ventilator)
@@ -143,7 +136,7 @@ static enum reason replay_whole(struct ventilator *ventilator, const struct jour
     ventilator_unwrite(ventilator, slot);
     circle_append(&ventilator->ages, ventilator_ages_head(ventilator), slot);
     task->lsn = entry->lsn;
-    drop_values(ventilator, task);
+    task_drop_values(ventilator, task);
     bool kept = keep_value(ventilator, entry->payload, &task->payload) &&
                 keep_value(ventilator, entry->result, &task->result) &&
                 keep_value(ventilator, entry->text, &task->text);
@@ -157,7 +150,7 @@ static void replay_settled(struct ventilator *ventilator, struct task *task,
     task->kept &= entry->kept;
     keep_lane(ventilator, task);
     if ((task->kept & TASK_KEPT_RESULT) == 0) set_owner(ventilator, task, &(struct id){{0}});
-    if (task->kept == 0) drop_values(ventilator, task);
+    if (task->kept == 0) task_drop_values(ventilator, task);
 }
 
 /* Whoever it comes back as will be told that it is not known. */

@@ -117,6 +117,8 @@ bool task_drop_oldest_letter(struct ventilator *ventilator);
 /* An operator drops a dead letter, or has it tried again from the beginning. */
 void task_drop_letter(struct ventilator *ventilator, uint32_t slot);
 void task_revive(struct ventilator *ventilator, uint32_t slot);
+/* Payload, result and text; the record stays. */
+void task_drop_values(struct ventilator *ventilator, struct task *task);
 /* Frees the slot: from here on the id is a stranger's. */
 void task_forget(struct ventilator *ventilator, uint32_t slot);
 /* Forgets ended ids that are over the limits; a few at a time. */
