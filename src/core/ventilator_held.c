@@ -17,7 +17,7 @@ void held_init(struct held *held, struct arena *arena, enum holding holding)
         arena_take(arena, holds ? VENTILATOR_REJECTIONS_MAX : 0, sizeof *held->rejections);
 }
 
-static bool is_durable(const struct ventilator *ventilator, uint64_t lsn)
+bool held_is_durable(const struct ventilator *ventilator, uint64_t lsn)
 {
     return lsn <= ventilator->durable_lsn || planted(PLANTED_ANSWER_BEFORE_SYNC);
 }
@@ -64,7 +64,7 @@ static void answer_when_durable(struct ventilator *ventilator, uint32_t peer,
     const struct rejection *rejections = ventilator->out->rejections;
     answer->lsn = ventilator->appended_lsn;
     answer->session = ventilator->peers.peers[peer].session;
-    if (is_durable(ventilator, answer->lsn))
+    if (held_is_durable(ventilator, answer->lsn))
         send_answer(ventilator, peer, answer, rejections);
     else
         put_off(&ventilator->held, answer, rejections);
@@ -114,7 +114,7 @@ bool held_send_answers(struct ventilator *ventilator)
     while (held->count > 0) {
         const struct held_answer *answer = &held->answers[held->first];
         uint32_t count = answer->rejections;
-        if (!is_durable(ventilator, answer->lsn)) return true;
+        if (!held_is_durable(ventilator, answer->lsn)) return true;
         if (!ventilator_can_send(ventilator)) return false;
         if (ventilator->out->rejection_count + count > MESSAGE_REJECTIONS_MAX) return false;
         const struct rejection *rejections = bring_out(ventilator, count);
@@ -135,7 +135,7 @@ void held_receipt(struct ventilator *ventilator, uint32_t slot)
 {
     struct peer *worker = &ventilator->peers.peers[slot];
     uint32_t through = worker->next_in - 1;
-    if (!worker->receipt_due || is_durable(ventilator, ventilator->appended_lsn)) {
+    if (!worker->receipt_due || held_is_durable(ventilator, ventilator->appended_lsn)) {
         worker->receipt_due = true;
         worker->receipt_more = false;
         worker->receipt_through = through;
@@ -150,7 +150,7 @@ void held_receipt(struct ventilator *ventilator, uint32_t slot)
 bool held_send_receipt(struct ventilator *ventilator, uint32_t slot)
 {
     struct peer *worker = &ventilator->peers.peers[slot];
-    while (worker->receipt_due && is_durable(ventilator, worker->receipt_lsn)) {
+    while (worker->receipt_due && held_is_durable(ventilator, worker->receipt_lsn)) {
         if (!ventilator_can_send(ventilator)) return false;
         ventilator_send(ventilator, slot, MESSAGE_RECEIPT)->u.receipt.through =
             worker->receipt_through;

@@ -82,10 +82,9 @@ static bool window_is_full(const struct peer *producer)
 }
 
 /* Whether the end of this task would survive us. */
-static bool is_durable(const struct ventilator *ventilator, uint32_t slot)
+static bool has_durable_end(const struct ventilator *ventilator, uint32_t slot)
 {
-    return ventilator->tasks[slot].lsn <= ventilator->durable_lsn ||
-           planted(PLANTED_ANSWER_BEFORE_SYNC);
+    return held_is_durable(ventilator, ventilator->tasks[slot].lsn);
 }
 
 bool ventilator_send_results(struct ventilator *ventilator, uint32_t slot)
@@ -94,7 +93,7 @@ bool ventilator_send_results(struct ventilator *ventilator, uint32_t slot)
     struct peer *producer = &ventilator->peers.peers[slot];
     while (producer->state == PEER_OPEN && producer->results.count > 0 &&
            !window_is_full(producer)) {
-        if (!is_durable(ventilator, producer->results.first)) {
+        if (!has_durable_end(ventilator, producer->results.first)) {
             peers_wait(&ventilator->peers, slot);
             return true;
         }
@@ -105,7 +104,7 @@ bool ventilator_send_results(struct ventilator *ventilator, uint32_t slot)
         uint32_t count = 0, bytes = 0, sequence = producer->next_out;
         while (producer->results.count > 0 && bytes < MESSAGE_BATCH_BYTES &&
                out->result_count < VENTILATOR_ITEMS_MAX && !window_is_full(producer) &&
-               is_durable(ventilator, producer->results.first)) {
+               has_durable_end(ventilator, producer->results.first)) {
             uint32_t at = producer->results.first;
             struct task *task = &ventilator->tasks[at];
             task_unlink(ventilator->tasks, &producer->results, at);

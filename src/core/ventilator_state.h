@@ -151,6 +151,8 @@ uint64_t ventilator_oldest_entry(const struct ventilator *ventilator);
 /* ventilator_held.c */
 enum holding { HOLDS_NOTHING, HOLDS_ANSWERS };
 void held_init(struct held *held, struct arena *arena, enum holding holding);
+/* Whether everything through this number is; without a journal it always is. */
+bool held_is_durable(const struct ventilator *ventilator, uint64_t lsn);
 /* Whether an answer with up to so many rejections can wait now. */
 bool held_has_room(const struct ventilator *ventilator, uint32_t rejections);
 /* Answers a batch as soon as all that was appended so far is durable.  Its
