@@ -16,8 +16,9 @@ enum {
     TMESH_NAME_BYTES_MAX = 64,             /* [a-z0-9._-]{1,64}, task and queue names alike */
     TMESH_PAYLOAD_BYTES_MAX = 1024 * 1024, /* unless the ventilator says less */
     TMESH_RESULT_BYTES_MAX = 1024 * 1024,
-    TMESH_TEXT_BYTES_MAX = 1024, /* reasons given by handlers; longer ones are cut */
-    TMESH_ID_TEXT_BYTES = 37,    /* canonical UUID text and its end mark */
+    TMESH_TEXT_BYTES_MAX = 1024,    /* reasons given by handlers; longer ones are cut */
+    TMESH_PROGRESS_BYTES_MAX = 256, /* what a handler says of its progress; longer ones are cut */
+    TMESH_ID_TEXT_BYTES = 37,       /* canonical UUID text and its end mark */
     TMESH_LOG_LINE_BYTES_MAX = 1024
 };
 

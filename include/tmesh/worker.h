@@ -39,6 +39,20 @@ TMESH_EXPORT void tmesh_job_reason(tmesh_job_t *job, const char *text);
 /* After TMESH_RETRY: when, instead of by policy.  0 takes the wish back. */
 TMESH_EXPORT void tmesh_job_retry_after(tmesh_job_t *job, uint32_t delay_ms);
 
+/* Whether the run should end now: it is over its soft time limit, or its task was
+ * cancelled or given to somebody else, or the worker stops.  Cheap enough for an
+ * inner loop.  A handler that sees it returns as soon as it can, with whatever
+ * verdict suits: TMESH_DONE if the work is done all the same.  One that does not
+ * return is killed at its hard limit or a moment later, if it runs in a process. */
+TMESH_EXPORT bool tmesh_job_should_stop(const tmesh_job_t *job);
+
+/* Says how far the run is: a number that means what the handler wants (rows,
+ * bytes, percent), and a text, copied and cut at TMESH_PROGRESS_BYTES_MAX, or
+ * NULL.  Shown by `tmesh status` and told to the producer if it wants the
+ * result; only the latest counts, so call it as often as is handy.  Each call is
+ * a sign of life, too, for tasks with `stalled_after_ms`. */
+TMESH_EXPORT void tmesh_job_progress(tmesh_job_t *job, uint64_t number, const char *text);
+
 /* What a handler returns.  Any other value counts as TMESH_RETRY. */
 enum tmesh_verdict {
     TMESH_DONE = 0,
@@ -82,6 +96,15 @@ typedef struct tmesh_handler {
     void *context;
 } tmesh_handler_t;
 
+/* Where C handlers run.  Commands are processes in any case. */
+enum tmesh_pool {
+    TMESH_POOL_THREADS, /* in threads of this process: the fastest */
+    TMESH_POOL_PROCESS  /* in child processes, one for each slot: a handler that crashes, hangs or
+                           leaks costs its child and one attempt, and nothing else.  The worker
+                           forks them from a small process that it forks first: make it before
+                           your program starts threads of its own */
+};
+
 /* Zero means the default everywhere. */
 typedef struct tmesh_worker_options {
     const char *connect;       /* fronts, separated by commas; at most 64.  Required */
@@ -93,14 +116,24 @@ typedef struct tmesh_worker_options {
     const tmesh_command_t *commands; /* command_count of them */
     size_t command_count;
     const char *const *modules; /* paths of shared objects; ends with NULL */
-    bool allow_exec;        /* also serve "tmesh.exec": run whatever argv a task brings, as `tmesh
-                               map --connect` asks.  Whoever may submit can then run any program
-                               here */
-    uint32_t time_limit_ms; /* of each run whose task has none of its own, from its beginning;
-                               default: none.  Over it a command is killed with its process
-                               group (SIGKILL), and the run counts as failed.  A C handler cannot
-                               be ended from outside: its task is given up in the same way and may
-                               run elsewhere, and its slot is lost until it returns */
+    bool allow_exec; /* also serve "tmesh.exec": run whatever argv a task brings, as `tmesh
+                        map --connect` asks.  Whoever may submit can then run any program
+                        here */
+    enum tmesh_pool pool;
+    uint32_t tasks_per_child;    /* a child is replaced after so many runs; 0: never */
+    uint64_t memory_per_child;   /* a child is replaced when it holds more than so many bytes after
+                                    a run; 0: never */
+    uint32_t soft_time_limit_ms; /* of each run whose task has none of its own: then
+                                    tmesh_job_should_stop says yes, and a command gets SIGTERM;
+                                    default: none */
+    uint32_t stalled_after_ms;   /* of each run whose task has none of its own: one that does not
+                                    call tmesh_job_progress for so long is ended as if it were
+                                    over its time limit; default: never */
+    uint32_t time_limit_ms;      /* of each run whose task has none of its own, from its beginning;
+                                    default: none.  Over it a command is killed with its process
+                                    group (SIGKILL), and the run counts as failed.  A C handler cannot
+                                    be ended from outside: its task is given up in the same way and may
+                                    run elsewhere, and its slot is lost until it returns */
     tmesh_log_fn *log;
     void *log_context;
 } tmesh_worker_options_t;

@@ -15,7 +15,7 @@
 
 enum {
     MESSAGE_VERSION_MAJOR = 1,
-    MESSAGE_VERSION_MINOR = 1,
+    MESSAGE_VERSION_MINOR = 2,
     MESSAGE_HEADER_BYTES = 16,
     MESSAGE_ITEMS_MAX = 4096,                /* items in one message */
     MESSAGE_PAYLOAD_BYTES_MAX = 1024 * 1024, /* one payload or one result, by default */
@@ -23,11 +23,12 @@ enum {
     MESSAGE_BATCH_BYTES = 256 * 1024,        /* a sender closes a batch that reached this */
     MESSAGE_NAME_BYTES_MAX = 64,             /* a task's or queue's name: [a-z0-9._-]{1,64} */
     MESSAGE_TEXT_BYTES_MAX = 1024,           /* reasons, labels, versions */
+    MESSAGE_PROGRESS_BYTES_MAX = 256,        /* what a run says of its progress */
     MESSAGE_NAMES_MAX = 256,                 /* task names or queues of one worker */
     MESSAGE_ENDPOINTS_MAX = 64,
     MESSAGE_REJECTIONS_MAX = MESSAGE_ITEMS_MAX,
     MESSAGE_ROWS_MAX = 256,   /* rows of one ANSWER */
-    MESSAGE_LETTERS_MAX = 256 /* dead letters that one DISPOSE names, or changes */
+    MESSAGE_LETTERS_MAX = 256 /* tasks that one DISPOSE names, or changes */
 };
 
 enum message_kind {
@@ -46,9 +47,14 @@ enum message_kind {
     MESSAGE_ANSWER = 21,
     MESSAGE_DISPOSE = 22, /* minor 1 */
     MESSAGE_DISPOSED = 23,
+    MESSAGE_DRAIN = 24, /* minor 2, as all that follow but CREDIT, WORK and COMPLETE */
+    MESSAGE_DRAINING = 25,
     MESSAGE_CREDIT = 32,
     MESSAGE_WORK = 33,
-    MESSAGE_COMPLETE = 34
+    MESSAGE_COMPLETE = 34,
+    MESSAGE_PROGRESS = 35,
+    MESSAGE_REVOKE = 36,
+    MESSAGE_RECALL = 37
 };
 
 enum role { ROLE_PRODUCER = 1, ROLE_WORKER = 2 };
@@ -106,6 +112,9 @@ struct message_heartbeat {
     uint64_t backlog; /* ventilator: ready tasks that this worker could run */
     uint32_t held;    /* worker: leases it holds */
     uint32_t running; /* worker: of these, in a handler now */
+    /* Minor 2, a worker's: */
+    uint32_t hung;     /* of its slots, lost to runs that cannot be ended */
+    uint32_t draining; /* 1: it takes no more */
 };
 
 struct message_bye {
@@ -124,6 +133,9 @@ struct submission {
     uint32_t attempts_max, crashes_max;
     uint32_t backoff_ms, backoff_ms_max;
     uint32_t limit_ms; /* of one run; 0: none of its own */
+    /* Minor 2; 0: none of its own. */
+    uint32_t soft_ms;    /* after so long a run is asked to end */
+    uint32_t stalled_ms; /* a run that shows no life for so long is ended */
 };
 
 struct message_submit {
@@ -182,7 +194,8 @@ enum query {
     QUERY_WORKERS = 2,
     QUERY_LANES = 3,
     QUERY_DEAD = 4,
-    QUERY_LETTER = 5 /* minor 1: one dead letter, with its values */
+    QUERY_LETTER = 5, /* minor 1: one dead letter, with its values */
+    QUERY_RUNS = 6    /* minor 2: tasks that have been with a worker for a while */
 };
 
 struct message_query {
@@ -205,6 +218,9 @@ struct totals {
     uint64_t journal_bytes; /* it takes on disk */
     uint64_t journal_lag;   /* entries that are not durable yet */
     uint64_t journal_full;  /* 1: no room for new tasks */
+    /* Minor 2: */
+    uint64_t cancelled;
+    uint64_t recalled; /* asked back from a worker that had not begun them */
 };
 
 struct worker_row {
@@ -213,6 +229,8 @@ struct worker_row {
     uint32_t slots, leased, running;
     uint64_t completed;
     uint32_t silent_ms; /* since it was last heard */
+    /* Minor 2, as in HEARTBEAT: */
+    uint32_t hung, draining;
 };
 
 struct lane_row {
@@ -239,6 +257,19 @@ struct letter_row {
     struct bytes value; /* cursor 0: the payload, 1: what its last run put out; absent: none */
 };
 
+/* A task that a worker has had for a second, or that told of its progress. */
+struct run_row {
+    struct id id;
+    struct bytes queue, name;
+    uint32_t attempt;
+    struct bytes worker; /* its label */
+    uint64_t leased_ms;  /* since it was given to the worker */
+    uint32_t told;       /* 1: it told of its progress */
+    uint64_t number;     /* what it told last */
+    struct bytes text;
+    uint64_t told_ms; /* since then */
+};
+
 struct message_answer {
     enum query query;
     uint32_t cursor; /* where the next QUERY goes on; 0: that was all */
@@ -248,16 +279,18 @@ struct message_answer {
     const struct lane_row *lanes;     /* QUERY_LANES */
     const struct dead_row *dead;      /* QUERY_DEAD */
     const struct letter_row *letter;  /* QUERY_LETTER, count 0 when there is no such letter */
+    const struct run_row *runs;       /* QUERY_RUNS */
 };
 
 enum disposal {
     DISPOSAL_RETRY = 1, /* those named */
     DISPOSAL_DROP = 2,
     DISPOSAL_RETRY_ALL = 3, /* all of a queue and a name, as far as these are said */
-    DISPOSAL_DROP_ALL = 4
+    DISPOSAL_DROP_ALL = 4,
+    DISPOSAL_CANCEL = 5 /* minor 2: tasks that have not ended, those named */
 };
 
-/* Producer: what is to become of dead letters. */
+/* Producer: what is to become of dead letters, or of tasks that are to end. */
 struct message_dispose {
     enum disposal disposal;
     uint64_t cursor;          /* of all: 0 at first, then what the last DISPOSED said */
@@ -270,9 +303,21 @@ struct message_disposed {
     enum disposal disposal;
     uint64_t cursor;    /* go on with this; 0: that was all */
     enum reason reason; /* why it stopped before the end; REASON_NONE when it did not */
-    uint32_t affected;  /* letters retried or dropped */
+    uint32_t affected;  /* letters retried or dropped, tasks cancelled */
     const struct rejection *rejections; /* of those named */
     uint32_t count;
+};
+
+/* Producer to ventilator: this node is to drain and stop, as if its operator had
+ * sent it a signal.  Ventilator to worker: you are. */
+struct message_drain {
+    struct bytes target; /* a worker's label, or its node id as text; empty: the receiver */
+    uint32_t grace_ms;   /* for what runs; UINT32_MAX: as the node says */
+};
+
+/* How many nodes were told. */
+struct message_draining {
+    uint32_t affected;
 };
 
 /* How much the worker will ever take in this session: running totals, so that a
@@ -287,6 +332,9 @@ struct assignment {
     struct bytes name;
     struct bytes payload;
     uint32_t limit_ms; /* the run may take this long; 0: as long as it wants */
+    /* Minor 2; 0: never. */
+    uint32_t soft_ms;    /* after this long it is asked to end */
+    uint32_t stalled_ms; /* it is ended when it shows no life for this long */
 };
 
 struct message_work {
@@ -316,6 +364,26 @@ struct message_complete {
     uint32_t count;
 };
 
+/* How far a run is.  Worker to ventilator, and ventilator to the producer that
+ * wants the result, which sees no token.  The latest counts, and any may be lost. */
+struct progress {
+    struct lease lease;
+    uint64_t number;
+    struct bytes text; /* at most MESSAGE_PROGRESS_BYTES_MAX */
+};
+
+struct message_progress {
+    const struct progress *items;
+    uint32_t count;
+};
+
+/* Ventilator to worker.  REVOKE: these leases are over; stop, and do not complete.
+ * RECALL: give these back if they have not begun. */
+struct message_leases {
+    const struct lease *leases;
+    uint32_t count;
+};
+
 struct message {
     enum message_kind kind;
     uint32_t session;
@@ -337,6 +405,10 @@ struct message {
         struct message_credit credit;
         struct message_work work;
         struct message_complete complete;
+        struct message_drain drain;
+        struct message_draining draining;
+        struct message_progress progress;
+        struct message_leases revoke, recall;
     } u;
 };
 

@@ -107,6 +107,11 @@ static void take(struct producer *producer, const struct producer_event *event,
     case MESSAGE_DISPOSE:
     case MESSAGE_CREDIT:
     case MESSAGE_WORK:
+    case MESSAGE_DRAIN:
+    case MESSAGE_DRAINING:
+    case MESSAGE_PROGRESS:
+    case MESSAGE_REVOKE:
+    case MESSAGE_RECALL:
     case MESSAGE_COMPLETE: break;
     }
 }

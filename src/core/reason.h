@@ -22,7 +22,10 @@ enum reason {
     REASON_LOSSES = 11,     /* too many workers were lost under it */
     REASON_FORGOTTEN = 12,  /* it ended, and its result is no longer kept */
     REASON_OWNER_GONE = 13, /* its ventilator restarted without it */
-    REASON_NO_LETTER = 14   /* no dead letter with this id is kept here */
+    REASON_NO_LETTER = 14,  /* no dead letter with this id is kept here */
+    REASON_CANCELLED = 15,  /* somebody cancelled it */
+    REASON_NO_TASK = 16,    /* no task with this id is known here */
+    REASON_ENDED = 17       /* it has ended already */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* time_limit.c - what is said of a run that took too long, wherever it is ended. */
+/* time_limit.c - what is said of a run that is ended from outside. */
 #include "time_limit.h"
 
 #include <assert.h>
@@ -22,13 +22,33 @@ static uint32_t put_number(char *text, uint32_t at, uint32_t number)
     return at;
 }
 
-struct bytes time_limit_text(uint32_t limit_ms, const char *behind,
-                             char text[TIME_LIMIT_TEXT_BYTES])
+/* "2 s", or "1500 ms". */
+static uint32_t put_span(char *text, uint32_t at, uint32_t span_ms)
 {
-    bool whole = limit_ms % 1000 == 0;
-    uint32_t at = put_text(text, 0, "over its time limit of ");
-    at = put_number(text, at, whole ? limit_ms / 1000 : limit_ms);
-    at = put_text(text, at, whole ? " s" : " ms");
+    bool whole = span_ms % 1000 == 0;
+    at = put_number(text, at, whole ? span_ms / 1000 : span_ms);
+    return put_text(text, at, whole ? " s" : " ms");
+}
+
+struct bytes end_cause_text(enum end_cause cause, const struct assignment *task, const char *behind,
+                            char text[TIME_LIMIT_TEXT_BYTES])
+{
+    uint32_t at = 0;
+    switch (cause) {
+    case END_SOFT_LIMIT:
+        at = put_text(text, at, "over its soft time limit of ");
+        at = put_span(text, at, task->soft_ms);
+        break;
+    case END_LIMIT:
+        at = put_text(text, at, "over its time limit of ");
+        at = put_span(text, at, task->limit_ms);
+        break;
+    case END_STALLED:
+        at = put_text(text, at, "no sign of life for ");
+        at = put_span(text, at, task->stalled_ms);
+        break;
+    case END_REVOKED: at = put_text(text, at, "its lease is over"); break;
+    }
     at = put_text(text, at, behind);
     return bytes_of(text, at);
 }

@@ -141,6 +141,11 @@ static bool role_may(const struct peer *peer, const struct ventilator_event *eve
     case MESSAGE_RESULT:
     case MESSAGE_ANSWER:
     case MESSAGE_DISPOSED:
+    case MESSAGE_DRAIN:
+    case MESSAGE_DRAINING:
+    case MESSAGE_PROGRESS:
+    case MESSAGE_REVOKE:
+    case MESSAGE_RECALL:
     case MESSAGE_WORK: return false;
     }
     return false;
@@ -168,6 +173,11 @@ static void take(struct ventilator *ventilator, uint32_t peer, const struct mess
     case MESSAGE_RESULT:
     case MESSAGE_ANSWER:
     case MESSAGE_DISPOSED:
+    case MESSAGE_DRAIN:
+    case MESSAGE_DRAINING:
+    case MESSAGE_PROGRESS:
+    case MESSAGE_REVOKE:
+    case MESSAGE_RECALL:
     case MESSAGE_WORK: break;
     }
 }

@@ -13,6 +13,7 @@ static bool retries(enum disposal disposal)
     case DISPOSAL_RETRY:
     case DISPOSAL_RETRY_ALL: return true;
     case DISPOSAL_DROP:
+    case DISPOSAL_CANCEL:
     case DISPOSAL_DROP_ALL: break;
     }
     return false;
@@ -130,6 +131,7 @@ void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
         return;
     }
     switch (dispose->disposal) {
+    case DISPOSAL_CANCEL: break;
     case DISPOSAL_RETRY:
     case DISPOSAL_DROP: dispose_named(ventilator, dispose, &answer); break;
     case DISPOSAL_RETRY_ALL:

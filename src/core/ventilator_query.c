@@ -122,6 +122,7 @@ void ventilator_query(struct ventilator *ventilator, uint32_t peer,
         answer.count = letter_row(ventilator, query, &answer.cursor);
         answer.letter = &out->rows.letter;
         break;
+    case QUERY_RUNS: answer.count = 0; break;
     }
     ventilator_send(ventilator, peer, MESSAGE_ANSWER)->u.answer = answer;
 }

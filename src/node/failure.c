@@ -50,6 +50,9 @@ const char *failure_reason(enum reason reason)
     case REASON_FORGOTTEN: return "it ended before, and its result is no longer kept";
     case REASON_OWNER_GONE: return "its ventilator restarted and has forgotten it";
     case REASON_NO_LETTER: return "no dead letter with this id is kept";
+    case REASON_CANCELLED: return "it was cancelled";
+    case REASON_NO_TASK: return "no task with this id is known";
+    case REASON_ENDED: return "it has ended already";
     }
     return "a reason of a later version";
 }

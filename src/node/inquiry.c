@@ -181,6 +181,7 @@ static bool is_full(const tmesh_ventilator_row_t *row, enum query query)
     case QUERY_WORKERS: return row->worker_count == INQUIRY_ROWS_MAX;
     case QUERY_LANES: return row->lane_count == INQUIRY_ROWS_MAX;
     case QUERY_DEAD: return row->dead_count == INQUIRY_DEAD_ROWS_MAX;
+    case QUERY_RUNS:
     case QUERY_LETTER: break; /* is not asked here */
     }
     return true;
@@ -213,6 +214,7 @@ void inquiry_add(struct inquiry *inquiry, uint32_t number, const struct message_
     case QUERY_WORKERS: add_workers(row, answer); break;
     case QUERY_LANES: add_lanes(row, answer); break;
     case QUERY_DEAD: add_dead(row, answer); break;
+    case QUERY_RUNS:
     case QUERY_LETTER: break;
     }
     ask_next(link, answer, row);

@@ -96,7 +96,7 @@ static void perform_one(struct tmesh_worker *node, const struct worker_action *a
     case WORKER_SEND: send_message(node, action); break;
     case WORKER_RUN: break; /* gathered by perform */
     case WORKER_RECALL: pool_recall(node->pool, action->job); break;
-    case WORKER_KILL: pool_kill(node->pool, action->job); break;
+    case WORKER_KILL: pool_kill(node->pool, action->job, END_LIMIT); break;
     case WORKER_HUNG: log_hung(node, action); break;
     case WORKER_REFUSED: log_refusal(node, action); break;
     case WORKER_OPENED:

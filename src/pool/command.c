@@ -269,7 +269,7 @@ static enum outcome judge(struct tmesh_job *job, const struct run *run, int stat
     if (WIFSIGNALED(status) && run->ending == ENDING_KILLED) {
         char text[TIME_LIMIT_TEXT_BYTES];
         job->has_result = job->result.used > 0; /* what it said may tell where it hangs */
-        job_explain_more(job, "", time_limit_text(job->assignment.limit_ms, "", text));
+        job_explain_more(job, "", end_cause_text(END_LIMIT, &job->assignment, "", text));
         return OUTCOME_FAILED;
     }
     if (WIFSIGNALED(status)) {

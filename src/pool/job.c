@@ -103,6 +103,17 @@ void tmesh_job_reason(tmesh_job_t *job, const char *text)
     job->text_size = (uint32_t)size;
 }
 
+bool tmesh_job_should_stop(const tmesh_job_t *job)
+{
+    return job->host->should_stop(job);
+}
+
+void tmesh_job_progress(tmesh_job_t *job, uint64_t number, const char *text)
+{
+    size_t size = text == NULL ? 0 : strnlen(text, TMESH_PROGRESS_BYTES_MAX);
+    job->host->progress(job, number, bytes_of(text, size));
+}
+
 void tmesh_job_retry_after(tmesh_job_t *job, uint32_t delay_ms)
 {
     job->retry_after_ms = delay_ms;

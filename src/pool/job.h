@@ -10,8 +10,18 @@
 #include "buffer.h"
 #include "registry.h"
 
+/* What the place where a job runs does for it: a slot's thread, or a child process. */
+struct job_host {
+    bool (*should_stop)(const struct tmesh_job *job);
+    /* `text` is cut already, and borrowed for the call. */
+    void (*progress)(struct tmesh_job *job, uint64_t number, struct bytes text);
+    void (*log)(struct tmesh_job *job, enum tmesh_level level, struct bytes text);
+};
+
 /* Each slot has one and uses it again for every run. */
 struct tmesh_job {
+    const struct job_host *host;
+    void *place; /* the host's */
     const struct handler *handler;
     struct assignment assignment;
     struct buffer result;

@@ -20,7 +20,10 @@ static bool open_parts(struct pool *pool)
     pool->returned = calloc(pool->options.jobs_max, sizeof *pool->returned);
     pool->fences_ns = calloc(pool->options.fences, sizeof *pool->fences_ns);
     pool->told_ns = calloc(slots, sizeof *pool->told_ns);
-    if (pool->returned == NULL || pool->fences_ns == NULL || pool->told_ns == NULL) return false;
+    pool->progress_texts = calloc(slots, sizeof *pool->progress_texts);
+    if (pool->returned == NULL || pool->fences_ns == NULL || pool->told_ns == NULL ||
+        pool->progress_texts == NULL)
+        return false;
     return queue_open(&pool->queue, pool->options.jobs_max) && environment_open(&pool->environment);
 }
 
@@ -35,6 +38,7 @@ static void close_parts(struct pool *pool)
     free(pool->returned);
     free(pool->fences_ns);
     free(pool->told_ns);
+    free(pool->progress_texts);
     free(pool->slots);
     (void)pthread_cond_destroy(&pool->work);
     (void)pthread_mutex_destroy(&pool->lock);
@@ -127,13 +131,13 @@ void pool_fence(struct pool *pool, uint32_t fence, uint64_t until_ns)
 
 /* Looks in the slots first: a job may go from one to the queue meanwhile, but with
  * the pool's lock held not back. */
-static void withdraw_one(struct pool *pool, uint32_t job, enum slot_take take)
+static void withdraw_one(struct pool *pool, uint32_t job, enum slot_take take, enum end_cause cause)
 {
     enum slot_has has = SLOT_HAS_IT_NOT;
     (void)pthread_mutex_lock(&pool->lock);
     bool first = pool->ready.first == NULL && pool->returned_count == 0;
     for (uint32_t i = 0; i < pool->options.slots && has == SLOT_HAS_IT_NOT; i++)
-        has = slot_withdraw(&pool->slots[i], job, take);
+        has = slot_withdraw(&pool->slots[i], job, take, cause);
     if (has == SLOT_HAS_IT_NOT && queue_remove(&pool->queue, job)) has = SLOT_TOOK_IT;
     if (has == SLOT_TOOK_IT) return_jobs(pool, &(struct pool_job){.job = job}, 1);
     (void)pthread_mutex_unlock(&pool->lock);
@@ -142,12 +146,26 @@ static void withdraw_one(struct pool *pool, uint32_t job, enum slot_take take)
 
 void pool_recall(struct pool *pool, uint32_t job)
 {
-    withdraw_one(pool, job, SLOT_TAKES_WAITING);
+    withdraw_one(pool, job, SLOT_TAKES_WAITING, END_REVOKED);
 }
 
-void pool_kill(struct pool *pool, uint32_t job)
+void pool_tell(struct pool *pool, uint32_t job, enum end_cause cause)
 {
-    withdraw_one(pool, job, SLOT_KILLS_RUNNING);
+    for (uint32_t i = 0; i < pool->options.slots; i++) slot_tell(&pool->slots[i], job, cause);
+}
+
+void pool_kill(struct pool *pool, uint32_t job, enum end_cause cause)
+{
+    withdraw_one(pool, job, SLOT_KILLS_RUNNING, cause);
+}
+
+uint32_t pool_progress(struct pool *pool, struct pool_progress *progress)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pool->options.slots; i++) {
+        if (slot_take_progress(&pool->slots[i], &progress[count], pool->progress_texts[i])) count++;
+    }
+    return count;
 }
 
 uint32_t pool_slot_of(struct pool *pool, uint32_t job)

@@ -10,7 +10,7 @@
 #ifndef POOL_POOL_H
 #define POOL_POOL_H
 
-#include "../core/message.h"
+#include "../core/time_limit.h"
 #include "../watch/log.h"
 #include "registry.h"
 
@@ -58,10 +58,16 @@ void pool_withdraw(struct pool *pool);
  * OUTCOME_RETURNED.  Otherwise nothing happens. */
 void pool_recall(struct pool *pool, uint32_t job);
 
-/* The same, and when it runs and is a command, kills it with its process group: it
- * is collectable soon as OUTCOME_FAILED, over its time limit.  Nothing can be done
- * about a function. */
-void pool_kill(struct pool *pool, uint32_t job);
+/* Asks the run of `job` to end: tmesh_job_should_stop says yes, a command gets
+ * SIGTERM.  Nothing happens to a job that is not running.  If the run fails after
+ * that, its reason begins with the cause. */
+void pool_tell(struct pool *pool, uint32_t job, enum end_cause cause);
+
+/* Takes the job back as pool_recall does, or, when it runs, ends the run: a command
+ * is killed with its process group, a child of the process pool likewise.  It is
+ * collectable soon as OUTCOME_FAILED with the cause as its reason.  A function in
+ * a thread is only told. */
+void pool_kill(struct pool *pool, uint32_t job, enum end_cause cause);
 
 /* The number of the slot that runs `job`, from 0; UINT32_MAX: none does. */
 uint32_t pool_slot_of(struct pool *pool, uint32_t job);
@@ -75,6 +81,18 @@ struct pool_started {
  * last: those that run now.  `started` has room for all slots.  Call it before
  * pool_collect, so that no job is told of that was collected. */
 uint32_t pool_started(struct pool *pool, struct pool_started *started);
+
+struct pool_progress {
+    uint32_t job;
+    uint64_t told_ns, number;
+    struct bytes text; /* borrowed until pool_progress is called again */
+};
+
+/* Hands over what runs told of their progress since it was called last, at most one
+ * for each slot, the latest only.  `progress` has room for all slots.  Call it
+ * between pool_started and pool_collect.  `wake` is called for progress too, but
+ * for each slot not more often than every 100 ms.  The thread of pool_collect. */
+uint32_t pool_progress(struct pool *pool, struct pool_progress *progress);
 
 struct pool_done {
     uint32_t job;

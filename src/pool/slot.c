@@ -10,9 +10,10 @@
 #include <time.h>
 
 enum {
-    BRIEF_NS = 100 * 1000,         /* results may wait while a job as short as this runs */
-    BATCH_AGE_NS = 200 * 1000,     /* .. but no longer than this */
-    STUCK_NS = 1000 * 1000,        /* jobs behind one that runs longer go to others */
+    BRIEF_NS = 100 * 1000,     /* results may wait while a job as short as this runs */
+    BATCH_AGE_NS = 200 * 1000, /* .. but no longer than this */
+    STUCK_NS = 1000 * 1000,    /* jobs behind one that runs longer go to others */
+    PROGRESS_WAKE_NS = 100 * 1000 * 1000,
     EXAMINED = 4,                  /* slots looked at each time for such */
     PEAK_SHARE = 64,               /* how fast a handler's longest run is forgotten */
     MEMORY_PAUSE_NS = 10 * 1000000 /* between two tries to get memory */
@@ -58,6 +59,9 @@ static bool next_taken(struct slot *slot)
     if (slot->taken_next == slot->taken_count) return false;
     if (slot->killed) command_forgive(&slot->command);
     slot->killed = false;
+    slot->progress.fresh = false;
+    atomic_store_explicit(&slot->told, false, memory_order_relaxed);
+    atomic_store_explicit(&slot->has_progress, false, memory_order_relaxed);
     slot->current = slot->taken[slot->taken_next++];
     atomic_store_explicit(&slot->waiting, slot->taken_count - slot->taken_next,
                           memory_order_relaxed);
@@ -127,6 +131,39 @@ static bool refill(struct slot *slot)
     (void)pthread_mutex_unlock(&pool->lock);
     return goes_on;
 }
+
+static bool should_stop(const struct tmesh_job *job)
+{
+    const struct slot *slot = job->place;
+    return atomic_load_explicit(&slot->told, memory_order_relaxed);
+}
+
+static void keep_progress(struct tmesh_job *job, uint64_t number, struct bytes text)
+{
+    struct slot *slot = job->place;
+    uint64_t now_ns = clock_now_ns();
+    (void)pthread_mutex_lock(&slot->lock);
+    struct slot_progress *progress = &slot->progress;
+    progress->fresh = true;
+    progress->number = number;
+    progress->told_ns = now_ns;
+    progress->text_size = text.size;
+    if (text.size > 0) memcpy(progress->text, text.data, text.size);
+    bool wakes = now_ns - progress->waked_ns > PROGRESS_WAKE_NS;
+    if (wakes) progress->waked_ns = now_ns;
+    atomic_store_explicit(&slot->has_progress, true, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&slot->lock);
+    if (wakes) slot->pool->options.wake(slot->pool->options.wake_context);
+}
+
+static void write_log(struct tmesh_job *job, enum tmesh_level level, struct bytes text)
+{
+    const struct slot *slot = job->place;
+    log_line(&slot->pool->options.log, level, "%.*s", (int)text.size, (const char *)text.data);
+}
+
+static const struct job_host slot_host = {
+    .should_stop = should_stop, .progress = keep_progress, .log = write_log};
 
 static enum outcome run_function(struct tmesh_job *job)
 {
@@ -296,7 +333,8 @@ static bool take_waiting(struct slot *slot, uint32_t job)
     return true;
 }
 
-enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take)
+enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take,
+                            enum end_cause cause)
 {
     enum slot_has has = SLOT_HAS_IT_NOT;
     (void)pthread_mutex_lock(&slot->lock);
@@ -305,11 +343,43 @@ enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take
         has = SLOT_RUNS_IT;
         if (take == SLOT_KILLS_RUNNING) command_kill(&slot->command);
         slot->killed = slot->killed || take == SLOT_KILLS_RUNNING;
+        if (slot->killed) {
+            slot->cause = cause;
+            atomic_store_explicit(&slot->told, true, memory_order_relaxed);
+        }
     } else if (take_waiting(slot, job)) {
         has = SLOT_TOOK_IT;
     }
     (void)pthread_mutex_unlock(&slot->lock);
     return has;
+}
+
+void slot_tell(struct slot *slot, uint32_t job, enum end_cause cause)
+{
+    (void)pthread_mutex_lock(&slot->lock);
+    bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
+    if (runs && slot->current.job == job && !slot->killed) {
+        slot->cause = cause;
+        atomic_store_explicit(&slot->told, true, memory_order_relaxed);
+    }
+    (void)pthread_mutex_unlock(&slot->lock);
+}
+
+bool slot_take_progress(struct slot *slot, struct pool_progress *progress,
+                        char text[TMESH_PROGRESS_BYTES_MAX])
+{
+    if (!atomic_load_explicit(&slot->has_progress, memory_order_relaxed)) return false;
+    (void)pthread_mutex_lock(&slot->lock);
+    struct slot_progress *told = &slot->progress;
+    bool fresh = told->fresh;
+    *progress = (struct pool_progress){
+        .job = slot->current.job, .told_ns = told->told_ns, .number = told->number};
+    memcpy(text, told->text, told->text_size);
+    progress->text = bytes_of(text, told->text_size);
+    told->fresh = false;
+    atomic_store_explicit(&slot->has_progress, false, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&slot->lock);
+    return fresh;
 }
 
 struct pool_started slot_current(struct slot *slot)
@@ -341,6 +411,8 @@ struct batch *slot_take_batch(struct slot *slot, struct batch *fresh, uint64_t s
 bool slot_open(struct slot *slot, struct pool *pool)
 {
     slot->pool = pool;
+    slot->job.host = &slot_host;
+    slot->job.place = slot;
     slot->batch = batch_new();
     if (slot->batch == NULL) return false;
     if (!command_open(&slot->command, &pool->environment, pool->options.log)) goto no_command;

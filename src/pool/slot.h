@@ -21,17 +21,29 @@
 
 enum { SLOT_JOBS_MAX = 64 };
 
+/* What the run in a slot told last. */
+struct slot_progress {
+    bool fresh; /* nobody asked since */
+    uint32_t text_size;
+    uint64_t number, told_ns, waked_ns;
+    char text[TMESH_PROGRESS_BYTES_MAX];
+};
+
 struct slot {
-    _Alignas(64) pthread_mutex_t lock; /* guards all down to `killed` */
+    _Alignas(64) pthread_mutex_t lock; /* guards all down to `progress` */
     uint32_t taken_next, taken_count;
     struct pool_job taken[SLOT_JOBS_MAX];
-    struct batch *batch; /* NULL only while the slot sends it off */
-    bool killed;         /* what it runs; to be forgiven before the next */
+    struct batch *batch;  /* NULL only while the slot sends it off */
+    bool killed;          /* what it runs; to be forgiven before the next */
+    enum end_cause cause; /* with `told` or `killed` */
+    struct slot_progress progress;
 
     /* Written under the lock, glanced at without. */
     atomic_uint waiting;             /* jobs taken and not begun */
     _Atomic uint64_t began_ns;       /* 0: in no handler */
     _Atomic uint64_t batch_since_ns; /* 0: no results wait */
+    atomic_bool told;                /* what it runs should end */
+    atomic_bool has_progress;
 
     /* The slot's thread's alone. */
     struct pool *pool;
@@ -63,6 +75,7 @@ struct pool {
     _Atomic uint64_t *fences_ns; /* by number: until when jobs behind it may begin */
 
     /* The loop's thread's alone. */
+    char (*progress_texts)[TMESH_PROGRESS_BYTES_MAX]; /* by slot */
     uint64_t *told_ns;                /* by slot: when what it began last did, of what was told */
     struct batch_list reading, spent; /* spent: its views are still borrowed */
     uint64_t swept_ns;
@@ -84,7 +97,16 @@ enum slot_has { SLOT_HAS_IT_NOT, SLOT_TOOK_IT, SLOT_RUNS_IT };
 
 /* Looks for `job`: takes it if it was not begun; kills its command if it was, when
  * asked to.  Any thread. */
-enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take);
+enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take,
+                            enum end_cause cause);
+
+/* Asks the run of `job` to end.  Any thread. */
+void slot_tell(struct slot *slot, uint32_t job, enum end_cause cause);
+
+/* Copies what its run told of its progress since this was asked last, with the text
+ * into `text`.  False: nothing.  Any thread. */
+bool slot_take_progress(struct slot *slot, struct pool_progress *progress,
+                        char text[TMESH_PROGRESS_BYTES_MAX]);
 
 /* What it runs, or job UINT32_MAX.  Any thread. */
 struct pool_started slot_current(struct slot *slot);

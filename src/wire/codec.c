@@ -90,6 +90,11 @@ static void decode_body(struct decoder *decoder, struct fields *body, uint32_t c
     case MESSAGE_CREDIT: decode_credit(body, &message->u.credit); break;
     case MESSAGE_WORK: decode_work(decoder, body, count, &message->u.work); break;
     case MESSAGE_COMPLETE: decode_complete(decoder, body, count, &message->u.complete); break;
+    case MESSAGE_DRAIN: decode_drain(body, &message->u.drain); break;
+    case MESSAGE_DRAINING: decode_draining(body, &message->u.draining); break;
+    case MESSAGE_PROGRESS: decode_progress(decoder, body, count, &message->u.progress); break;
+    case MESSAGE_REVOKE: decode_leases(decoder, body, count, &message->u.revoke); break;
+    case MESSAGE_RECALL: decode_leases(decoder, body, count, &message->u.recall); break;
     }
 }
 
@@ -156,6 +161,9 @@ static uint32_t items_of(const struct message *message)
     case MESSAGE_DISPOSED: return message->u.disposed.count;
     case MESSAGE_WORK: return message->u.work.count;
     case MESSAGE_COMPLETE: return message->u.complete.count;
+    case MESSAGE_PROGRESS: return message->u.progress.count;
+    case MESSAGE_REVOKE: return message->u.revoke.count;
+    case MESSAGE_RECALL: return message->u.recall.count;
     case MESSAGE_REFUSE:
     case MESSAGE_WHO:
     case MESSAGE_HEARTBEAT:
@@ -163,6 +171,8 @@ static uint32_t items_of(const struct message *message)
     case MESSAGE_RECEIPT:
     case MESSAGE_QUERY:
     case MESSAGE_CREDIT:
+    case MESSAGE_DRAIN:
+    case MESSAGE_DRAINING:
     case MESSAGE_OTHER: return 0;
     }
     return 0;
@@ -189,6 +199,11 @@ static void encode_body(struct encoder *encoder, const struct message *message)
     case MESSAGE_CREDIT: encode_credit(encoder, &message->u.credit); break;
     case MESSAGE_WORK: encode_work(encoder, &message->u.work); break;
     case MESSAGE_COMPLETE: encode_complete(encoder, &message->u.complete); break;
+    case MESSAGE_DRAIN: encode_drain(encoder, &message->u.drain); break;
+    case MESSAGE_DRAINING: encode_draining(encoder, &message->u.draining); break;
+    case MESSAGE_PROGRESS: encode_progress(encoder, &message->u.progress); break;
+    case MESSAGE_REVOKE: encode_leases(encoder, &message->u.revoke); break;
+    case MESSAGE_RECALL: encode_leases(encoder, &message->u.recall); break;
     }
 }
 
@@ -214,10 +229,10 @@ enum wire_error wire_encode(struct encoder *encoder, const struct message *messa
 
 uint32_t wire_submission_bytes_max(const struct submission *item)
 {
-    /* Array of four; id; heads of name and payload; map of five with a queue's
-     * head, three numbers of five bytes and an array of three, each behind its
+    /* Array of four; id; heads of name and payload; map of seven with a queue's
+     * head, five numbers of five bytes and an array of three, each behind its
      * key of two. */
-    enum { NUMBERS = 3 * (2 + 5), AROUND = 1 + 18 + 5 + 5 + 1 + (2 + 5) + NUMBERS + (2 + 1 + 15) };
+    enum { NUMBERS = 5 * (2 + 5), AROUND = 1 + 18 + 5 + 5 + 1 + (2 + 5) + NUMBERS + (2 + 1 + 15) };
     uint64_t bytes = AROUND + (uint64_t)item->name.size + item->payload.size + item->queue.size;
     return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }

@@ -39,6 +39,9 @@ struct decoder {
         struct lane_row lanes[MESSAGE_ROWS_MAX];
         struct dead_row dead[MESSAGE_ROWS_MAX];
         struct letter_row letter;
+        struct run_row runs[MESSAGE_ROWS_MAX];
+        struct progress progress[MESSAGE_ITEMS_MAX];
+        struct lease leases[MESSAGE_ITEMS_MAX];
         struct id letters[MESSAGE_LETTERS_MAX];
     } room;
 };
@@ -70,6 +73,14 @@ void decode_work(struct decoder *decoder, struct fields *body, uint32_t count,
 void decode_complete(struct decoder *decoder, struct fields *body, uint32_t count,
                      struct message_complete *complete);
 
+void decode_progress(struct decoder *decoder, struct fields *body, uint32_t count,
+                     struct message_progress *progress);
+/* REVOKE, RECALL. */
+void decode_leases(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_leases *leases);
+
+void decode_drain(struct fields *body, struct message_drain *drain);
+void decode_draining(struct fields *body, struct message_draining *draining);
 void decode_query(struct fields *body, struct message_query *query);
 void decode_answer(struct decoder *decoder, struct fields *body, uint32_t count,
                    struct message_answer *answer);

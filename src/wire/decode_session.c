@@ -188,6 +188,8 @@ void decode_heartbeat(struct fields *body, struct message_heartbeat *heartbeat)
     heartbeat->backlog = fields_u64(&fields);
     heartbeat->held = fields_u32(&fields);
     heartbeat->running = fields_u32(&fields);
+    heartbeat->hung = fields.left > 0 ? fields_u32(&fields) : 0; /* minor 1 ends before it */
+    heartbeat->draining = fields.left > 0 ? fields_u32(&fields) : 0;
     fields_close(body, &fields);
 }
 

@@ -1,5 +1,5 @@
-/* decode_status.c - questions about a ventilator, and what is to become of its dead
- * letters: QUERY, ANSWER, DISPOSE, DISPOSED. */
+/* decode_status.c - questions about a ventilator, and what operators ask of it: QUERY,
+ * ANSWER, DISPOSE, DISPOSED, DRAIN, DRAINING. */
 #include "decode.h"
 
 #include <assert.h>
@@ -7,7 +7,7 @@
 void decode_query(struct fields *body, struct message_query *query)
 {
     struct fields fields = fields_array(body, UINT32_MAX);
-    query->query = (enum query)fields_choice(&fields, QUERY_TOTALS, QUERY_LETTER);
+    query->query = (enum query)fields_choice(&fields, QUERY_TOTALS, QUERY_RUNS);
     query->cursor = fields_u32(&fields);
     if (query->query == QUERY_LETTER) query->id = fields_id(&fields);
     fields_close(body, &fields);
@@ -37,10 +37,14 @@ static void read_totals(struct fields *row, struct totals *totals)
     totals->uptime_ms = fields_u64(row);
     totals->store_bytes = fields_u64(row);
     totals->journal_bytes = totals->journal_lag = totals->journal_full = 0;
+    totals->cancelled = totals->recalled = 0;
     if (row->left == 0) return; /* minor 0 ends here */
     totals->journal_bytes = fields_u64(row);
     totals->journal_lag = fields_u64(row);
     totals->journal_full = fields_u64(row);
+    if (row->left == 0) return; /* minor 1 ends here */
+    totals->cancelled = fields_u64(row);
+    totals->recalled = fields_u64(row);
 }
 
 static void read_worker(struct fields *row, struct worker_row *worker)
@@ -52,6 +56,10 @@ static void read_worker(struct fields *row, struct worker_row *worker)
     worker->running = fields_u32(row);
     worker->completed = fields_u64(row);
     worker->silent_ms = fields_u32(row);
+    worker->hung = worker->draining = 0;
+    if (row->left == 0) return; /* minor 1 ends here */
+    worker->hung = fields_u32(row);
+    worker->draining = fields_u32(row);
 }
 
 static void read_lane(struct fields *row, struct lane_row *lane)
@@ -90,6 +98,20 @@ static void read_letter(struct fields *row, struct letter_row *letter)
     letter->value = fields_value_or_nil(row);
 }
 
+static void read_run(struct fields *row, struct run_row *run)
+{
+    run->id = fields_id(row);
+    run->queue = fields_name(row);
+    run->name = fields_name(row);
+    run->attempt = fields_u32(row);
+    run->worker = fields_text_or_nil(row);
+    run->leased_ms = fields_u64(row);
+    run->told = fields_u32(row);
+    run->number = fields_u64(row);
+    run->text = fields_text_or_nil(row);
+    run->told_ms = fields_u64(row);
+}
+
 static void read_row(struct decoder *decoder, struct fields *row, enum query query, uint32_t number)
 {
     switch (query) {
@@ -98,6 +120,7 @@ static void read_row(struct decoder *decoder, struct fields *row, enum query que
     case QUERY_LANES: read_lane(row, &decoder->room.lanes[number]); break;
     case QUERY_DEAD: read_dead(row, &decoder->room.dead[number]); break;
     case QUERY_LETTER: read_letter(row, &decoder->room.letter); break;
+    case QUERY_RUNS: read_run(row, &decoder->room.runs[number]); break;
     }
 }
 
@@ -106,7 +129,7 @@ void decode_answer(struct decoder *decoder, struct fields *body, uint32_t count,
 {
     assert(count <= MESSAGE_ROWS_MAX);
     struct fields fields = fields_array(body, UINT32_MAX);
-    answer->query = (enum query)fields_choice(&fields, QUERY_TOTALS, QUERY_LETTER);
+    answer->query = (enum query)fields_choice(&fields, QUERY_TOTALS, QUERY_RUNS);
     answer->cursor = fields_u32(&fields);
     answer->count = count;
     fields_expect(&fields, count);
@@ -123,6 +146,7 @@ void decode_answer(struct decoder *decoder, struct fields *body, uint32_t count,
     case QUERY_LANES: answer->lanes = decoder->room.lanes; break;
     case QUERY_DEAD: answer->dead = decoder->room.dead; break;
     case QUERY_LETTER: answer->letter = &decoder->room.letter; break;
+    case QUERY_RUNS: answer->runs = decoder->room.runs; break;
     }
     fields_close(body, &fields);
 }
@@ -132,7 +156,7 @@ void decode_dispose(struct decoder *decoder, struct fields *body, uint32_t count
 {
     assert(count <= MESSAGE_LETTERS_MAX);
     struct fields fields = fields_array(body, UINT32_MAX);
-    dispose->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_DROP_ALL);
+    dispose->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_CANCEL);
     dispose->cursor = fields_u64(&fields);
     dispose->queue = fields_name(&fields);
     dispose->name = fields_name(&fields);
@@ -148,12 +172,27 @@ void decode_disposed(struct decoder *decoder, struct fields *body, uint32_t coun
 {
     assert(count <= MESSAGE_LETTERS_MAX);
     struct fields fields = fields_array(body, UINT32_MAX);
-    disposed->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_DROP_ALL);
+    disposed->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_CANCEL);
     disposed->cursor = fields_u64(&fields);
     disposed->reason = (enum reason)fields_u32(&fields);
     disposed->affected = fields_u32(&fields);
     decode_rejections(decoder, &fields, count);
     disposed->rejections = decoder->room.rejections;
     disposed->count = count;
+    fields_close(body, &fields);
+}
+
+void decode_drain(struct fields *body, struct message_drain *drain)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    drain->target = fields_text_or_nil(&fields);
+    drain->grace_ms = fields_u32(&fields);
+    fields_close(body, &fields);
+}
+
+void decode_draining(struct fields *body, struct message_draining *draining)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    draining->affected = fields_u32(&fields);
     fields_close(body, &fields);
 }

@@ -8,12 +8,14 @@ enum option_key {
     OPTION_ATTEMPTS,
     OPTION_RETRIES,
     OPTION_LIMIT,
+    OPTION_SOFT,
+    OPTION_STALLED,
     OPTION_UNKNOWN
 };
 
 static const char *const OPTION_KEYS[OPTION_UNKNOWN] = {
-    [OPTION_QUEUE] = "q",   [OPTION_FLAGS] = "f", [OPTION_ATTEMPTS] = "n",
-    [OPTION_RETRIES] = "r", [OPTION_LIMIT] = "t",
+    [OPTION_QUEUE] = "q", [OPTION_FLAGS] = "f", [OPTION_ATTEMPTS] = "n", [OPTION_RETRIES] = "r",
+    [OPTION_LIMIT] = "t", [OPTION_SOFT] = "s",  [OPTION_STALLED] = "a",
 };
 
 static void read_retries(struct fields *value, struct submission *item)
@@ -38,6 +40,8 @@ static void read_options(struct fields *fields, struct submission *item)
         case OPTION_ATTEMPTS: item->attempts_max = fields_u32(&value); break;
         case OPTION_RETRIES: read_retries(&value, item); break;
         case OPTION_LIMIT: item->limit_ms = fields_u32(&value); break;
+        case OPTION_SOFT: item->soft_ms = fields_u32(&value); break;
+        case OPTION_STALLED: item->stalled_ms = fields_u32(&value); break;
         case OPTION_UNKNOWN: break;
         }
         fields_close(fields, &value);

@@ -1,4 +1,4 @@
-/* decode_work.c - the worker's side: CREDIT, WORK, COMPLETE. */
+/* decode_work.c - the worker's side: CREDIT, WORK, COMPLETE, PROGRESS, REVOKE, RECALL. */
 #include "decode.h"
 
 void decode_credit(struct fields *body, struct message_credit *credit)
@@ -15,6 +15,8 @@ static void read_assignment(struct fields *item, struct assignment *assignment)
     assignment->name = fields_name(item);
     assignment->payload = fields_value(item);
     assignment->limit_ms = item->left > 0 ? fields_u32(item) : 0; /* minor 0 ends before it */
+    assignment->soft_ms = item->left > 0 ? fields_u32(item) : 0;  /* minor 1 before this */
+    assignment->stalled_ms = item->left > 0 ? fields_u32(item) : 0;
 }
 
 void decode_work(struct decoder *decoder, struct fields *body, uint32_t count,
@@ -54,5 +56,43 @@ void decode_complete(struct decoder *decoder, struct fields *body, uint32_t coun
     }
     complete->items = decoder->room.completions;
     complete->count = count;
+    fields_close(body, &fields);
+}
+
+static void read_progress(struct fields *item, struct progress *progress)
+{
+    progress->lease = fields_lease(item);
+    progress->number = fields_u64(item);
+    progress->text = fields_text_or_nil(item);
+    if (progress->text.size > MESSAGE_PROGRESS_BYTES_MAX) fields_fail(item, WIRE_LARGE);
+}
+
+void decode_progress(struct decoder *decoder, struct fields *body, uint32_t count,
+                     struct message_progress *progress)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    fields_expect(&fields, count);
+    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        struct fields item = fields_array(&fields, UINT32_MAX);
+        read_progress(&item, &decoder->room.progress[i]);
+        fields_close(&fields, &item);
+    }
+    progress->items = decoder->room.progress;
+    progress->count = count;
+    fields_close(body, &fields);
+}
+
+void decode_leases(struct decoder *decoder, struct fields *body, uint32_t count,
+                   struct message_leases *leases)
+{
+    struct fields fields = fields_array(body, UINT32_MAX);
+    fields_expect(&fields, count);
+    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        struct fields item = fields_array(&fields, UINT32_MAX);
+        decoder->room.leases[i] = fields_lease(&item);
+        fields_close(&fields, &item);
+    }
+    leases->leases = decoder->room.leases;
+    leases->count = count;
     fields_close(body, &fields);
 }

@@ -57,6 +57,12 @@ void encode_credit(struct encoder *encoder, const struct message_credit *credit)
 void encode_work(struct encoder *encoder, const struct message_work *work);
 void encode_complete(struct encoder *encoder, const struct message_complete *complete);
 
+void encode_progress(struct encoder *encoder, const struct message_progress *progress);
+/* REVOKE, RECALL. */
+void encode_leases(struct encoder *encoder, const struct message_leases *leases);
+
+void encode_drain(struct encoder *encoder, const struct message_drain *drain);
+void encode_draining(struct encoder *encoder, const struct message_draining *draining);
 void encode_query(struct encoder *encoder, const struct message_query *query);
 void encode_answer(struct encoder *encoder, const struct message_answer *answer);
 void encode_dispose(struct encoder *encoder, const struct message_dispose *dispose);

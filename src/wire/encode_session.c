@@ -98,10 +98,12 @@ void encode_who(struct encoder *encoder)
 
 void encode_heartbeat(struct encoder *encoder, const struct message_heartbeat *heartbeat)
 {
-    encode_array(encoder, 3);
+    encode_array(encoder, 5);
     encode_number(encoder, heartbeat->backlog);
     encode_number(encoder, heartbeat->held);
     encode_number(encoder, heartbeat->running);
+    encode_number(encoder, heartbeat->hung);
+    encode_number(encoder, heartbeat->draining);
 }
 
 void encode_bye(struct encoder *encoder, const struct message_bye *bye)

@@ -1,5 +1,5 @@
-/* encode_status.c - questions about a ventilator, and what is to become of its dead
- * letters: QUERY, ANSWER, DISPOSE, DISPOSED. */
+/* encode_status.c - questions about a ventilator, and what operators ask of it: QUERY,
+ * ANSWER, DISPOSE, DISPOSED, DRAIN, DRAINING. */
 #include "encode.h"
 
 #include <assert.h>
@@ -25,6 +25,7 @@ static void write_totals(struct encoder *encoder, const struct totals *totals)
         totals->leased,         totals->workers,     totals->producers,
         totals->dead_letters,   totals->uptime_ms,   totals->store_bytes,
         totals->journal_bytes,  totals->journal_lag, totals->journal_full,
+        totals->cancelled,      totals->recalled,
     };
     enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
     encode_array(encoder, NUMBERS);
@@ -33,7 +34,7 @@ static void write_totals(struct encoder *encoder, const struct totals *totals)
 
 static void write_worker(struct encoder *encoder, const struct worker_row *worker)
 {
-    encode_array(encoder, 7);
+    encode_array(encoder, 9);
     encode_text(encoder, worker->label);
     encode_id(encoder, &worker->node);
     encode_number(encoder, worker->slots);
@@ -41,6 +42,8 @@ static void write_worker(struct encoder *encoder, const struct worker_row *worke
     encode_number(encoder, worker->running);
     encode_number(encoder, worker->completed);
     encode_number(encoder, worker->silent_ms);
+    encode_number(encoder, worker->hung);
+    encode_number(encoder, worker->draining);
 }
 
 static void write_lane(struct encoder *encoder, const struct lane_row *lane)
@@ -79,6 +82,21 @@ static void write_letter(struct encoder *encoder, const struct letter_row *lette
     encode_value_or_nil(encoder, letter->value);
 }
 
+static void write_run(struct encoder *encoder, const struct run_row *run)
+{
+    encode_array(encoder, 10);
+    encode_id(encoder, &run->id);
+    encode_name(encoder, run->queue);
+    encode_name(encoder, run->name);
+    encode_number(encoder, run->attempt);
+    encode_text(encoder, run->worker);
+    encode_number(encoder, run->leased_ms);
+    encode_number(encoder, run->told);
+    encode_number(encoder, run->number);
+    encode_text(encoder, run->text);
+    encode_number(encoder, run->told_ms);
+}
+
 void encode_answer(struct encoder *encoder, const struct message_answer *answer)
 {
     assert(answer->count <= MESSAGE_ROWS_MAX);
@@ -94,6 +112,7 @@ void encode_answer(struct encoder *encoder, const struct message_answer *answer)
         case QUERY_LANES: write_lane(encoder, &answer->lanes[i]); break;
         case QUERY_DEAD: write_dead(encoder, &answer->dead[i]); break;
         case QUERY_LETTER: write_letter(encoder, answer->letter); break;
+        case QUERY_RUNS: write_run(encoder, &answer->runs[i]); break;
         }
     }
 }
@@ -118,4 +137,17 @@ void encode_disposed(struct encoder *encoder, const struct message_disposed *dis
     encode_number(encoder, disposed->reason);
     encode_number(encoder, disposed->affected);
     encode_rejections(encoder, disposed->rejections, disposed->count);
+}
+
+void encode_drain(struct encoder *encoder, const struct message_drain *drain)
+{
+    encode_array(encoder, 2);
+    encode_text(encoder, drain->target);
+    encode_number(encoder, drain->grace_ms);
+}
+
+void encode_draining(struct encoder *encoder, const struct message_draining *draining)
+{
+    encode_array(encoder, 1);
+    encode_number(encoder, draining->affected);
 }

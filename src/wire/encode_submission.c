@@ -36,6 +36,14 @@ static void write_options(struct encoder *encoder, const struct submission *item
         encode_key(encoder, "t");
         encode_number(encoder, item->limit_ms);
     }
+    if (item->soft_ms != 0) {
+        encode_key(encoder, "s");
+        encode_number(encoder, item->soft_ms);
+    }
+    if (item->stalled_ms != 0) {
+        encode_key(encoder, "a");
+        encode_number(encoder, item->stalled_ms);
+    }
 }
 
 void encode_submit(struct encoder *encoder, const struct message_submit *submit)
@@ -51,6 +59,8 @@ void encode_submit(struct encoder *encoder, const struct message_submit *submit)
         if (item->attempts_max != 0) options++;
         if (has_retries(item)) options++;
         if (item->limit_ms != 0) options++;
+        if (item->soft_ms != 0) options++;
+        if (item->stalled_ms != 0) options++;
         encode_array(encoder, options == 0 ? 3 : 4);
         encode_id(encoder, &item->id);
         encode_name(encoder, item->name);

@@ -1,4 +1,4 @@
-/* encode_work.c - the worker's side: CREDIT, WORK, COMPLETE. */
+/* encode_work.c - the worker's side: CREDIT, WORK, COMPLETE, PROGRESS, REVOKE, RECALL. */
 #include "encode.h"
 
 #include <assert.h>
@@ -10,6 +10,14 @@ void encode_credit(struct encoder *encoder, const struct message_credit *credit)
     encode_number(encoder, credit->bytes);
 }
 
+/* Limits that a task has not are not said, as far as nothing stands behind them. */
+static uint32_t limits_of(const struct assignment *item)
+{
+    if (item->stalled_ms != 0) return 3;
+    if (item->soft_ms != 0) return 2;
+    return item->limit_ms != 0 ? 1 : 0;
+}
+
 void encode_work(struct encoder *encoder, const struct message_work *work)
 {
     assert(work->count <= MESSAGE_ITEMS_MAX);
@@ -17,11 +25,14 @@ void encode_work(struct encoder *encoder, const struct message_work *work)
     encode_number(encoder, work->backlog);
     for (uint32_t i = 0; i < work->count; i++) {
         const struct assignment *item = &work->items[i];
-        encode_array(encoder, item->limit_ms == 0 ? 5 : 6);
+        const uint32_t limits[] = {item->limit_ms, item->soft_ms, item->stalled_ms};
+        uint32_t limit_count = limits_of(item);
+        encode_array(encoder, 5 + limit_count);
         encode_lease(encoder, &item->lease);
         encode_name(encoder, item->name);
         encode_value(encoder, item->payload);
-        if (item->limit_ms != 0) encode_number(encoder, item->limit_ms);
+        for (uint32_t limit = 0; limit < limit_count; limit++)
+            encode_number(encoder, limits[limit]);
     }
 }
 
@@ -38,5 +49,29 @@ void encode_complete(struct encoder *encoder, const struct message_complete *com
         encode_value_or_nil(encoder, item->result);
         encode_text(encoder, item->text);
         encode_number(encoder, item->retry_after_ms);
+    }
+}
+
+void encode_progress(struct encoder *encoder, const struct message_progress *progress)
+{
+    assert(progress->count <= MESSAGE_ITEMS_MAX);
+    encode_array(encoder, progress->count);
+    for (uint32_t i = 0; i < progress->count; i++) {
+        const struct progress *item = &progress->items[i];
+        assert(item->text.size <= MESSAGE_PROGRESS_BYTES_MAX);
+        encode_array(encoder, 5);
+        encode_lease(encoder, &item->lease);
+        encode_number(encoder, item->number);
+        encode_text(encoder, item->text);
+    }
+}
+
+void encode_leases(struct encoder *encoder, const struct message_leases *leases)
+{
+    assert(leases->count <= MESSAGE_ITEMS_MAX);
+    encode_array(encoder, leases->count);
+    for (uint32_t i = 0; i < leases->count; i++) {
+        encode_array(encoder, 3);
+        encode_lease(encoder, &leases->leases[i]);
     }
 }

@@ -39,7 +39,12 @@ static enum message_kind known_kind(uint8_t number)
     case MESSAGE_DISPOSED:
     case MESSAGE_CREDIT:
     case MESSAGE_WORK:
-    case MESSAGE_COMPLETE: return kind;
+    case MESSAGE_COMPLETE:
+    case MESSAGE_DRAIN:
+    case MESSAGE_DRAINING:
+    case MESSAGE_PROGRESS:
+    case MESSAGE_REVOKE:
+    case MESSAGE_RECALL: return kind;
     case MESSAGE_OTHER: break;
     }
     return MESSAGE_OTHER;
@@ -87,6 +92,9 @@ uint32_t header_items_max(enum message_kind kind)
     case MESSAGE_SUBMIT:
     case MESSAGE_RESULT:
     case MESSAGE_WORK:
+    case MESSAGE_PROGRESS:
+    case MESSAGE_REVOKE:
+    case MESSAGE_RECALL:
     case MESSAGE_COMPLETE: return MESSAGE_ITEMS_MAX;
     case MESSAGE_ACCEPT: return MESSAGE_REJECTIONS_MAX;
     case MESSAGE_ANSWER: return MESSAGE_ROWS_MAX;
@@ -98,6 +106,8 @@ uint32_t header_items_max(enum message_kind kind)
     case MESSAGE_BYE:
     case MESSAGE_RECEIPT:
     case MESSAGE_QUERY:
+    case MESSAGE_DRAIN:
+    case MESSAGE_DRAINING:
     case MESSAGE_CREDIT: return 0;
     }
     return 0;

@@ -69,7 +69,7 @@ static void what_waits_is_taken_back_and_what_runs_is_not(void **state)
     pool_recall(stage->pool, 9999);
     assert_int_equal(stage_await(stage, second)->outcome, OUTCOME_RETURNED);
     assert_false(stage->outings[first].over);
-    pool_kill(stage->pool, third);
+    pool_kill(stage->pool, third, END_LIMIT);
     assert_int_equal(stage_await(stage, third)->outcome, OUTCOME_RETURNED);
     assert_int_equal(pool_slot_of(stage->pool, runs), 0);
     assert_int_equal(pool_slot_of(stage->pool, first), UINT32_MAX);
@@ -143,7 +143,7 @@ static void a_killed_command_dies_with_its_group_and_keeps_what_it_said(void **s
     pool_submit(stage->pool, &job, 1);
     stage_until(has_written, mark);
     pid_t child = read_pid(mark);
-    pool_kill(stage->pool, 0);
+    pool_kill(stage->pool, 0, END_LIMIT);
     const struct outing *outing = stage_await(stage, 0);
     assert_int_equal(outing->outcome, OUTCOME_FAILED);
     assert_string_equal(outing->text, "over its time limit of 2500 ms: waiting for nobody");
@@ -170,7 +170,7 @@ static void a_kill_hits_its_own_run_only(void **state)
         while (started_job(stage, &started) != job) continue;
         const struct timespec pause = {.tv_nsec = round * 50000};
         (void)nanosleep(&pause, NULL);
-        pool_kill(stage->pool, job);
+        pool_kill(stage->pool, job, END_LIMIT);
         assert_int_equal(stage_await(stage, job)->outcome, OUTCOME_FAILED);
         uint32_t other = stage_submit_text(stage, "gate", "");
         assert_int_equal(stage_await(stage, other)->outcome, OUTCOME_DONE);
@@ -185,7 +185,7 @@ static void nothing_can_be_done_about_a_function(void **state)
     struct stage *stage = stage_with_gate(&gate, "echo well");
     uint32_t job = stage_submit_text(stage, "gate", "");
     stage_until(somebody_waits, &gate);
-    pool_kill(stage->pool, job);
+    pool_kill(stage->pool, job, END_LIMIT);
     uint32_t next = stage_submit_text(stage, "c", "");
     atomic_store(&gate.open, 1);
     assert_int_equal(stage_await(stage, job)->outcome, OUTCOME_DONE);

@@ -65,7 +65,8 @@ static inline bool submit_equal(const struct message_submit *a, const struct mes
             !view_equal(x->queue, y->queue) || !view_equal(x->payload, y->payload) ||
             x->flags != y->flags || x->attempts_max != y->attempts_max ||
             x->crashes_max != y->crashes_max || x->backoff_ms != y->backoff_ms ||
-            x->backoff_ms_max != y->backoff_ms_max || x->limit_ms != y->limit_ms)
+            x->backoff_ms_max != y->backoff_ms_max || x->limit_ms != y->limit_ms ||
+            x->soft_ms != y->soft_ms || x->stalled_ms != y->stalled_ms)
             return false;
     }
     return true;
@@ -105,7 +106,8 @@ static inline bool work_equal(const struct message_work *a, const struct message
     for (uint32_t i = 0; i < a->count; i++) {
         const struct assignment *x = &a->items[i], *y = &b->items[i];
         if (!lease_equal(&x->lease, &y->lease) || !view_equal(x->name, y->name) ||
-            !view_equal(x->payload, y->payload) || x->limit_ms != y->limit_ms)
+            !view_equal(x->payload, y->payload) || x->limit_ms != y->limit_ms ||
+            x->soft_ms != y->soft_ms || x->stalled_ms != y->stalled_ms)
             return false;
     }
     return true;
@@ -129,7 +131,7 @@ static inline bool worker_row_equal(const struct worker_row *a, const struct wor
 {
     return view_equal(a->label, b->label) && id_equal(&a->node, &b->node) && a->slots == b->slots &&
            a->leased == b->leased && a->running == b->running && a->completed == b->completed &&
-           a->silent_ms == b->silent_ms;
+           a->silent_ms == b->silent_ms && a->hung == b->hung && a->draining == b->draining;
 }
 
 static inline bool lane_row_equal(const struct lane_row *a, const struct lane_row *b)
@@ -153,6 +155,14 @@ static inline bool letter_row_equal(const struct letter_row *a, const struct let
     return dead_row_equal(&a->dead, &b->dead) && view_equal(a->value, b->value);
 }
 
+static inline bool run_row_equal(const struct run_row *a, const struct run_row *b)
+{
+    return id_equal(&a->id, &b->id) && view_equal(a->queue, b->queue) &&
+           view_equal(a->name, b->name) && a->attempt == b->attempt &&
+           view_equal(a->worker, b->worker) && a->leased_ms == b->leased_ms && a->told == b->told &&
+           a->number == b->number && view_equal(a->text, b->text) && a->told_ms == b->told_ms;
+}
+
 static inline bool row_equal(const struct message_answer *a, const struct message_answer *b,
                              uint32_t row)
 {
@@ -162,6 +172,7 @@ static inline bool row_equal(const struct message_answer *a, const struct messag
     case QUERY_LANES: return lane_row_equal(&a->lanes[row], &b->lanes[row]);
     case QUERY_DEAD: return dead_row_equal(&a->dead[row], &b->dead[row]);
     case QUERY_LETTER: return letter_row_equal(a->letter, b->letter);
+    case QUERY_RUNS: return run_row_equal(&a->runs[row], &b->runs[row]);
     }
     return false;
 }
@@ -197,7 +208,27 @@ static inline bool disposed_equal(const struct message_disposed *a,
 static inline bool heartbeat_equal(const struct message_heartbeat *a,
                                    const struct message_heartbeat *b)
 {
-    return a->backlog == b->backlog && a->held == b->held && a->running == b->running;
+    return a->backlog == b->backlog && a->held == b->held && a->running == b->running &&
+           a->hung == b->hung && a->draining == b->draining;
+}
+
+static inline bool progress_equal(const struct message_progress *a,
+                                  const struct message_progress *b)
+{
+    if (a->count != b->count) return false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct progress *x = &a->items[i], *y = &b->items[i];
+        if (!lease_equal(&x->lease, &y->lease) || x->number != y->number ||
+            !view_equal(x->text, y->text))
+            return false;
+    }
+    return true;
+}
+
+static inline bool message_leases_equal(const struct message_leases *a,
+                                        const struct message_leases *b)
+{
+    return a->count == b->count && leases_equal(a->leases, b->leases, a->count);
 }
 
 static inline bool message_equal(const struct message *a, const struct message *b)
@@ -227,6 +258,13 @@ static inline bool message_equal(const struct message *a, const struct message *
         return a->u.credit.tasks == b->u.credit.tasks && a->u.credit.bytes == b->u.credit.bytes;
     case MESSAGE_WORK: return work_equal(&a->u.work, &b->u.work);
     case MESSAGE_COMPLETE: return complete_equal(&a->u.complete, &b->u.complete);
+    case MESSAGE_DRAIN:
+        return view_equal(a->u.drain.target, b->u.drain.target) &&
+               a->u.drain.grace_ms == b->u.drain.grace_ms;
+    case MESSAGE_DRAINING: return a->u.draining.affected == b->u.draining.affected;
+    case MESSAGE_PROGRESS: return progress_equal(&a->u.progress, &b->u.progress);
+    case MESSAGE_REVOKE: return message_leases_equal(&a->u.revoke, &b->u.revoke);
+    case MESSAGE_RECALL: return message_leases_equal(&a->u.recall, &b->u.recall);
     }
     return false;
 }

@@ -7,10 +7,27 @@
 
 #include <cmocka.h>
 
+static void check_cause(enum end_cause cause, const char *behind, const char *expected)
+{
+    static const struct assignment task = {.limit_ms = 2000, .soft_ms = 1, .stalled_ms = 5000};
+    char text[TIME_LIMIT_TEXT_BYTES];
+    assert_true(bytes_equal(end_cause_text(cause, &task, behind, text), bytes_text(expected)));
+}
+
 static void check(uint32_t limit_ms, const char *behind, const char *expected)
 {
     char text[TIME_LIMIT_TEXT_BYTES];
-    assert_true(bytes_equal(time_limit_text(limit_ms, behind, text), bytes_text(expected)));
+    const struct assignment task = {.limit_ms = limit_ms};
+    assert_true(bytes_equal(end_cause_text(END_LIMIT, &task, behind, text), bytes_text(expected)));
+}
+
+static void each_cause_has_words_of_its_own(void **state)
+{
+    (void)state;
+    check_cause(END_SOFT_LIMIT, "", "over its soft time limit of 1 ms");
+    check_cause(END_LIMIT, "", "over its time limit of 2 s");
+    check_cause(END_STALLED, ": x", "no sign of life for 5 s: x");
+    check_cause(END_REVOKED, "", "its lease is over");
 }
 
 static void the_limit_is_told_in_seconds_or_in_milliseconds(void **state)
@@ -28,6 +45,7 @@ static void the_limit_is_told_in_seconds_or_in_milliseconds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_cause_has_words_of_its_own),
         cmocka_unit_test(the_limit_is_told_in_seconds_or_in_milliseconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

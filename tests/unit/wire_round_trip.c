@@ -266,6 +266,7 @@ static void fill_row(struct maker *maker, enum query query, uint32_t row)
                               any_u64(maker),  any_u64(maker),  any_u32(maker)};
         break;
     case QUERY_DEAD: maker->room.dead[row] = any_dead(maker); break;
+    case QUERY_RUNS: break;
     case QUERY_LETTER:
         maker->room.letter.dead = any_dead(maker);
         maker->room.letter.value = absent_or(maker, any_bytes(maker, 8192));
@@ -359,6 +360,11 @@ static void fill_body(struct maker *maker, struct message *message)
         break;
     case MESSAGE_WORK: message->u.work = any_work(maker); break;
     case MESSAGE_COMPLETE: message->u.complete = any_complete(maker); break;
+    case MESSAGE_DRAIN:
+    case MESSAGE_DRAINING:
+    case MESSAGE_PROGRESS:
+    case MESSAGE_REVOKE:
+    case MESSAGE_RECALL: break;
     }
 }
 
