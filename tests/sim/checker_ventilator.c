@@ -142,7 +142,10 @@ static void check_failed(const struct view *view, const struct record *record,
     case REASON_PERMANENT:
     case REASON_FORGOTTEN:
     case REASON_OWNER_GONE:
-    case REASON_NO_LETTER: break;
+    case REASON_NO_LETTER:
+    case REASON_CANCELLED:
+    case REASON_NO_TASK:
+    case REASON_ENDED: break;
     }
     if (!just) fail_task(view, "policy", &record->id, "was given up before its limit was reached");
     if (record->reason != REASON_LOSSES && rightful(view, &record->id, custody) == NULL) {

@@ -65,6 +65,11 @@ static const char *kind_name(enum message_kind kind)
     case MESSAGE_CREDIT: return "CREDIT";
     case MESSAGE_WORK: return "WORK";
     case MESSAGE_COMPLETE: return "COMPLETE";
+    case MESSAGE_DRAIN: return "DRAIN";
+    case MESSAGE_DRAINING: return "DRAINING";
+    case MESSAGE_PROGRESS: return "PROGRESS";
+    case MESSAGE_REVOKE: return "REVOKE";
+    case MESSAGE_RECALL: return "RECALL";
     }
     return "?";
 }
@@ -111,6 +116,14 @@ static void describe(const struct mesh *mesh, const struct message *message, str
         for (uint32_t at = 0; at < message->u.complete.count; at++)
             list_add(list, mesh, &message->u.complete.items[at].lease.id, at);
         return;
+    case MESSAGE_REVOKE:
+        for (uint32_t at = 0; at < message->u.revoke.count; at++)
+            list_add(list, mesh, &message->u.revoke.leases[at].id, at);
+        return;
+    case MESSAGE_RECALL:
+        for (uint32_t at = 0; at < message->u.recall.count; at++)
+            list_add(list, mesh, &message->u.recall.leases[at].id, at);
+        return;
     case MESSAGE_ACCEPT:
         (void)snprintf(list->text, sizeof list->text, " batch %llu, %u rejected",
                        (unsigned long long)message->u.accept.batch, message->u.accept.count);
@@ -122,6 +135,9 @@ static void describe(const struct mesh *mesh, const struct message *message, str
     case MESSAGE_RECEIPT:
         (void)snprintf(list->text, sizeof list->text, " through %u", message->u.receipt.through);
         return;
+    case MESSAGE_DRAIN:
+    case MESSAGE_DRAINING:
+    case MESSAGE_PROGRESS:
     case MESSAGE_OTHER:
     case MESSAGE_REFUSE:
     case MESSAGE_WHO:

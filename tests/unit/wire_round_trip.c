@@ -200,9 +200,12 @@ static struct message_work any_work(struct maker *maker)
 {
     uint32_t count = up_to(maker, ITEMS_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        maker->room.assignments[i] =
-            (struct assignment){any_lease(maker), any_name(maker), any_bytes(maker, 8192),
-                                up_to(maker, 1) * any_u32(maker)};
+        maker->room.assignments[i] = (struct assignment){any_lease(maker),
+                                                         any_name(maker),
+                                                         any_bytes(maker, 8192),
+                                                         up_to(maker, 1) * any_u32(maker),
+                                                         up_to(maker, 1) * any_u32(maker),
+                                                         up_to(maker, 1) * any_u32(maker)};
     }
     return (struct message_work){any_u64(maker), maker->room.assignments, count};
 }
@@ -258,6 +261,8 @@ static void fill_row(struct maker *maker, enum query query, uint32_t row)
                                                        any_u32(maker),
                                                        any_u32(maker),
                                                        any_u64(maker),
+                                                       any_u32(maker),
+                                                       any_u32(maker),
                                                        any_u32(maker)};
         break;
     case QUERY_LANES:
@@ -340,8 +345,8 @@ static void fill_body(struct maker *maker, struct message *message)
             (struct message_refuse){(enum reason)any_u32(maker), absent_or(maker, any_text(maker))};
         break;
     case MESSAGE_HEARTBEAT:
-        message->u.heartbeat =
-            (struct message_heartbeat){any_u64(maker), any_u32(maker), any_u32(maker)};
+        message->u.heartbeat = (struct message_heartbeat){
+            any_u64(maker), any_u32(maker), any_u32(maker), any_u32(maker), any_u32(maker)};
         break;
     case MESSAGE_BYE: message->u.bye.text = absent_or(maker, any_text(maker)); break;
     case MESSAGE_SUBMIT: message->u.submit = any_submit(maker); break;
