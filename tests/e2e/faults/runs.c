@@ -3,10 +3,11 @@
  *   MICROSECONDS start ID ATTEMPT TOKEN PROCESS
  *   MICROSECONDS finish ID ATTEMPT TOKEN PROCESS
  *
- * "work" and "later" do the same, so that a test can serve one without the other:
- * they take as many milliseconds as the payload says and return "ID ATTEMPT".
+ * "work", "later" and "fresh" do the same, so that a test can serve one without the
+ * others: they take as many milliseconds as the payload says and return "ID ATTEMPT".
  * "stuck" does so too, but the first attempt at each task never returns.
- * TMESH_RECORD names the ledger; RUNS_ONLY, if it is set, the one of these to serve.
+ * TMESH_RECORD names the ledger; RUNS_ONLY, if it is set, which of these to serve,
+ * separated by commas.
  */
 #include <tmesh.h>
 
@@ -70,6 +71,16 @@ static int stuck(tmesh_job_t *job, void *context)
     for (;;) pause();
 }
 
+static bool is_listed(const char *list, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (const char *at = list; *at != '\0'; at += strcspn(at, ",")) {
+        at += *at == ',';
+        if (strcspn(at, ",") == bytes && strncmp(at, name, bytes) == 0) return true;
+    }
+    return false;
+}
+
 TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
 {
     const char *path = getenv("TMESH_RECORD");
@@ -81,10 +92,10 @@ TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
     static const struct {
         const char *name;
         tmesh_handler_fn *handler;
-    } handlers[] = {{"work", work}, {"later", work}, {"stuck", stuck}};
+    } handlers[] = {{"work", work}, {"later", work}, {"fresh", work}, {"stuck", stuck}};
     const char *only = getenv("RUNS_ONLY");
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
-        if (only && strcmp(only, handlers[i].name) != 0) continue;
+        if (only && !is_listed(only, handlers[i].name)) continue;
         if (tmesh_registry_add(registry, handlers[i].name, handlers[i].handler, NULL) != TMESH_OK) {
             return 1;
         }
