@@ -37,7 +37,7 @@ def main():
     parser.add_argument("ledger")
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--runs", type=int, required=True)
-    parser.add_argument("--idle-max", type=float, help="in percent; none: only told")
+    parser.add_argument("--idle-max", type=float, required=True, help="in percent")
     options = parser.parse_args()
     runs = list(read(options.ledger))
     share, span = idle_share(runs, options.slots)
@@ -45,7 +45,7 @@ def main():
           f"idle={100 * share:.2f}% span={span / 1e6:.2f}s")
     if len(runs) != options.runs:
         sys.exit(f"{options.name}: {len(runs)} runs, not {options.runs}")
-    if options.idle_max is not None and 100 * share > options.idle_max:
+    if 100 * share > options.idle_max:
         sys.exit(f"{options.name}: more than {options.idle_max} % of slot time was idle")
 
 
