@@ -49,12 +49,17 @@ static void draft_id(struct draft *draft)
     msgpack_pack_bin_body(&draft->packer, "0123456789abcdef", 16);
 }
 
-static void draft_lease(struct draft *draft)
+static void draft_lease_fields(struct draft *draft)
 {
-    msgpack_pack_array(&draft->packer, 3);
     draft_id(draft);
     msgpack_pack_int(&draft->packer, 1);
     msgpack_pack_int(&draft->packer, 7);
+}
+
+static void draft_lease(struct draft *draft)
+{
+    msgpack_pack_array(&draft->packer, 3);
+    draft_lease_fields(draft);
 }
 
 static enum wire_error draft_decode(struct draft *draft)
@@ -109,6 +114,25 @@ static void texts_end_at_their_limit(void **state)
     assert_int_equal(bye(MESSAGE_TEXT_BYTES_MAX + 1), WIRE_LARGE);
 }
 
+static enum wire_error progress(size_t text_bytes)
+{
+    struct draft draft;
+    draft_open(&draft, MESSAGE_PROGRESS, 1);
+    msgpack_pack_array(&draft.packer, 1);
+    msgpack_pack_array(&draft.packer, 5);
+    draft_lease_fields(&draft);
+    msgpack_pack_int(&draft.packer, 1);
+    draft_str(&draft, text_bytes);
+    return draft_decode(&draft);
+}
+
+static void what_a_run_says_of_its_progress_is_shorter_than_other_texts(void **state)
+{
+    (void)state;
+    assert_int_equal(progress(MESSAGE_PROGRESS_BYTES_MAX), WIRE_OK);
+    assert_int_equal(progress(MESSAGE_PROGRESS_BYTES_MAX + 1), WIRE_LARGE);
+}
+
 static enum wire_error accept_of(uint32_t count)
 {
     struct draft draft;
@@ -123,11 +147,41 @@ static enum wire_error accept_of(uint32_t count)
     return draft_decode(&draft);
 }
 
+static enum wire_error leases_of(enum message_kind kind, uint32_t count)
+{
+    struct draft draft;
+    draft_open(&draft, kind, count);
+    msgpack_pack_array(&draft.packer, count);
+    for (uint32_t i = 0; i < count; i++) draft_lease(&draft);
+    return draft_decode(&draft);
+}
+
+static enum wire_error progress_of(uint32_t count)
+{
+    struct draft draft;
+    draft_open(&draft, MESSAGE_PROGRESS, count);
+    msgpack_pack_array(&draft.packer, count);
+    for (uint32_t i = 0; i < count; i++) {
+        msgpack_pack_array(&draft.packer, 5);
+        draft_lease_fields(&draft);
+        msgpack_pack_int(&draft.packer, 1);
+        draft_str(&draft, MESSAGE_PROGRESS_BYTES_MAX);
+    }
+    return draft_decode(&draft);
+}
+
 static void items_end_at_their_limit(void **state)
 {
     (void)state;
     assert_int_equal(accept_of(MESSAGE_ITEMS_MAX), WIRE_OK);
     assert_int_equal(accept_of(MESSAGE_ITEMS_MAX + 1), WIRE_LARGE);
+    assert_int_equal(progress_of(MESSAGE_ITEMS_MAX), WIRE_OK);
+    assert_int_equal(progress_of(MESSAGE_ITEMS_MAX + 1), WIRE_LARGE);
+    static const enum message_kind kinds[] = {MESSAGE_REVOKE, MESSAGE_RECALL};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        assert_int_equal(leases_of(kinds[i], MESSAGE_ITEMS_MAX), WIRE_OK);
+        assert_int_equal(leases_of(kinds[i], MESSAGE_ITEMS_MAX + 1), WIRE_LARGE);
+    }
 }
 
 static enum wire_error lanes(uint32_t rows)
@@ -146,9 +200,47 @@ static enum wire_error lanes(uint32_t rows)
     return draft_decode(&draft);
 }
 
-static void rows_end_at_their_limit(void **state)
+static enum wire_error runs(uint32_t rows)
+{
+    struct draft draft;
+    draft_open(&draft, MESSAGE_ANSWER, rows);
+    msgpack_pack_array(&draft.packer, 2 + rows);
+    msgpack_pack_int(&draft.packer, QUERY_RUNS);
+    msgpack_pack_int(&draft.packer, 0);
+    for (uint32_t i = 0; i < rows; i++) {
+        msgpack_pack_array(&draft.packer, 10);
+        draft_id(&draft);
+        draft_str(&draft, MESSAGE_NAME_BYTES_MAX);
+        draft_str(&draft, MESSAGE_NAME_BYTES_MAX);
+        msgpack_pack_int(&draft.packer, 1);
+        draft_str(&draft, MESSAGE_TEXT_BYTES_MAX);
+        for (int number = 0; number < 3; number++) msgpack_pack_int(&draft.packer, number);
+        draft_str(&draft, MESSAGE_TEXT_BYTES_MAX);
+        msgpack_pack_int(&draft.packer, 9);
+    }
+    return draft_decode(&draft);
+}
+
+static enum wire_error dispose(uint32_t ids)
+{
+    struct draft draft;
+    draft_open(&draft, MESSAGE_DISPOSE, ids);
+    msgpack_pack_array(&draft.packer, 4 + ids);
+    msgpack_pack_int(&draft.packer, DISPOSAL_CANCEL);
+    msgpack_pack_int(&draft.packer, 0);
+    draft_str(&draft, 0);
+    draft_str(&draft, 0);
+    for (uint32_t i = 0; i < ids; i++) draft_id(&draft);
+    return draft_decode(&draft);
+}
+
+static void rows_and_ids_end_at_their_limit(void **state)
 {
     (void)state;
+    assert_int_equal(runs(MESSAGE_ROWS_MAX), WIRE_OK);
+    assert_int_equal(runs(MESSAGE_ROWS_MAX + 1), WIRE_LARGE);
+    assert_int_equal(dispose(MESSAGE_LETTERS_MAX), WIRE_OK);
+    assert_int_equal(dispose(MESSAGE_LETTERS_MAX + 1), WIRE_LARGE);
     assert_int_equal(lanes(MESSAGE_ROWS_MAX), WIRE_OK);
     assert_int_equal(lanes(MESSAGE_ROWS_MAX + 1), WIRE_LARGE);
 }
@@ -219,41 +311,56 @@ static void intakes_end_at_their_limit(void **state)
     assert_int_equal(welcome(MESSAGE_ENDPOINTS_MAX + 1), WIRE_LARGE);
 }
 
-/* The fullest messages that PROTOCOL.md allows must pass our own walk; ours have
- * far fewer items.  With a time limit an item has two objects more. */
-static void full_batch(uint32_t count, uint32_t limit_ms)
+/* The widest item but for its limits. */
+static struct submission wide_item(void)
+{
+    static const uint8_t name[MESSAGE_NAME_BYTES_MAX] = {'n'};
+    return (struct submission){.name = bytes_of(name, sizeof name),
+                               .queue = bytes_of(name, sizeof name),
+                               .payload = bytes_of(name, sizeof name),
+                               .flags = UINT32_MAX,
+                               .attempts_max = UINT32_MAX,
+                               .crashes_max = UINT32_MAX,
+                               .backoff_ms = UINT32_MAX,
+                               .backoff_ms_max = UINT32_MAX};
+}
+
+/* What our own walk says to a batch of so many of them. */
+static enum wire_error full_batch(struct submission item, uint32_t count)
 {
     struct submission *items = calloc(count, sizeof *items);
     struct encoder *encoder = encoder_new();
     struct decoder *decoder = decoder_new();
-    static const uint8_t name[MESSAGE_NAME_BYTES_MAX] = {'n'};
-    for (uint32_t i = 0; i < count; i++) {
-        items[i] = (struct submission){.name = bytes_of(name, sizeof name),
-                                       .queue = bytes_of(name, sizeof name),
-                                       .payload = bytes_of(name, sizeof name),
-                                       .flags = UINT32_MAX,
-                                       .attempts_max = UINT32_MAX,
-                                       .crashes_max = UINT32_MAX,
-                                       .backoff_ms = UINT32_MAX,
-                                       .backoff_ms_max = UINT32_MAX,
-                                       .limit_ms = limit_ms};
-    }
+    assert_true(items != NULL && encoder != NULL && decoder != NULL);
+    for (uint32_t i = 0; i < count; i++) items[i] = item;
     struct message message = {.kind = MESSAGE_SUBMIT};
     message.u.submit = (struct message_submit){.batch = UINT64_MAX, .items = items, .count = count};
     struct bytes bytes;
     assert_int_equal(wire_encode(encoder, &message, &bytes), WIRE_OK);
-    assert_int_equal(wire_decode(decoder, bytes, &message), WIRE_OK);
-    assert_int_equal(message.u.submit.count, count);
+    enum wire_error error = wire_decode(decoder, bytes, &message);
+    if (error == WIRE_OK) assert_int_equal(message.u.submit.count, count);
     decoder_destroy(&decoder);
     encoder_destroy(&encoder);
     free(items);
+    return error;
 }
 
+/* The fullest messages that PROTOCOL.md allows must pass; ours have far fewer
+ * items.  With each limit an item has two objects more. */
 static void a_full_batch_of_the_widest_items_goes_both_ways(void **state)
 {
     (void)state;
-    full_batch(MESSAGE_ITEMS_MAX, 0);
-    full_batch(3672, UINT32_MAX);
+    struct submission item = wide_item();
+    assert_int_equal(full_batch(item, MESSAGE_ITEMS_MAX), WIRE_OK);
+    item.limit_ms = UINT32_MAX;
+    assert_int_equal(full_batch(item, 3672), WIRE_OK);
+    assert_int_equal(full_batch(item, 3673), WIRE_LARGE);
+    item.soft_ms = UINT32_MAX;
+    assert_int_equal(full_batch(item, 3305), WIRE_OK);
+    assert_int_equal(full_batch(item, 3306), WIRE_LARGE);
+    item.stalled_ms = UINT32_MAX;
+    assert_int_equal(full_batch(item, 3005), WIRE_OK);
+    assert_int_equal(full_batch(item, 3006), WIRE_LARGE);
 }
 
 static uint32_t message_bytes(struct encoder *encoder, const struct submission *item,
@@ -282,7 +389,8 @@ static void a_submission_never_adds_more_than_its_bound(void **state)
                     wire_submission_bytes_max(&item));
         item.queue = item.name;
         item.flags = item.attempts_max = item.crashes_max = UINT32_MAX;
-        item.backoff_ms = item.backoff_ms_max = item.limit_ms = UINT32_MAX;
+        item.backoff_ms = item.backoff_ms_max = UINT32_MAX;
+        item.limit_ms = item.soft_ms = item.stalled_ms = UINT32_MAX;
         uint32_t added = message_bytes(encoder, &item, 1) - empty_bytes;
         assert_true(added <= wire_submission_bytes_max(&item));
         assert_true(wire_submission_bytes_max(&item) - added <= 16); /* and not far below it */
@@ -298,8 +406,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_tasks_and_queues_end_at_their_limit),
         cmocka_unit_test(texts_end_at_their_limit),
+        cmocka_unit_test(what_a_run_says_of_its_progress_is_shorter_than_other_texts),
         cmocka_unit_test(items_end_at_their_limit),
-        cmocka_unit_test(rows_end_at_their_limit),
+        cmocka_unit_test(rows_and_ids_end_at_their_limit),
         cmocka_unit_test(a_worker_names_and_holds_at_most_so_much),
         cmocka_unit_test(intakes_end_at_their_limit),
         cmocka_unit_test(a_full_batch_of_the_widest_items_goes_both_ways),
