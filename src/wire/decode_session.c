@@ -188,8 +188,11 @@ void decode_heartbeat(struct fields *body, struct message_heartbeat *heartbeat)
     heartbeat->backlog = fields_u64(&fields);
     heartbeat->held = fields_u32(&fields);
     heartbeat->running = fields_u32(&fields);
-    heartbeat->hung = fields.left > 0 ? fields_u32(&fields) : 0; /* minor 1 ends before it */
-    heartbeat->draining = fields.left > 0 ? fields_u32(&fields) : 0;
+    heartbeat->hung = heartbeat->draining = 0;
+    if (fields.left > 0) { /* minor 1 ends before them */
+        heartbeat->hung = fields_u32(&fields);
+        heartbeat->draining = fields_u32(&fields);
+    }
     fields_close(body, &fields);
 }
 

@@ -78,7 +78,8 @@ static void bodies_are_arrays_with_nothing_missing(void **state)
     static const struct body bodies[] = {
         {"an element less", MESSAGE_HEARTBEAT, 0, "92 00 00", WIRE_FORM},
         {"no element", MESSAGE_HEARTBEAT, 0, "90", WIRE_FORM},
-        {"an element more", MESSAGE_HEARTBEAT, 0, "94 00 00 00 a0", WIRE_OK},
+        {"an element more", MESSAGE_HEARTBEAT, 0, "96 00 00 00 00 00 a0", WIRE_OK},
+        {"one of two that belong together", MESSAGE_HEARTBEAT, 0, "94 00 00 00 00", WIRE_FORM},
         {"a map", MESSAGE_HEARTBEAT, 0, "80", WIRE_FORM},
         {"nil", MESSAGE_WHO, 0, "c0", WIRE_FORM},
         {"nothing", MESSAGE_WHO, 0, "", WIRE_SHORT},
@@ -190,6 +191,12 @@ static void submissions_have_options_or_not(void **state)
          WIRE_FORM},
         {"retries that are a number", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 81 a172 01",
          WIRE_FORM},
+        {"every limit", MESSAGE_SUBMIT, 1,
+         "92 01 94" ID "a161 c400 83 a17401 a17301 a161ceffffffff", WIRE_OK},
+        {"a soft limit over u32", MESSAGE_SUBMIT, 1,
+         "92 01 94" ID "a161 c400 81 a173cf0000000100000000", WIRE_FORM},
+        {"no sign of life for nil", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 81 a161c0",
+         WIRE_FORM},
         {"a queue that is nil", MESSAGE_SUBMIT, 1, "92 01 94" ID "a161 c400 81 a171c0", WIRE_FORM},
         {"a fifth element", MESSAGE_SUBMIT, 1, "92 01 95" ID "a161 c400 c0 c3", WIRE_OK},
         {"payload missing", MESSAGE_SUBMIT, 1, "92 01 92" ID "a161", WIRE_FORM},
@@ -220,15 +227,57 @@ static void enumerations_are_closed_except_reasons(void **state)
         {"query 4", MESSAGE_QUERY, 0, "92 04 00", WIRE_OK},
         {"query 5", MESSAGE_QUERY, 0, "93 05 00" ID, WIRE_OK},
         {"query 5 without an id", MESSAGE_QUERY, 0, "92 05 00", WIRE_FORM},
-        {"query 6", MESSAGE_QUERY, 0, "93 06 00" ID, WIRE_FORM},
-        {"answer 6", MESSAGE_ANSWER, 0, "92 06 00", WIRE_FORM},
+        {"query 6", MESSAGE_QUERY, 0, "92 06 00", WIRE_OK},
+        {"query 7", MESSAGE_QUERY, 0, "93 07 00" ID, WIRE_FORM},
+        {"answer 7", MESSAGE_ANSWER, 0, "92 07 00", WIRE_FORM},
         {"totals without a row", MESSAGE_ANSWER, 0, "92 01 00", WIRE_FORM},
         {"totals of one number", MESSAGE_ANSWER, 1, "93 01 00 9100", WIRE_FORM},
         {"workers without a row", MESSAGE_ANSWER, 0, "92 02 00", WIRE_OK},
         {"lanes without a row", MESSAGE_ANSWER, 0, "92 03 00", WIRE_OK},
         {"dead without a row", MESSAGE_ANSWER, 0, "92 04 00", WIRE_OK},
+        {"runs without a row", MESSAGE_ANSWER, 0, "92 06 00", WIRE_OK},
         {"a rejection of one number", MESSAGE_ACCEPT, 1, "92 01 91 00", WIRE_FORM},
         {"a rejection for reason 77", MESSAGE_ACCEPT, 1, "92 01 92 00 4d", WIRE_OK},
+    };
+    check(bodies, sizeof bodies / sizeof bodies[0]);
+}
+
+#define LEASE ID "01 05 " /* in three elements */
+#define RUN   "a171 a16e 02 a177 cd03e8 "
+
+static void what_minor_2_brought_is_read_as_strictly(void **state)
+{
+    (void)state;
+    static const struct body bodies[] = {
+        {"drain this one", MESSAGE_DRAIN, 0, "92 c0 00", WIRE_OK},
+        {"drain another", MESSAGE_DRAIN, 0, "92 a177 ceffffffff", WIRE_OK},
+        {"drain, in a later minor", MESSAGE_DRAIN, 0, "93 c0 00 c3", WIRE_OK},
+        {"drain without a grace", MESSAGE_DRAIN, 0, "91 c0", WIRE_FORM},
+        {"drain for nil", MESSAGE_DRAIN, 0, "92 c0 c0", WIRE_FORM},
+        {"drain a number", MESSAGE_DRAIN, 0, "92 01 00", WIRE_FORM},
+        {"drain counts nothing", MESSAGE_DRAIN, 1, "93 c0 00 c0", WIRE_FORM},
+        {"draining", MESSAGE_DRAINING, 0, "91 01", WIRE_OK},
+        {"draining nobody knows what", MESSAGE_DRAINING, 0, "90", WIRE_FORM},
+        {"no progress", MESSAGE_PROGRESS, 0, "90", WIRE_OK},
+        {"progress", MESSAGE_PROGRESS, 1, "91 95" LEASE "07 a178", WIRE_OK},
+        {"progress without a text", MESSAGE_PROGRESS, 1, "91 95" LEASE "07 c0", WIRE_OK},
+        {"progress that says more", MESSAGE_PROGRESS, 1, "91 96" LEASE "07 c0 c3", WIRE_OK},
+        {"progress that says less", MESSAGE_PROGRESS, 1, "91 94" LEASE "07", WIRE_FORM},
+        {"progress backwards", MESSAGE_PROGRESS, 1, "91 95" LEASE "ff c0", WIRE_FORM},
+        {"progress of one more", MESSAGE_PROGRESS, 1, "92 95" LEASE "07 c0 95" LEASE "07 c0",
+         WIRE_FORM},
+        {"revoke", MESSAGE_REVOKE, 2, "92 93" LEASE "93" LEASE, WIRE_OK},
+        {"revoke what is no lease", MESSAGE_REVOKE, 1, "91 92" ID "01", WIRE_FORM},
+        {"revoke by id", MESSAGE_REVOKE, 1, "91" ID, WIRE_FORM},
+        {"revoke fewer", MESSAGE_REVOKE, 2, "91 93" LEASE, WIRE_FORM},
+        {"recall", MESSAGE_RECALL, 1, "91 93" LEASE, WIRE_OK},
+        {"recall, in a later minor", MESSAGE_RECALL, 1, "91 94" LEASE "c3", WIRE_OK},
+        {"recall nothing", MESSAGE_RECALL, 0, "90", WIRE_OK},
+        {"recall nil", MESSAGE_RECALL, 1, "91 c0", WIRE_FORM},
+        {"a run", MESSAGE_ANSWER, 1, "93 06 00 9a" ID RUN "01 07 a178 05", WIRE_OK},
+        {"a run of a later minor", MESSAGE_ANSWER, 1, "93 06 00 9b" ID RUN "01 07 a178 05 c3",
+         WIRE_OK},
+        {"a run that says less", MESSAGE_ANSWER, 1, "93 06 00 99" ID RUN "01 07 a178", WIRE_FORM},
     };
     check(bodies, sizeof bodies / sizeof bodies[0]);
 }
@@ -253,11 +302,14 @@ static void dead_letters_may_say_what_minor_1_added(void **state)
         {"retry", MESSAGE_DISPOSE, 1, "95 01 00 a0 a0" ID, WIRE_OK},
         {"drop all", MESSAGE_DISPOSE, 0, "94 04 00 a171 a0", WIRE_OK},
         {"disposal 0", MESSAGE_DISPOSE, 0, "94 00 00 a0 a0", WIRE_FORM},
-        {"disposal 5", MESSAGE_DISPOSE, 0, "94 05 00 a0 a0", WIRE_FORM},
+        {"cancel", MESSAGE_DISPOSE, 1, "95 05 00 a0 a0" ID, WIRE_OK},
+        {"disposal 6", MESSAGE_DISPOSE, 0, "94 06 00 a0 a0", WIRE_FORM},
         {"an id too few", MESSAGE_DISPOSE, 1, "94 01 00 a0 a0", WIRE_FORM},
         {"an id too many", MESSAGE_DISPOSE, 0, "95 01 00 a0 a0" ID, WIRE_FORM},
         {"a queue that is nil", MESSAGE_DISPOSE, 0, "94 04 00 c0 a0", WIRE_FORM},
         {"done", MESSAGE_DISPOSED, 0, "94 01 00 00 05", WIRE_OK},
+        {"cancelled", MESSAGE_DISPOSED, 0, "94 05 00 00 05", WIRE_OK},
+        {"what is disposal 6", MESSAGE_DISPOSED, 0, "94 06 00 00 05", WIRE_FORM},
         {"done but one", MESSAGE_DISPOSED, 1, "95 01 00 00 05 92 00 0e", WIRE_OK},
         {"done but nobody knows what", MESSAGE_DISPOSED, 1, "95 01 00 00 05 c0", WIRE_FORM},
     };
@@ -323,6 +375,7 @@ int main(void)
         cmocka_unit_test(welcome_needs_each_of_its_numbers_and_its_node),
         cmocka_unit_test(submissions_have_options_or_not),
         cmocka_unit_test(enumerations_are_closed_except_reasons),
+        cmocka_unit_test(what_minor_2_brought_is_read_as_strictly),
         cmocka_unit_test(dead_letters_may_say_what_minor_1_added),
         cmocka_unit_test(unknown_kinds_are_only_walked),
         cmocka_unit_test(an_empty_value_is_not_an_absent_one),
