@@ -46,7 +46,9 @@ static const struct submission SUBMISSIONS[] = {
      .crashes_max = 2,
      .backoff_ms = 500,
      .backoff_ms_max = 60000,
-     .limit_ms = 30000},
+     .limit_ms = 30000,
+     .soft_ms = 20000,
+     .stalled_ms = 5000},
 };
 static const struct rejection REJECTIONS[] = {{.item = 1, .reason = REASON_TOO_BIG}};
 static const struct result RESULTS[] = {
@@ -59,7 +61,12 @@ static const struct result RESULTS[] = {
 };
 static const struct assignment ASSIGNMENTS[] = {
     {.lease = {{TASK}, 1, 0x8d3f9a2b5c6e7f10}, .name = TEXT("mail.send"), .payload = TEXT("hello")},
-    {.lease = {{TWIN}, 2, 7}, .name = TEXT("image.resize"), .payload = TEXT(""), .limit_ms = 30000},
+    {.lease = {{TWIN}, 2, 7},
+     .name = TEXT("image.resize"),
+     .payload = TEXT(""),
+     .limit_ms = 30000,
+     .soft_ms = 20000,
+     .stalled_ms = 5000},
 };
 static const struct completion COMPLETIONS[] = {
     {.lease = {{TASK}, 1, 0x8d3f9a2b5c6e7f10}, .outcome = OUTCOME_DONE, .result = TEXT("ok")},
@@ -92,15 +99,18 @@ static const struct totals TOTALS = {
     .store_bytes = 5000000000,
     .journal_bytes = 134217728,
     .journal_lag = 12,
+    .cancelled = 6,
+    .recalled = 20,
 };
 static const struct worker_row WORKERS[] = {
     {.label = TEXT("gpu7/812"),
      .node = {{16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}},
      .slots = 8,
      .leased = 12,
-     .running = 8,
+     .running = 7,
      .completed = 70000,
-     .silent_ms = 310},
+     .silent_ms = 310,
+     .hung = 1},
 };
 static const struct lane_row LANES[] = {
     {.queue = TEXT("default"),
@@ -138,6 +148,30 @@ static const struct letter_row LETTER = {
     .value = TEXT("hello"),
 };
 static const struct id LETTERS[] = {{TASK}, {TWIN}};
+static const struct run_row RUNS[] = {
+    {.id = {TASK},
+     .queue = TEXT("default"),
+     .name = TEXT("mail.send"),
+     .attempt = 1,
+     .worker = TEXT("gpu7/812"),
+     .leased_ms = 12000,
+     .told = 1,
+     .number = 42,
+     .text = TEXT("letter 42 of 100"),
+     .told_ms = 300},
+    {.id = {TWIN},
+     .queue = TEXT("bulk"),
+     .name = TEXT("image.resize"),
+     .attempt = 2,
+     .worker = TEXT("gpu7/812"),
+     .leased_ms = 1500},
+};
+static const struct rejection NOT_CANCELLED[] = {{.item = 1, .reason = REASON_ENDED}};
+static const struct progress PROGRESS[] = {
+    {.lease = {{TASK}, 1, 0x8d3f9a2b5c6e7f10}, .number = 42, .text = TEXT("letter 42 of 100")}};
+static const struct progress PROGRESS_PASSED_ON[] = {
+    {.lease = {{TASK}, 1, 0}, .number = 42, .text = TEXT("letter 42 of 100")}};
+static const struct lease UNSTARTED[] = {{{TWIN}, 2, 7}};
 static const struct rejection LETTERS_REFUSED[] = {{.item = 1, .reason = REASON_NO_LETTER}};
 
 enum direction { BOTH, DECODE_ONLY };
@@ -148,7 +182,7 @@ struct example {
     struct message message;
 };
 
-enum { EXAMPLES_MAX = 32 };
+enum { EXAMPLES_MAX = 48 };
 
 struct fixture {
     struct goldens goldens;
@@ -177,7 +211,7 @@ static void expect_session(struct fixture *fixture)
     message->session = 0;
     message->u.hello = (struct message_hello){
         .role = ROLE_PRODUCER,
-        .minor = 1,
+        .minor = 2,
         .node = PRODUCER,
         .software = TEXT("tmesh 0.1.0"),
         .label = TEXT("shop/4711"),
@@ -186,7 +220,7 @@ static void expect_session(struct fixture *fixture)
     message->session = 0;
     message->u.hello = (struct message_hello){
         .role = ROLE_WORKER,
-        .minor = 1,
+        .minor = 2,
         .node = WORKER,
         .software = TEXT("tmesh 0.1.0"),
         .label = TEXT("gpu7/812"),
@@ -199,7 +233,7 @@ static void expect_session(struct fixture *fixture)
         .lease_count = 1,
     };
     expect(fixture, "WELCOME", MESSAGE_WELCOME, 0)->u.welcome = (struct message_welcome){
-        .minor = 1,
+        .minor = 2,
         .node = VENTILATOR,
         .software = TEXT("tmesh 0.1.0"),
         .heartbeat_ms = 1000,
@@ -218,9 +252,9 @@ static void expect_session(struct fixture *fixture)
                                                 .text = TEXT("this ventilator speaks version 1")};
     expect(fixture, "WHO", MESSAGE_WHO, 0);
     expect(fixture, "HEARTBEAT", MESSAGE_HEARTBEAT, 17)->u.heartbeat =
-        (struct message_heartbeat){.held = 12, .running = 8};
+        (struct message_heartbeat){.held = 12, .running = 7, .hung = 1};
     expect(fixture, "HEARTBEAT-later-minor", MESSAGE_HEARTBEAT, 17)->u.heartbeat =
-        (struct message_heartbeat){.held = 12, .running = 8};
+        (struct message_heartbeat){.held = 12, .running = 8, .draining = 1};
     fixture->examples[fixture->count - 1].direction = DECODE_ONLY;
     expect(fixture, "BYE", MESSAGE_BYE, 18)->u.bye.text = bytes_text("stopping");
     expect(fixture, "OTHER", MESSAGE_OTHER, 9);
@@ -268,6 +302,26 @@ static void expect_letters(struct fixture *fixture)
         .disposal = DISPOSAL_RETRY, .affected = 1, .rejections = LETTERS_REFUSED, .count = 1};
 }
 
+static void expect_operator(struct fixture *fixture)
+{
+    expect(fixture, "ANSWER-runs", MESSAGE_ANSWER, 9)->u.answer =
+        (struct message_answer){.query = QUERY_RUNS, .count = 2, .runs = RUNS};
+    expect(fixture, "DISPOSE-cancel", MESSAGE_DISPOSE, 8)->u.dispose =
+        (struct message_dispose){.disposal = DISPOSAL_CANCEL,
+                                 .queue = TEXT(""),
+                                 .name = TEXT(""),
+                                 .ids = LETTERS,
+                                 .count = 2};
+    expect(fixture, "DISPOSED-cancel", MESSAGE_DISPOSED, 10)->u.disposed =
+        (struct message_disposed){
+            .disposal = DISPOSAL_CANCEL, .affected = 1, .rejections = NOT_CANCELLED, .count = 1};
+    expect(fixture, "DRAIN", MESSAGE_DRAIN, 9)->u.drain =
+        (struct message_drain){.target = TEXT("gpu7/812"), .grace_ms = 30000};
+    expect(fixture, "DRAIN-worker", MESSAGE_DRAIN, 4)->u.drain =
+        (struct message_drain){.grace_ms = UINT32_MAX};
+    expect(fixture, "DRAINING", MESSAGE_DRAINING, 11)->u.draining.affected = 1;
+}
+
 static void expect_worker(struct fixture *fixture)
 {
     expect(fixture, "CREDIT", MESSAGE_CREDIT, 1)->u.credit =
@@ -276,6 +330,14 @@ static void expect_worker(struct fixture *fixture)
         (struct message_work){.backlog = 99000, .items = ASSIGNMENTS, .count = 2};
     expect(fixture, "COMPLETE", MESSAGE_COMPLETE, 2)->u.complete =
         (struct message_complete){.items = COMPLETIONS, .count = 2};
+    expect(fixture, "PROGRESS", MESSAGE_PROGRESS, 3)->u.progress =
+        (struct message_progress){.items = PROGRESS, .count = 1};
+    expect(fixture, "PROGRESS-producer", MESSAGE_PROGRESS, 12)->u.progress =
+        (struct message_progress){.items = PROGRESS_PASSED_ON, .count = 1};
+    expect(fixture, "REVOKE", MESSAGE_REVOKE, 2)->u.revoke =
+        (struct message_leases){.leases = LEASES, .count = 1};
+    expect(fixture, "RECALL", MESSAGE_RECALL, 3)->u.recall =
+        (struct message_leases){.leases = UNSTARTED, .count = 1};
 }
 
 static int set_up(void **state)
@@ -286,6 +348,7 @@ static int set_up(void **state)
     expect_session(fixture);
     expect_producer(fixture);
     expect_letters(fixture);
+    expect_operator(fixture);
     expect_worker(fixture);
     fixture->decoder = decoder_new();
     fixture->encoder = encoder_new();
@@ -320,10 +383,11 @@ static void every_kind_has_a_golden_message(void **state)
 {
     const struct fixture *fixture = *state;
     static const enum message_kind kinds[] = {
-        MESSAGE_OTHER,     MESSAGE_HELLO, MESSAGE_WELCOME,  MESSAGE_REFUSE,  MESSAGE_WHO,
-        MESSAGE_HEARTBEAT, MESSAGE_BYE,   MESSAGE_SUBMIT,   MESSAGE_ACCEPT,  MESSAGE_RESULT,
-        MESSAGE_RECEIPT,   MESSAGE_QUERY, MESSAGE_ANSWER,   MESSAGE_DISPOSE, MESSAGE_DISPOSED,
-        MESSAGE_CREDIT,    MESSAGE_WORK,  MESSAGE_COMPLETE,
+        MESSAGE_OTHER,     MESSAGE_HELLO,    MESSAGE_WELCOME, MESSAGE_REFUSE,  MESSAGE_WHO,
+        MESSAGE_HEARTBEAT, MESSAGE_BYE,      MESSAGE_SUBMIT,  MESSAGE_ACCEPT,  MESSAGE_RESULT,
+        MESSAGE_RECEIPT,   MESSAGE_QUERY,    MESSAGE_ANSWER,  MESSAGE_DISPOSE, MESSAGE_DISPOSED,
+        MESSAGE_DRAIN,     MESSAGE_DRAINING, MESSAGE_CREDIT,  MESSAGE_WORK,    MESSAGE_COMPLETE,
+        MESSAGE_PROGRESS,  MESSAGE_REVOKE,   MESSAGE_RECALL,
     };
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         bool found = false;
