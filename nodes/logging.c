@@ -5,6 +5,7 @@
 #include "output.h"
 #include "progress.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -33,7 +34,7 @@ static void timestamp(char text[32])
     snprintf(text + used, 32 - used, ".%03uZ", (unsigned)(now.tv_nsec / 1000000) % 1000);
 }
 
-static void write_json(const char *time, enum tmesh_level level, const char *line)
+static void write_json(const char *time, const tmesh_log_entry_t *entry, const char *task)
 {
     /* Room for a line of which every byte is escaped. */
     static _Thread_local struct output output;
@@ -41,27 +42,42 @@ static void write_json(const char *time, enum tmesh_level level, const char *lin
     output_open(&output, STDERR_FILENO);
     json_object(&json, NULL);
     json_text(&json, "ts", time);
-    json_text(&json, "level", level_names[level]);
-    json_text(&json, "msg", line);
+    json_text(&json, "level", level_names[entry->level]);
+    if (entry->task) json_text(&json, "task", task);
+    if (entry->name) json_text(&json, "name", entry->name);
+    if (entry->task) json_number(&json, "attempt", entry->attempt);
+    json_text(&json, "msg", entry->line);
     json_object_end(&json);
     json_line_end(&json);
     output_flush(&output);
 }
 
-void logging_write(enum tmesh_level level, const char *line, void *context)
+static void write_text(const char *time, const tmesh_log_entry_t *entry, const char *task)
 {
-    const struct logging *logging = context;
-    char time[32], text[TMESH_LOG_LINE_BYTES_MAX + 64];
-    if (level < logging->least) return;
-    timestamp(time);
-    progress_hide();
-    if (logging->format == LOGGING_JSON) {
-        write_json(time, level, line);
-        return;
-    }
-    int used = snprintf(text, sizeof text, "%s %-7s %s\n", time, level_names[level], line);
+    char text[TMESH_LOG_LINE_BYTES_MAX + 256], attempt[16] = "";
+    if (entry->task) snprintf(attempt, sizeof attempt, "%" PRIu32, entry->attempt);
+    int used =
+        snprintf(text, sizeof text, "%s %-7s %s%s%s%s%s%s%s%s\n", time, level_names[entry->level],
+                 entry->task ? "task=" : "", task, entry->name ? " name=" : "",
+                 entry->name ? entry->name : "", entry->task ? " attempt=" : "", attempt,
+                 entry->task ? " " : "", entry->line);
     if (used < 0) return;
     size_t bytes = (size_t)used < sizeof text ? (size_t)used : sizeof text - 1;
     text[bytes - 1] = '\n';
     if (write(STDERR_FILENO, text, bytes) < 0) return;
+}
+
+void logging_write(const tmesh_log_entry_t *entry, void *context)
+{
+    const struct logging *logging = context;
+    char time[32], task[TMESH_ID_TEXT_BYTES] = "";
+    if (entry->level < logging->least) return;
+    timestamp(time);
+    if (entry->task) tmesh_id_text(entry->task, task);
+    progress_hide();
+    if (logging->format == LOGGING_JSON) {
+        write_json(time, entry, task);
+    } else {
+        write_text(time, entry, task);
+    }
 }

@@ -1,4 +1,10 @@
-/* logging.h - the library's log lines on stderr, as text or as JSON. */
+/* logging.h - the library's log lines on stderr, as text or as JSON.
+ *
+ *   2026-01-31T12:00:00.000Z info    task=ID name=NAME attempt=2 what was said
+ *   {"ts":"...","level":"info","task":"ID","name":"NAME","attempt":2,"msg":"what was said"}
+ *
+ * Lines about no task have no task, name and attempt.
+ */
 #ifndef NODES_LOGGING_H
 #define NODES_LOGGING_H
 
@@ -15,6 +21,6 @@ struct logging {
 struct logging logging_from(const char *level, const char *format);
 
 /* A tmesh_log_fn; `context` is a struct logging. */
-void logging_write(enum tmesh_level level, const char *line, void *context);
+void logging_write(const tmesh_log_entry_t *entry, void *context);
 
 #endif

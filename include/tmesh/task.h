@@ -53,11 +53,24 @@ enum tmesh_state {
 /* "done", "failed", "dead", "cancelled", "expired". */
 TMESH_EXPORT const char *tmesh_state_text(enum tmesh_state state);
 
-/* A log line for the host program: level, and one line of text without its end.
- * Called from threads of the handle, a worker's from several at once; must not
- * block and must not call back into the handle. */
 enum tmesh_level { TMESH_DEBUG, TMESH_INFO, TMESH_WARNING, TMESH_ERROR };
-typedef void tmesh_log_fn(enum tmesh_level level, const char *line, void *context);
+
+/* A log line for the host program, and the run of a task that it is about, if it is
+ * about one: what a handler or a command says, what became of a task.  Everything is
+ * borrowed for the call. */
+typedef struct tmesh_log_entry {
+    enum tmesh_level level;
+    const char *line; /* printable ASCII without a line's end; at most TMESH_LOG_LINE_BYTES_MAX
+                         bytes with its end mark.  What is not printable stands as \xNN */
+    const tmesh_id_t *task; /* NULL: about no task, and then there is no name and no attempt */
+    const char *name;       /* the task's; NULL where only its id is known, as in ventilators */
+    uint32_t attempt;       /* 0: about the task before its first */
+} tmesh_log_entry_t;
+
+/* Called from threads of the handle, a worker's from several at once, among them
+ * the one that keeps the heartbeats: must not block, and must not call back into
+ * the handle. */
+typedef void tmesh_log_fn(const tmesh_log_entry_t *entry, void *context);
 
 #ifdef __cplusplus
 }

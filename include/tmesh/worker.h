@@ -53,6 +53,20 @@ TMESH_EXPORT bool tmesh_job_should_stop(const tmesh_job_t *job);
  * a sign of life, too, for tasks with `stalled_after_ms`. */
 TMESH_EXPORT void tmesh_job_progress(tmesh_job_t *job, uint64_t number, const char *text);
 
+/* Writes a line to the worker's log, with the run's task name, id and attempt beside
+ * it (tmesh_log_entry_t).  Line ends at its end are taken off, and nothing is logged if
+ * nothing is left; what is not printable is escaped, and what is longer than
+ * TMESH_LOG_LINE_BYTES_MAX is cut.  Never waits, if the host's log function does not.
+ * A slot may log TMESH_LOG_LINES_PER_SECOND; what is more is dropped, and two lines
+ * say so: one when it begins, and one, with how many they were, before the slot's
+ * first line of a later second. */
+enum { TMESH_LOG_LINES_PER_SECOND = 1000 };
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+TMESH_EXPORT void
+tmesh_job_log(tmesh_job_t *job, enum tmesh_level level, const char *format, ...);
+
 /* What a handler returns.  Any other value counts as TMESH_RETRY. */
 enum tmesh_verdict {
     TMESH_DONE = 0,

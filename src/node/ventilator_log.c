@@ -14,18 +14,14 @@
 static void log_task(const struct log *log, enum tmesh_level level, const struct record *record,
                      const char *what)
 {
-    tmesh_id_t id;
-    memcpy(id.octets, record->id.octets, sizeof id.octets);
-    char text[TMESH_ID_TEXT_BYTES];
-    tmesh_id_text(&id, text);
+    const struct log_subject subject = {.id = record->id, .attempt = record->attempt};
     if (record->reason != REASON_NONE) {
-        log_line(log, level, "task=%s attempt=%" PRIu32 " %s: %s", text, record->attempt, what,
-                 failure_reason(record->reason));
+        log_task_line(log, &subject, level, "%s: %s", what, failure_reason(record->reason));
     } else if (record->delay_ns > 0) {
-        log_line(log, level, "task=%s attempt=%" PRIu32 " %s in %" PRIu64 " ms", text,
-                 record->attempt, what, record->delay_ns / 1000000);
+        log_task_line(log, &subject, level, "%s in %" PRIu64 " ms", what,
+                      record->delay_ns / 1000000);
     } else {
-        log_line(log, level, "task=%s attempt=%" PRIu32 " %s", text, record->attempt, what);
+        log_task_line(log, &subject, level, "%s", what);
     }
 }
 

@@ -61,16 +61,13 @@ static void log_refusal(struct tmesh_worker *node, const struct worker_action *a
 static void log_hung(struct tmesh_worker *node, const struct worker_action *action)
 {
     const struct assignment *task = &action->assignment;
-    tmesh_id_t id;
-    char text[TMESH_ID_TEXT_BYTES];
-    memcpy(&id, &task->lease.id, sizeof id);
-    tmesh_id_text(&id, text);
-    log_line(&node->log, TMESH_ERROR,
-             "task=%s name=%.*s attempt=%" PRIu32 " is over its time limit of %" PRIu32
-             " ms and cannot be ended: it hangs in slot %" PRIu32
-             ", which is lost until it returns",
-             text, (int)task->name.size, (const char *)task->name.data, task->lease.attempt,
-             task->limit_ms, pool_slot_of(node->pool, action->job));
+    const struct log_subject subject = {
+        .id = task->lease.id, .name = task->name, .attempt = task->lease.attempt};
+    log_task_line(&node->log, &subject, TMESH_ERROR,
+                  "is over its time limit of %" PRIu32
+                  " ms and cannot be ended: it hangs in slot %" PRIu32
+                  ", which is lost until it returns",
+                  task->limit_ms, pool_slot_of(node->pool, action->job));
 }
 
 static void send_message(struct tmesh_worker *node, const struct worker_action *action)

@@ -318,8 +318,7 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
                       .child_errors = -1};
     environment_describe(&command->task, &job->assignment);
     wish_clear(&command->wish);
-    complaint_begin(&command->complaint, job->handler->name,
-                    strchr(command->task.text[0], '=') + 1);
+    complaint_begin(&command->complaint, &job->assignment);
     int error = start(command, &run, job, argv);
     finish(command, &run);
     enum outcome outcome;

@@ -1,14 +1,13 @@
 /* complaint.c - what a command says on its standard error. */
 #include "complaint.h"
 
-#include "../core/instant.h"
+#include "job.h"
 
 #include <assert.h>
 
-void complaint_begin(struct complaint *complaint, const char *name, const char *id)
+void complaint_begin(struct complaint *complaint, const struct assignment *assignment)
 {
-    complaint->name = name;
-    complaint->id = id;
+    complaint->assignment = assignment;
     complaint->tail_size = 0;
     complaint->line_size = 0;
 }
@@ -18,21 +17,13 @@ static void log_held_line(struct complaint *complaint, uint64_t now_ns)
     uint32_t size = complaint->line_size;
     complaint->line_size = 0;
     if (size == 0) return;
-    if (now_ns - complaint->second_ns >= SECOND) {
-        if (complaint->dropped > 0)
-            log_line(&complaint->log, TMESH_INFO, "commands: %u lines of standard error not logged",
-                     (unsigned)complaint->dropped);
-        complaint->second_ns = now_ns;
-        complaint->logged = 0;
-        complaint->dropped = 0;
-    }
-    if (complaint->logged == COMPLAINT_LINES_PER_SECOND) {
-        complaint->dropped++;
-        return;
-    }
-    complaint->logged++;
-    log_line(&complaint->log, TMESH_INFO, "%s %s: %.*s", complaint->name, complaint->id, (int)size,
-             complaint->line);
+    char note[PACE_NOTE_BYTES];
+    bool passes = pace_allows(&complaint->pace, COMPLAINT_LINES_PER_SECOND, now_ns, note);
+    const struct assignment *assignment = complaint->assignment;
+    if (note[0] != '\0')
+        job_log_write(&complaint->log, assignment, TMESH_WARNING, bytes_text(note));
+    if (passes)
+        job_log_write(&complaint->log, assignment, TMESH_INFO, bytes_of(complaint->line, size));
 }
 
 static void split(struct complaint *complaint, struct bytes said, uint64_t now_ns)

@@ -7,8 +7,9 @@
 #ifndef POOL_COMPLAINT_H
 #define POOL_COMPLAINT_H
 
-#include "../core/bytes.h"
+#include "../core/message.h"
 #include "../watch/log.h"
+#include "pace.h"
 
 enum {
     COMPLAINT_TAIL_BYTES = 1000,
@@ -19,15 +20,14 @@ enum {
 /* One for each slot, used again from run to run: the rate is the slot's. */
 struct complaint {
     struct log log;
-    const char *name, *id; /* borrowed for the run */
+    const struct assignment *assignment; /* borrowed for the run */
+    struct pace pace;
     uint32_t tail_size, line_size;
-    uint32_t logged, dropped; /* lines, in this second */
-    uint64_t second_ns;       /* when it began */
     char line[COMPLAINT_LINE_BYTES];
     char tail[4 * COMPLAINT_TAIL_BYTES];
 };
 
-void complaint_begin(struct complaint *complaint, const char *name, const char *id);
+void complaint_begin(struct complaint *complaint, const struct assignment *assignment);
 void complaint_hear(struct complaint *complaint, struct bytes said, uint64_t now_ns);
 
 /* Logs a last line without an end, and returns the tail, trimmed: borrowed until

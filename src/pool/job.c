@@ -1,6 +1,8 @@
 /* job.c - what a handler can ask of its run, and say about it. */
 #include "job.h"
 
+#include "../watch/clock.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,6 +49,16 @@ enum outcome job_outcome(int verdict)
 {
     if (verdict == TMESH_DONE) return OUTCOME_DONE;
     return verdict == TMESH_PERMANENT ? OUTCOME_PERMANENT : OUTCOME_FAILED;
+}
+
+void job_log_write(const struct log *log, const struct assignment *assignment,
+                   enum tmesh_level level, struct bytes text)
+{
+    if (text.size == 0) return;
+    if (level > TMESH_ERROR) level = TMESH_ERROR; /* a handler's mistake, not the host's */
+    const struct log_subject subject = {
+        .id = assignment->lease.id, .name = assignment->name, .attempt = assignment->lease.attempt};
+    log_task_line(log, &subject, level, "%.*s", (int)text.size, (const char *)text.data);
 }
 
 void job_free(struct tmesh_job *job)
@@ -112,6 +124,23 @@ void tmesh_job_progress(tmesh_job_t *job, uint64_t number, const char *text)
 {
     size_t size = text == NULL ? 0 : strnlen(text, TMESH_PROGRESS_BYTES_MAX);
     job->host->progress(job, number, bytes_of(text, size));
+}
+
+void tmesh_job_log(tmesh_job_t *job, enum tmesh_level level, const char *format, ...)
+{
+    char note[PACE_NOTE_BYTES];
+    bool passes = pace_allows(&job->log_pace, TMESH_LOG_LINES_PER_SECOND, clock_now_ns(), note);
+    if (note[0] != '\0') job->host->log(job, TMESH_WARNING, bytes_text(note));
+    if (!passes) return;
+    char line[TMESH_LOG_LINE_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int wanted = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    size_t size = wanted < 0 ? 0 : strlen(line);
+    while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) size--;
+    if (size == 0) return;
+    job->host->log(job, level, bytes_of(line, size));
 }
 
 void tmesh_job_retry_after(tmesh_job_t *job, uint32_t delay_ms)

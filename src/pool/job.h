@@ -7,7 +7,9 @@
 #define POOL_JOB_H
 
 #include "../core/message.h"
+#include "../watch/log.h"
 #include "buffer.h"
+#include "pace.h"
 #include "registry.h"
 
 /* What the place where a job runs does for it: a slot's thread, or a child process. */
@@ -15,6 +17,7 @@ struct job_host {
     bool (*should_stop)(const struct tmesh_job *job);
     /* `text` is cut already, and borrowed for the call. */
     void (*progress)(struct tmesh_job *job, uint64_t number, struct bytes text);
+    /* One line, cut already and paced, but not escaped; borrowed for the call. */
     void (*log)(struct tmesh_job *job, enum tmesh_level level, struct bytes text);
 };
 
@@ -27,6 +30,7 @@ struct tmesh_job {
     struct buffer result;
     bool has_result; /* an empty result is not the same as none */
     uint32_t retry_after_ms;
+    struct pace log_pace; /* the slot's, from run to run */
     uint32_t text_size;
     char text[TMESH_TEXT_BYTES_MAX + 1];
 };
@@ -45,6 +49,12 @@ void job_explain_more(struct tmesh_job *job, const char *between, struct bytes t
 
 /* What a handler's return value, or a command's exit status, means. */
 enum outcome job_outcome(int verdict);
+
+/* Writes a line about a run to the host's log, with its context: what the run said
+ * itself, wherever it runs.  Escaped and cut; an unknown level counts as
+ * TMESH_ERROR, and an empty text is no line.  Any thread. */
+void job_log_write(const struct log *log, const struct assignment *assignment,
+                   enum tmesh_level level, struct bytes text);
 
 void job_free(struct tmesh_job *job);
 

@@ -159,7 +159,7 @@ static void keep_progress(struct tmesh_job *job, uint64_t number, struct bytes t
 static void write_log(struct tmesh_job *job, enum tmesh_level level, struct bytes text)
 {
     const struct slot *slot = job->place;
-    log_line(&slot->pool->options.log, level, "%.*s", (int)text.size, (const char *)text.data);
+    job_log_write(&slot->pool->options.log, &job->assignment, level, text);
 }
 
 static const struct job_host slot_host = {

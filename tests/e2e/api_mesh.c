@@ -203,14 +203,16 @@ static bool is_clean(const char *line)
     return true;
 }
 
-void lines_note(enum tmesh_level level, const char *line, void *context)
+void lines_note(const tmesh_log_entry_t *entry, void *context)
 {
     struct lines *lines = context;
     (void)pthread_mutex_lock(&lines_lock);
-    if (!is_clean(line) || level > TMESH_ERROR) atomic_fetch_add(&lines->unclean, 1);
+    bool coherent = entry->task != NULL || (entry->name == NULL && entry->attempt == 0);
+    if (!is_clean(entry->line) || entry->level > TMESH_ERROR || !coherent)
+        atomic_fetch_add(&lines->unclean, 1);
     unsigned at = atomic_load(&lines->count);
     if (at < LOG_LINES_MAX) {
-        (void)snprintf(lines->text[at], sizeof lines->text[at], "%s", line);
+        (void)snprintf(lines->text[at], sizeof lines->text[at], "%s", entry->line);
         atomic_store(&lines->count, at + 1);
     }
     (void)pthread_mutex_unlock(&lines_lock);

@@ -98,7 +98,7 @@ struct lines {
 };
 
 /* A tmesh_log_fn for several threads at once; the context is the lines. */
-void lines_note(enum tmesh_level level, const char *line, void *lines);
+void lines_note(const tmesh_log_entry_t *entry, void *lines);
 
 /* Whether a line that was written wholly contains `text`. */
 bool lines_mention(struct lines *lines, const char *text);

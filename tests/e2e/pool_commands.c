@@ -155,9 +155,10 @@ static void standard_error_reaches_the_log_line_by_line(void **state)
     (void)state;
     struct stage *stage = stage_with_script("printf 'one\\ntwo \\033[1m\\nthree' >&2");
     stage_await(stage, stage_submit_text(stage, "c", ""));
-    assert_string_equal(stage->logged, "c 01000000-0000-0000-0000-0000000000fe: one\n"
-                                       "c 01000000-0000-0000-0000-0000000000fe: two \\x1b[1m\n"
-                                       "c 01000000-0000-0000-0000-0000000000fe: three\n");
+    assert_string_equal(stage->logged,
+                        "info 01000000-0000-0000-0000-0000000000fe c 3: one\n"
+                        "info 01000000-0000-0000-0000-0000000000fe c 3: two \\x1b[1m\n"
+                        "info 01000000-0000-0000-0000-0000000000fe c 3: three\n");
     stage_destroy(&stage);
 }
 

@@ -325,6 +325,60 @@ static void destroying_begins_no_more_jobs(void **state)
     assert_in_range(atomic_load(&gate.entered), 1, 20);
 }
 
+static int tell(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    static char long_text[3000];
+    memset(long_text, 'x', sizeof long_text - 1);
+    tmesh_job_log(job, TMESH_DEBUG, "%s is %d%%", "it", 50);
+    tmesh_job_log(job, TMESH_INFO, "forged\ninfo \033[2J\xff");
+    tmesh_job_log(job, TMESH_WARNING, "with its end\r\n");
+    tmesh_job_log(job, TMESH_ERROR, "\n");
+    tmesh_job_log(job, (enum tmesh_level)9, "grave");
+    tmesh_job_log(job, TMESH_ERROR, "%s", long_text);
+    return TMESH_DONE;
+}
+
+static void a_line_of_a_handler_has_the_context_of_its_run(void **state)
+{
+    (void)state;
+    struct stage *stage = stage_with("tell", tell, NULL);
+    stage_start(stage, 1);
+    stage_await(stage, stage_submit_text(stage, "tell", ""));
+    static const char expected[] =
+        "debug 01000000-0000-0000-0000-0000000000fe tell 3: it is 50%\n"
+        "info 01000000-0000-0000-0000-0000000000fe tell 3: forged\\x0ainfo \\x1b[2J\\xff\n"
+        "warning 01000000-0000-0000-0000-0000000000fe tell 3: with its end\n"
+        "error 01000000-0000-0000-0000-0000000000fe tell 3: grave\n"
+        "error 01000000-0000-0000-0000-0000000000fe tell 3: xxx";
+    assert_int_equal(stage->lines, 5);
+    assert_true(strncmp(stage->logged, expected, strlen(expected)) == 0);
+    size_t rest = strlen(stage->logged) - strlen(expected);
+    assert_in_range(rest, 1000, TMESH_LOG_LINE_BYTES_MAX);
+    stage_destroy(&stage);
+}
+
+enum { MANY_LINES = 100000 };
+
+static int rave(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    for (int i = 0; i < MANY_LINES; i++) tmesh_job_log(job, TMESH_INFO, "%d", i);
+    return TMESH_DONE;
+}
+
+/* However slow the machine is: it would take a hundred seconds to let all pass. */
+static void a_handler_that_logs_without_end_is_cut_short(void **state)
+{
+    (void)state;
+    struct stage *stage = stage_with("rave", rave, NULL);
+    stage_start(stage, 1);
+    assert_int_equal(stage_await(stage, stage_submit_text(stage, "rave", ""))->outcome,
+                     OUTCOME_DONE);
+    assert_in_range(stage->lines, TMESH_LOG_LINES_PER_SECOND + 1, MANY_LINES - 1);
+    stage_destroy(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +395,8 @@ int main(void)
         cmocka_unit_test(results_do_not_wait_for_a_long_run_after_them),
         cmocka_unit_test(the_loop_is_woken_once_for_many),
         cmocka_unit_test(destroying_begins_no_more_jobs),
+        cmocka_unit_test(a_line_of_a_handler_has_the_context_of_its_run),
+        cmocka_unit_test(a_handler_that_logs_without_end_is_cut_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -30,16 +31,21 @@ static void ring(void *context)
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void note(enum tmesh_level level, const char *line, void *context)
+static void note(const tmesh_log_entry_t *entry, void *context)
 {
     struct stage *stage = context;
-    (void)level;
+    static const char *const levels[] = {"debug", "info", "warning", "error"};
+    char task[TMESH_ID_TEXT_BYTES] = "no task", line[TMESH_LOG_LINE_BYTES_MAX + 128];
+    if (entry->task != NULL) tmesh_id_text(entry->task, task);
+    int size = snprintf(line, sizeof line, "%s %s %s %u: %s\n", levels[entry->level], task,
+                        entry->name != NULL ? entry->name : "no name", (unsigned)entry->attempt,
+                        entry->line);
+    assert_in_range(size, 1, sizeof line - 1);
     (void)pthread_mutex_lock(&log_lock);
     size_t used = strlen(stage->logged);
-    if (used + strlen(line) + 2 < sizeof stage->logged) {
-        memcpy(stage->logged + used, line, strlen(line));
-        memcpy(stage->logged + used + strlen(line), "\n", 2);
-    }
+    stage->lines++;
+    if (used + (size_t)size < sizeof stage->logged)
+        memcpy(stage->logged + used, line, (size_t)size + 1);
     (void)pthread_mutex_unlock(&log_lock);
 }
 

@@ -29,7 +29,8 @@ struct stage {
     atomic_uint wakes;
     uint32_t submitted, over;
     struct outing outings[STAGE_JOBS_MAX]; /* by the job's number */
-    char logged[16384];
+    uint32_t lines;
+    char logged[16384]; /* a line each: "LEVEL ID NAME ATTEMPT: LINE"; the first ones */
 };
 
 /* With an empty registry: add handlers, then start. */

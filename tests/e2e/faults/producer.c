@@ -226,10 +226,10 @@ static int converse(struct feeder *feeder)
     return feeder->undone > 0 ? 1 : 0;
 }
 
-static void log_line(enum tmesh_level level, const char *line, void *context)
+static void log_line(const tmesh_log_entry_t *entry, void *context)
 {
     (void)context;
-    if (level >= TMESH_INFO) fprintf(stderr, "%" PRId64 " %s\n", now_us(), line);
+    if (entry->level >= TMESH_INFO) fprintf(stderr, "%" PRId64 " %s\n", now_us(), entry->line);
 }
 
 static void usage(void)
