@@ -79,6 +79,9 @@ static const char *reason_text(enum reason reason)
     case REASON_BAD_NAME: return " bad name";
     case REASON_OWNER_GONE: return " owner gone";
     case REASON_NO_LETTER: return " no letter";
+    case REASON_CANCELLED: return " cancelled";
+    case REASON_NO_TASK: return " no task";
+    case REASON_ENDED: return " ended";
     case REASON_MALFORMED:
     case REASON_DRAINING:
     case REASON_ROLE:

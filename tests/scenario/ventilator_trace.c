@@ -51,6 +51,9 @@ static const char *reason_text(enum reason reason)
     case REASON_FORGOTTEN: return " forgotten";
     case REASON_OWNER_GONE: return " owner gone";
     case REASON_NO_LETTER: return " no letter";
+    case REASON_CANCELLED: return " cancelled";
+    case REASON_NO_TASK: return " no task";
+    case REASON_ENDED: return " ended";
     }
     return " ?";
 }
@@ -185,6 +188,27 @@ static void write_work(struct story *story, const struct message_work *work)
     }
 }
 
+static void write_leases(struct story *story, const char *verb, const struct message_leases *leases)
+{
+    write_text(story, " %s", verb);
+    if (leases->count > ITEMS_SHOWN) write_text(story, " of %u", leases->count);
+    for (uint32_t at = 0; at < leases->count && leases->count <= ITEMS_SHOWN; at++) {
+        const struct lease *lease = &leases->leases[at];
+        write_text(story, " %c/%u", letter_of(&lease->id), lease->attempt);
+    }
+}
+
+static void write_progress(struct story *story, const struct message_progress *progress)
+{
+    write_text(story, " progress");
+    for (uint32_t at = 0; at < progress->count && at < ITEMS_SHOWN; at++) {
+        const struct progress *item = &progress->items[at];
+        write_text(story, "%s %c/%u %llu", at > 0 ? "," : "", letter_of(&item->lease.id),
+                   item->lease.attempt, (unsigned long long)item->number);
+        write_bytes(story, item->text);
+    }
+}
+
 static void write_result(struct story *story, const struct message_result *result)
 {
     write_text(story, " result");
@@ -220,6 +244,11 @@ void ventilator_trace_send(struct story *story, const struct ventilator_send *se
     case MESSAGE_ANSWER: write_text(story, " answer of %u", message->u.answer.count); break;
     case MESSAGE_DISPOSED: write_disposed(story, &message->u.disposed); break;
     case MESSAGE_WORK: write_work(story, &message->u.work); break;
+    case MESSAGE_DRAIN: write_text(story, " drain"); break;
+    case MESSAGE_DRAINING: write_text(story, " draining %u", message->u.draining.affected); break;
+    case MESSAGE_PROGRESS: write_progress(story, &message->u.progress); break;
+    case MESSAGE_REVOKE: write_leases(story, "revoke", &message->u.revoke); break;
+    case MESSAGE_RECALL: write_leases(story, "recall", &message->u.recall); break;
     case MESSAGE_OTHER:
     case MESSAGE_HELLO:
     case MESSAGE_SUBMIT:
