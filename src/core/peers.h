@@ -29,6 +29,7 @@ struct peer {
     enum role role;
     uint32_t link;    /* of the session; meaningless without one */
     uint32_t session; /* 0: none now */
+    uint32_t minor;   /* of the protocol, that it spoke of in HELLO */
     uint32_t next_in, next_intake, next_out;
     uint64_t birth;    /* tells this record from earlier ones in the same slot */
     uint64_t heard_ns; /* by our own clock (turn.h); 0: never yet */
@@ -49,6 +50,7 @@ struct peer {
     struct task_list leases;             /* sent, oldest first */
     struct task_list fresh;              /* leased, not sent yet */
     struct task_list orphans;            /* leases to be taken back */
+    uint32_t revokes;                    /* it is to be told of, in revokes; plus one, 0 for none */
     bool lost;                           /* GONE because it was lost, not because it left */
     uint32_t ring_next, ring_previous;   /* workers of the profile with credit */
     bool ringed;

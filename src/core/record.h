@@ -17,7 +17,7 @@ enum record_kind {
     RECORD_REQUEUED,  /* LEASED -> READY, its worker was lost */
     RECORD_RETRIED,   /* LEASED -> WAITING, its run failed */
     RECORD_RIPE,      /* WAITING -> READY */
-    RECORD_ENDED,     /* -> DONE, FAILED or DEAD (state, reason) */
+    RECORD_ENDED,     /* -> DONE, FAILED, DEAD or CANCELLED (state, reason) */
     RECORD_STALE,     /* a completion or a claim was refused: its lease is over */
     RECORD_RESTORED,  /* -> any state: it stood in the journal */
     RECORD_REVIVED,   /* FAILED, DEAD -> READY: an operator retries a dead letter */

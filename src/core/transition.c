@@ -6,6 +6,7 @@
  *     ^                  |----------------------------------- --+
  *     +--- backoff ------+----> FAILED, DEAD (dead letters) -> READY, if an
  *                               operator says so
+ *  WAITING, READY, LEASED ----> CANCELLED
  *
  * Each function is one arrow: it checks where the task comes from, moves it
  * between the structures that belong to states, and makes one record.  Who may
@@ -69,6 +70,10 @@ static void leave_worker(struct ventilator *ventilator, uint32_t slot)
     struct task_list *list = task->sent == TASK_SENT     ? &worker->leases
                              : task->sent == TASK_ORPHAN ? &worker->orphans
                                                          : &worker->fresh;
+    if (task->sent == TASK_UNSENT) { /* so its credit is still to be used */
+        worker->given_tasks--;
+        worker->given_bytes -= task->payload.size;
+    }
     task_unlink(ventilator->tasks, list, slot);
     heap_remove(&ventilator->alarms, slot);
     ventilator->lanes.lanes[task->lane].leased--;
@@ -296,12 +301,21 @@ void task_revive(struct ventilator *ventilator, uint32_t slot)
     ventilator_write(ventilator, slot, WRITTEN_WHOLE);
 }
 
+static void count_end(struct ventilator *ventilator, enum task_state state)
+{
+    if (state == TASK_DONE) ventilator->totals.done++;
+    if (state == TASK_FAILED) ventilator->totals.failed++;
+    if (state == TASK_DEAD) ventilator->totals.dead++;
+    if (state == TASK_CANCELLED) ventilator->totals.cancelled++;
+}
+
 void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state state,
               enum reason reason)
 {
     struct task *task = task_at(ventilator, slot);
-    assert(state == TASK_DONE || state == TASK_FAILED || state == TASK_DEAD);
+    assert(state >= TASK_DONE && state <= TASK_CANCELLED);
     assert((state == TASK_DONE) == (reason == REASON_NONE));
+    assert((state == TASK_CANCELLED) == (reason == REASON_CANCELLED));
     struct record record = {0};
     if (task->state == TASK_LEASED) {
         record = from_holder(ventilator, task);
@@ -316,17 +330,21 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
     task->reason = (uint8_t)reason;
     task->order = ventilator->now_ns;
     task->token = 0;
-    if (state == TASK_DONE) ventilator->totals.done++;
-    if (state == TASK_FAILED) ventilator->totals.failed++;
-    if (state == TASK_DEAD) ventilator->totals.dead++;
+    count_end(ventilator, state);
     note(ventilator, slot, RECORD_ENDED, &record);
-    if (state == TASK_DONE)
-        store_drop(&ventilator->store, &task->payload);
-    else
+    if (state == TASK_FAILED || state == TASK_DEAD)
         bury_letter(ventilator, slot);
+    else
+        store_drop(&ventilator->store, &task->payload);
     ventilator_owe_result(ventilator, slot);
     ventilator_write(ventilator, slot, WRITTEN_WHOLE);
     task_lay_down(ventilator, slot);
+}
+
+void task_cancel(struct ventilator *ventilator, uint32_t slot)
+{
+    if (task_at(ventilator, slot)->state == TASK_LEASED) ventilator_revoke(ventilator, slot);
+    task_end(ventilator, slot, TASK_CANCELLED, REASON_CANCELLED);
 }
 
 /* Who had a lease when we stopped may be back with it soon, and keeps it then. */

@@ -47,6 +47,7 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
     peers_init(&laid->peers, arena, options->peers_max, options->seed);
     slot_ring_init(&laid->ended, arena, options->ended_max);
     letters_init(&laid->letters, arena, options->dead_letters_max);
+    revokes_init(&laid->revokes, arena);
     held_init(&laid->held, arena, options->journals ? HOLDS_ANSWERS : HOLDS_NOTHING);
     store_init(&laid->store, arena, options->store_bytes_max);
     return ventilator;
@@ -235,8 +236,8 @@ static bool serve(struct ventilator *ventilator, uint32_t slot)
         if (!ventilator_take_back(ventilator, slot)) return false;
     }
     if (peer->state != PEER_OPEN) return true;
-    return held_send_receipt(ventilator, slot) && ventilator_send_work(ventilator, slot) &&
-           ventilator_send_results(ventilator, slot);
+    return held_send_receipt(ventilator, slot) && ventilator_send_revokes(ventilator, slot) &&
+           ventilator_send_work(ventilator, slot) && ventilator_send_results(ventilator, slot);
 }
 
 static void serve_touched(struct ventilator *ventilator)

@@ -71,8 +71,9 @@ enum {
     VENTILATOR_ITEMS_MAX = MESSAGE_ITEMS_MAX,
     VENTILATOR_RECORDS_MAX = 2 * MESSAGE_ITEMS_MAX + 64,
     VENTILATOR_ENTRIES_MAX = 3 * MESSAGE_ITEMS_MAX,
-    VENTILATOR_ANSWERS_MAX = 4096,    /* answers that wait for the disk */
-    VENTILATOR_REJECTIONS_MAX = 65536 /* in these */
+    VENTILATOR_ANSWERS_MAX = 4096,     /* answers that wait for the disk */
+    VENTILATOR_REJECTIONS_MAX = 65536, /* in these */
+    VENTILATOR_REVOKES_MAX = 16384     /* leases ended in one turn whose workers are to be told */
 };
 
 struct ventilator_send {
@@ -98,7 +99,7 @@ struct ventilator_actions {
     struct assignment assignments[VENTILATOR_ITEMS_MAX];
     struct result results[VENTILATOR_ITEMS_MAX];
     struct rejection rejections[MESSAGE_REJECTIONS_MAX];
-    struct lease drops[VENTILATOR_ITEMS_MAX];
+    struct lease leases[VENTILATOR_ITEMS_MAX];
     union {
         struct totals totals;
         struct worker_row workers[MESSAGE_ROWS_MAX];

@@ -1,5 +1,5 @@
 /* ventilator_dispose.c - DISPOSE: dead letters are tried again, or dropped, as an
- * operator says.
+ * operator says; and tasks that nobody wants any more are cancelled.
  *
  * Owns: how much of that one step does, and where the next goes on.
  */
@@ -35,8 +35,26 @@ static bool is_hollow(const struct task *task)
     return task->reason == REASON_BUSY && task->payload.place == 0;
 }
 
-static enum reason dispose_one(struct ventilator *ventilator, const struct id *id, bool retry)
+/* One that was cancelled already is no mistake: the answer may have been lost. */
+static enum reason cancel_one(struct ventilator *ventilator, const struct id *id)
 {
+    uint32_t slot = index_find(&ventilator->ids, id);
+    if (slot == INDEX_NONE) return REASON_NO_TASK;
+    const struct task *task = &ventilator->tasks[slot];
+    if (task->state == TASK_CANCELLED) return REASON_NONE;
+    if (task->state >= TASK_DONE) return REASON_ENDED;
+    if (!ventilator_can_revoke(ventilator, slot)) return REASON_BUSY;
+    uint32_t worker = task->holder;
+    task_cancel(ventilator, slot);
+    if (worker != PEER_NONE) ventilator_ring_update(ventilator, worker); /* it may hold another */
+    return REASON_NONE;
+}
+
+static enum reason dispose_one(struct ventilator *ventilator, const struct id *id,
+                               enum disposal disposal)
+{
+    if (disposal == DISPOSAL_CANCEL) return cancel_one(ventilator, id);
+    bool retry = retries(disposal);
     uint32_t slot = index_find(&ventilator->ids, id);
     if (slot == INDEX_NONE) return REASON_NO_LETTER;
     const struct task *task = &ventilator->tasks[slot];
@@ -56,8 +74,7 @@ static void dispose_named(struct ventilator *ventilator, const struct message_di
 {
     struct rejection *rejections = ventilator->out->rejections;
     for (uint32_t item = 0; item < dispose->count; item++) {
-        enum reason reason =
-            dispose_one(ventilator, &dispose->ids[item], retries(dispose->disposal));
+        enum reason reason = dispose_one(ventilator, &dispose->ids[item], dispose->disposal);
         if (reason == REASON_NONE)
             answer->affected++;
         else
@@ -131,7 +148,7 @@ void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
         return;
     }
     switch (dispose->disposal) {
-    case DISPOSAL_CANCEL: break;
+    case DISPOSAL_CANCEL:
     case DISPOSAL_RETRY:
     case DISPOSAL_DROP: dispose_named(ventilator, dispose, &answer); break;
     case DISPOSAL_RETRY_ALL:

@@ -44,6 +44,7 @@ void ventilator_bury(struct ventilator *ventilator, uint32_t slot, enum record_k
 {
     struct peer *peer = &ventilator->peers.peers[slot];
     assert(peer->state != PEER_GONE && peer->state != PEER_FREE);
+    ventilator_forget_revokes(ventilator, slot);
     peers_shut(&ventilator->peers, slot);
     peer->state = PEER_GONE;
     peer->lost = why == RECORD_PEER_LOST;

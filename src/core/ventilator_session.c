@@ -26,6 +26,7 @@ void ventilator_close_session(struct ventilator *ventilator, uint32_t slot, enum
 {
     struct peer *peer = &ventilator->peers.peers[slot];
     assert(peer->session != 0);
+    ventilator_forget_revokes(ventilator, slot);
     peers_shut(&ventilator->peers, slot);
     peer->state = PEER_CLOSED;
     /* After a gap the peer is alive, and learns of it by a message that may take
@@ -88,7 +89,7 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
         struct task *task = slot == INDEX_NONE ? NULL : &ventilator->tasks[slot];
         bool waived = planted(PLANTED_CLAIM_OLD_LEASE) && task != NULL && task->token != 0;
         if (task == NULL || (!ventilator_lease_counts(task, claim) && !waived)) {
-            out->drops[out->lease_count++] = *claim;
+            out->leases[out->lease_count++] = *claim;
             if (task != NULL && is_stale(task, claim)) {
                 ventilator_note_stale(ventilator, worker, claim);
             }
@@ -126,7 +127,7 @@ static void welcome(struct ventilator *ventilator, uint32_t slot, enum acquainta
         .message_bytes_max = MESSAGE_BYTES_MAX,
         .intakes = options->intakes,
         .intake_count = options->intake_count,
-        .drops = ventilator->out->drops,
+        .drops = ventilator->out->leases,
         .drop_count = ventilator->out->lease_count,
     };
 }
@@ -218,6 +219,7 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
     struct peer *peer = &ventilator->peers.peers[slot];
     bool known = peer->heard_ns != 0;
     if (!known) peer->stranger = true;
+    peer->minor = hello->minor;
     peers_open(&ventilator->peers, slot, event->link, ventilator->now_ns);
     peer->heard_ns = turn_clock(&ventilator->turn, ventilator->now_ns);
     store_drop(&ventilator->store, &peer->label);

@@ -11,6 +11,7 @@
  *   ventilator_result.c    RESULT and its RECEIPT
  *   ventilator_query.c     QUERY
  *   ventilator_dispose.c   DISPOSE
+ *   ventilator_revoke.c    REVOKE
  *   ventilator_journal.c   what is written down, and what is copied forward
  *   ventilator_held.c      answers that wait until it is durable
  *   ventilator_replay.c    the same tasks after a restart
@@ -44,6 +45,19 @@ struct held {
     uint32_t first_rejection, rejection_count;
 };
 
+/* Leases that are over and that their workers have not been told of. */
+struct revoke {
+    struct lease lease;
+    uint32_t next; /* of the same worker, or free; plus one */
+};
+
+struct revokes {
+    struct revoke *rows;
+    uint32_t free;  /* plus one */
+    uint32_t fresh; /* rows from here on were never used */
+    uint32_t count;
+};
+
 struct ventilator {
     struct ventilator_options options;
     struct turn turn;
@@ -59,6 +73,7 @@ struct ventilator {
     struct peers peers;
     struct slot_ring ended; /* ids remembered after the end */
     struct letters letters;
+    struct revokes revokes;
     struct totals totals;
     uint64_t owed; /* results not receipted */
     uint64_t owed_bytes;
@@ -110,6 +125,8 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
 void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept);
 /* Without a reason left its values go, and its id waits to be forgotten. */
 void task_lay_down(struct ventilator *ventilator, uint32_t slot);
+/* Somebody wants it no more: from any state but an end. */
+void task_cancel(struct ventilator *ventilator, uint32_t slot);
 /* From the journal: to where its state belongs. */
 void task_restore(struct ventilator *ventilator, uint32_t slot);
 /* False: there is none. */
@@ -230,6 +247,19 @@ void ventilator_query(struct ventilator *ventilator, uint32_t peer,
                       const struct message_query *query);
 void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
                         const struct message_dispose *dispose);
+
+/* ventilator_revoke.c */
+void revokes_init(struct revokes *revokes, struct arena *arena);
+/* Whether the worker of this task could be told, if it has one, that its lease is over. */
+bool ventilator_can_revoke(const struct ventilator *ventilator, uint32_t slot);
+/* The lease of a LEASED task ends here: its worker is told this turn, if it has the
+ * lease.  The caller has checked ventilator_can_revoke. */
+void ventilator_revoke(struct ventilator *ventilator, uint32_t slot);
+/* False when something is left for the next step. */
+bool ventilator_send_revokes(struct ventilator *ventilator, uint32_t peer);
+/* Its session is over: the next WELCOME tells it instead. */
+void ventilator_forget_revokes(struct ventilator *ventilator, uint32_t peer);
+
 /* Tasks that have not ended, or whose result is owed. */
 uint64_t ventilator_held_count(const struct ventilator *ventilator);
 

@@ -43,6 +43,8 @@ static void log_end(const struct log *log, const struct record *record)
 {
     if (record->state == TASK_DONE)
         log_task(log, TMESH_DEBUG, record, "done");
+    else if (record->state == TASK_CANCELLED)
+        log_task(log, TMESH_INFO, record, "cancelled");
     else if (record->state == TASK_DEAD)
         log_task(log, TMESH_WARNING, record, "dead");
     else

@@ -51,11 +51,15 @@ const struct check_task *ventilator_check_task(const struct ventilator_check *ch
 
 static void check_end_record(struct check_task *task, const struct record *record)
 {
-    demand(task->state == TASK_LEASED || task->state == TASK_READY, "ended a task that had ended");
+    demand(task->state == TASK_LEASED || task->state == TASK_READY ||
+               (task->state == TASK_WAITING && record->state == TASK_CANCELLED),
+           "ended a task that had ended");
     demand(++task->ended == 1, "a second terminal record");
     demand((record->state == TASK_DONE) == (record->reason == REASON_NONE),
            "an end without a reason, or a good one with it");
-    demand(record->state >= TASK_DONE && record->state <= TASK_DEAD, "an end that is none");
+    demand(record->state >= TASK_DONE && record->state <= TASK_CANCELLED, "an end that is none");
+    demand((record->state == TASK_CANCELLED) == (record->reason == REASON_CANCELLED),
+           "cancelled for another reason");
 }
 
 static void check_task_record(struct check_task *task, const struct record *record)

@@ -48,6 +48,7 @@ void story_start_with(struct story *story, const struct ventilator_options *opti
     build(story, options);
     story->task.name = bytes_text("t");
     for (uint32_t peer = 0; peer < STORY_PEERS; peer++) {
+        story->peers[peer].minor = MESSAGE_VERSION_MINOR;
         story->peers[peer].names = "t";
         story->peers[peer].queues = "default";
     }
@@ -96,6 +97,14 @@ struct id story_node(uint32_t peer)
     return id;
 }
 
+/* Of leases that are over nothing is said any more. */
+static void let_go(struct story *story, uint32_t peer, const struct lease *leases, uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at++) {
+        story_forget(story, peer, (char)leases[at].id.octets[15]);
+    }
+}
+
 /* What a peer does with a message: it counts it, and keeps leases. */
 static void hear(struct story *story, const struct ventilator_send *send)
 {
@@ -106,11 +115,12 @@ static void hear(struct story *story, const struct ventilator_send *send)
             peer->session = send->message.session;
             peer->next = peer->next_intake = 1;
             peer->tasks = peer->bytes = peer->batch = peer->heard = 0;
-            for (uint32_t drop = 0; drop < send->message.u.welcome.drop_count; drop++) {
-                story_forget(story, at, (char)send->message.u.welcome.drops[drop].id.octets[15]);
-            }
+            let_go(story, at, send->message.u.welcome.drops, send->message.u.welcome.drop_count);
         } else if (send->message.session == peer->session && send->message.sequence != 0) {
             peer->heard = send->message.sequence;
+        }
+        if (send->message.kind == MESSAGE_REVOKE) {
+            let_go(story, at, send->message.u.revoke.leases, send->message.u.revoke.count);
         }
         if (send->message.kind != MESSAGE_WORK) continue;
         for (uint32_t item = 0; item < send->message.u.work.count; item++) {
@@ -250,6 +260,7 @@ void story_greet(struct story *story, uint32_t at)
     struct message message = {.kind = MESSAGE_HELLO};
     struct message_hello *hello = &message.u.hello;
     hello->role = at < W1 ? ROLE_PRODUCER : ROLE_WORKER;
+    hello->minor = peer->minor;
     hello->node = story_node(at);
     hello->label = bytes_text("host");
     if (at >= W1) {

@@ -247,6 +247,7 @@ static void check_peer(const struct ventilator *ventilator, uint32_t slot, struc
         uint32_t place = peers->deadlines.where[slot] - 1;
         demand(peers->deadlines.entries[place].key <= due_of(ventilator, peer), "watched late");
     }
+    demand(peer->revokes == 0 || peer->session != 0, "told of leases without a session");
     if (peer->role == ROLE_WORKER)
         check_worker(ventilator, slot, census);
     else
@@ -263,6 +264,7 @@ static void check_settled(const struct ventilator *ventilator)
         demand(peer->state == PEER_FREE || peer->orphans.count == 0, "orphans left behind");
         if (peer->state != PEER_OPEN) continue;
         demand(peer->fresh.count == 0, "work not sent");
+        demand(peer->revokes == 0, "a worker not told that a lease is over");
         demand(!peer->receipt_due || peer->receipt_lsn > ventilator->durable_lsn,
                "a receipt not sent");
         demand(peer->results.count == 0 ||
@@ -322,7 +324,7 @@ void ventilator_check_tables(const struct ventilator *ventilator, enum check_mom
     demand(census.waiting == totals->waiting && census.ready == totals->ready, "tasks in line");
     demand(census.leased == totals->leased && census.leased == census.listed_leased, "leases");
     demand(ventilator->options.journals || /* which brings those of an earlier life */
-               census.ended <= totals->done + totals->failed + totals->dead,
+               census.ended <= totals->done + totals->failed + totals->dead + totals->cancelled,
            "more ended than did");
     demand(census.kept_results == ventilator->owed, "results owed");
     demand(census.kept_results == census.listed_results, "a result in nobody's list");
