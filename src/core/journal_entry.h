@@ -37,6 +37,7 @@ struct journal_entry {
     uint64_t token;
     uint32_t backoff_ms, backoff_ms_max; /* 0: by default */
     uint32_t limit_ms;                   /* 0: none */
+    uint32_t soft_ms, stalled_ms;        /* TASK; 0: none */
     uint16_t failures, crashes, losses, attempts_max, crashes_max;
     uint64_t delay_ns; /* WAITING: how long from when this was written */
     struct bytes queue, name;

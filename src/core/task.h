@@ -42,13 +42,15 @@ struct task {
     struct stored payload, result, text;
     uint32_t attempt; /* leases given, those returned unused not counted */
     uint32_t sent;    /* LEASED: enum task_sent; ended: sequence of the RESULT that carried it */
-    uint32_t backoff_ms, backoff_ms_max; /* 0: the ventilator's default */
-    uint32_t limit_ms;                   /* of one run; 0: none */
-    uint32_t excused_ms; /* LEASED, with a limit: of our own lateness, what the lease had by now */
+    uint32_t backoff_ms, backoff_ms_max;    /* 0: the ventilator's default */
+    uint32_t limit_ms, soft_ms, stalled_ms; /* of one run; 0: none */
+    uint32_t leased_ms; /* LEASED: when it was, by our own clock (turn.h); wraps round */
     uint16_t failures, crashes, losses, attempts_max, crashes_max;
     uint16_t lane;
     uint8_t state, reason, kept;
 };
+
+_Static_assert(sizeof(struct task) <= 128, "ten million tasks are 1.3 GB, and no more");
 
 struct task_list {
     uint32_t first, last, count;

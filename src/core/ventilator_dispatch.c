@@ -107,6 +107,8 @@ static struct assignment assignment_of(const struct ventilator *ventilator, uint
         .name = bytes_of(lane->name, lane->name_bytes),
         .payload = store_get(&ventilator->store, task->payload),
         .limit_ms = task->limit_ms,
+        .soft_ms = task->soft_ms,
+        .stalled_ms = task->stalled_ms,
     };
     return assignment;
 }

@@ -66,6 +66,8 @@ static void fill_whole(const struct ventilator *ventilator, uint32_t slot,
     entry->queue = bytes_of(lane->queue, lane->queue_bytes);
     entry->name = bytes_of(lane->name, lane->name_bytes);
     entry->payload = store_get(&ventilator->store, task->payload);
+    entry->soft_ms = task->soft_ms;
+    entry->stalled_ms = task->stalled_ms;
 }
 
 static enum journal_entry_kind kind_of(const struct task *task, enum written what)

@@ -5,28 +5,46 @@
  * its lease is over a while later all the same.  The while, lost_ns, is there for
  * the way to the worker, for the wait behind other tasks there, and for the end of
  * the run; it does not pass while we stand still ourselves.
+ *
+ * Only the limit of the whole run has this: when a run should have heeded its soft
+ * limit, or shown life, is known to its worker alone.
  */
 #include "time_limit.h"
 #include "ventilator_state.h"
 
+static uint64_t patience_ns(const struct ventilator *ventilator, const struct task *task)
+{
+    return task->limit_ms * MILLISECOND + ventilator->options.lost_ns;
+}
+
+static uint32_t clock_ms(const struct ventilator *ventilator)
+{
+    return (uint32_t)(turn_clock(&ventilator->turn, ventilator->now_ns) / MILLISECOND);
+}
+
+uint32_t ventilator_leased_ms(const struct ventilator *ventilator, const struct task *task)
+{
+    return clock_ms(ventilator) - task->leased_ms;
+}
+
 void ventilator_watch_lease(struct ventilator *ventilator, uint32_t slot)
 {
     struct task *task = &ventilator->tasks[slot];
+    task->leased_ms = clock_ms(ventilator);
     if (task->limit_ms == 0) return;
-    uint64_t patience_ns = task->limit_ms * MILLISECOND + ventilator->options.lost_ns;
-    task->excused_ms = (uint32_t)(ventilator->turn.excused_ns / MILLISECOND);
-    heap_set(&ventilator->alarms, slot, instant_after(ventilator->now_ns, patience_ns));
+    heap_set(&ventilator->alarms, slot,
+             instant_after(ventilator->now_ns, patience_ns(ventilator, task)));
 }
 
 void ventilator_lease_alarm(struct ventilator *ventilator, uint32_t slot)
 {
     struct task *task = &ventilator->tasks[slot];
-    uint32_t excused_ms = (uint32_t)(ventilator->turn.excused_ns / MILLISECOND);
-    uint32_t late_ms = excused_ms - task->excused_ms; /* wraps round with the counts */
-    if (late_ms > 0) {
-        uint64_t due_ns = heap_key(&ventilator->alarms, slot);
-        task->excused_ms = excused_ms;
-        heap_set(&ventilator->alarms, slot, instant_after(due_ns, late_ms * MILLISECOND));
+    /* Our own clock stood still while we did.  It wraps round, and so does this. */
+    uint32_t due_ms = task->leased_ms + (uint32_t)(patience_ns(ventilator, task) / MILLISECOND);
+    int32_t left_ms = (int32_t)(due_ms - clock_ms(ventilator));
+    if (left_ms > 0) {
+        heap_set(&ventilator->alarms, slot,
+                 instant_after(ventilator->now_ns, (uint64_t)left_ms * MILLISECOND));
         return;
     }
     uint32_t holder = task->holder;

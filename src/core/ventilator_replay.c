@@ -130,6 +130,8 @@ static enum reason replay_whole(struct ventilator *ventilator, const struct jour
         if (lane == TASK_NOWHERE) return REASON_BUSY;
         task->lane = (uint16_t)lane;
     }
+    task->soft_ms = entry->soft_ms;
+    task->stalled_ms = entry->stalled_ms;
     task->holder = PEER_NONE;
     read_change(ventilator, task, entry);
     keep_lane(ventilator, task);

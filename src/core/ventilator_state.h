@@ -223,6 +223,8 @@ void ventilator_fail(struct ventilator *ventilator, uint32_t slot,
 /* ventilator_overdue.c */
 /* The task was just leased, or its lease goes on with this worker. */
 void ventilator_watch_lease(struct ventilator *ventilator, uint32_t slot);
+/* For how long it has been leased, by our own clock; wraps round. */
+uint32_t ventilator_leased_ms(const struct ventilator *ventilator, const struct task *task);
 /* The alarm of a leased task rang: takes it back, as failed, if it is overdue. */
 void ventilator_lease_alarm(struct ventilator *ventilator, uint32_t slot);
 

@@ -93,6 +93,8 @@ static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
         .backoff_ms = item->backoff_ms,
         .backoff_ms_max = item->backoff_ms_max,
         .limit_ms = item->limit_ms,
+        .soft_ms = item->soft_ms,
+        .stalled_ms = item->stalled_ms,
     };
     task->payload = store_put(&ventilator->store, item->payload);
     assert(item->payload.data == NULL || task->payload.place != 0); /* it fits, as we saw */

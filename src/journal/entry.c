@@ -6,19 +6,20 @@
 #include <assert.h>
 
 /* Which of an entry's values are there; an empty value is not the same as none. */
-enum { HAS_PAYLOAD = 1, HAS_RESULT = 2, HAS_TEXT = 4 };
+enum { HAS_PAYLOAD = 1, HAS_RESULT = 2, HAS_TEXT = 4, HAS_LIMITS = 8 };
 
 enum {
     ID_BYTES = 16,
     LEASED_BYTES = ID_BYTES + 12,
     SETTLED_BYTES = ID_BYTES + 1,
-    BLOCK_BYTES = 62
+    BLOCK_BYTES = 62,
+    LIMITS_BYTES = 8
 };
 
 static uint8_t allowed(enum journal_entry_kind kind)
 {
     switch (kind) {
-    case JOURNAL_TASK: return HAS_PAYLOAD | HAS_RESULT | HAS_TEXT;
+    case JOURNAL_TASK: return HAS_PAYLOAD | HAS_RESULT | HAS_TEXT | HAS_LIMITS;
     case JOURNAL_DONE: return HAS_RESULT | HAS_TEXT;
     case JOURNAL_CHANGED: return HAS_TEXT;
     case JOURNAL_LEASED:
@@ -33,6 +34,7 @@ static uint8_t present(const struct journal_entry *entry)
     uint8_t flags = entry->payload.data == NULL ? 0 : HAS_PAYLOAD;
     if (entry->result.data != NULL) flags |= HAS_RESULT;
     if (entry->text.data != NULL) flags |= HAS_TEXT;
+    if (entry->soft_ms != 0 || entry->stalled_ms != 0) flags |= HAS_LIMITS;
     return flags & allowed(entry->kind);
 }
 
@@ -52,6 +54,7 @@ uint32_t entry_bytes(const struct journal_entry *entry)
     if (values & HAS_PAYLOAD) bytes += 4 + (uint64_t)entry->payload.size;
     if (values & HAS_RESULT) bytes += 4 + (uint64_t)entry->result.size;
     if (values & HAS_TEXT) bytes += 4 + (uint64_t)entry->text.size;
+    if (values & HAS_LIMITS) bytes += LIMITS_BYTES;
     assert(bytes <= RECORD_BYTES_MAX);
     return (uint32_t)bytes;
 }
@@ -97,6 +100,13 @@ static uint8_t *write_block(uint8_t *at, const struct journal_entry *entry)
     return at + BLOCK_BYTES;
 }
 
+static uint8_t *write_limits(uint8_t *at, const struct journal_entry *entry)
+{
+    little_write32(at, entry->soft_ms);
+    little_write32(at + 4, entry->stalled_ms);
+    return at + LIMITS_BYTES;
+}
+
 static uint8_t *write_leased(uint8_t *at, const struct journal_entry *entry)
 {
     little_write64(at, entry->token);
@@ -115,6 +125,7 @@ static uint8_t *write_whole(uint8_t *at, const struct journal_entry *entry)
     if (values & HAS_PAYLOAD) at = write_value(at, entry->payload);
     if (values & HAS_RESULT) at = write_value(at, entry->result);
     if (values & HAS_TEXT) at = write_value(at, entry->text);
+    if (values & HAS_LIMITS) at = write_limits(at, entry);
     return at;
 }
 
@@ -192,6 +203,15 @@ static bool read_block(struct rest *rest, struct journal_entry *entry, uint8_t *
            (*values & ~allowed(entry->kind)) == 0;
 }
 
+static bool read_limits(struct rest *rest, struct journal_entry *entry)
+{
+    const uint8_t *at = take(rest, LIMITS_BYTES);
+    if (at == NULL) return false;
+    entry->soft_ms = little_read32(at);
+    entry->stalled_ms = little_read32(at + 4);
+    return true;
+}
+
 static bool read_whole(struct rest *rest, struct journal_entry *entry)
 {
     uint8_t values;
@@ -201,7 +221,8 @@ static bool read_whole(struct rest *rest, struct journal_entry *entry)
         return false;
     if ((values & HAS_PAYLOAD) && !read_value(rest, &entry->payload)) return false;
     if ((values & HAS_RESULT) && !read_value(rest, &entry->result)) return false;
-    return !(values & HAS_TEXT) || read_value(rest, &entry->text);
+    if ((values & HAS_TEXT) && !read_value(rest, &entry->text)) return false;
+    return !(values & HAS_LIMITS) || read_limits(rest, entry);
 }
 
 static bool read_leased(struct rest *rest, struct journal_entry *entry)

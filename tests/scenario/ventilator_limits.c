@@ -56,6 +56,26 @@ static void a_task_without_a_limit_may_run_for_a_week(void **state)
     story_end(&story);
 }
 
+static void its_worker_alone_sees_to_the_other_limits(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    story.task.limit_ms = 0;
+    story.task.soft_ms = 1000;
+    story.task.stalled_ms = 100;
+    story_submit(&story, P1, "a");
+    story_expect(&story, "[    0] accepted a/0\n"
+                         "[    0] > p1 accept 1\n"
+                         "[    0] leased a/1 w1\n"
+                         "[    0] > w1 work a/1 asked after 1000 ms alive every 100 ms\n");
+    story_pass(&story, 3600 * 1000);
+    story_expect(&story, "");
+    story_complete(&story, W1, "a", OUTCOME_DONE);
+    assert_int_equal(story_totals(&story).done, 1);
+    story_end(&story);
+}
+
 static void a_lease_that_its_worker_does_not_end_is_taken_back_as_failed(void **state)
 {
     (void)state;
@@ -181,7 +201,7 @@ static void the_time_in_which_we_stood_still_does_not_count(void **state)
     story_end(&story);
 }
 
-static void a_limit_survives_a_restart(void **state)
+static void limits_survive_a_restart(void **state)
 {
     (void)state;
     struct story story;
@@ -191,14 +211,17 @@ static void a_limit_survives_a_restart(void **state)
     story_start_with(&story, &options);
     story_hello(&story, P1);
     story.task.limit_ms = 2000;
+    story.task.soft_ms = 1000;
+    story.task.stalled_ms = 500;
     story_submit(&story, P1, "a");
     story_sync(&story);
     story_restart(&story, 100);
     story_hello(&story, W1);
     story_clear(&story);
     story_credit(&story, W1, 1);
-    story_expect(&story, "[  100] leased a/1 w1\n"
-                         "[  100] > w1 work a/1 within 2000 ms\n");
+    story_expect(&story,
+                 "[  100] leased a/1 w1\n"
+                 "[  100] > w1 work a/1 within 2000 ms asked after 1000 ms alive every 500 ms\n");
     story_pass(&story, 6000);
     assert_int_equal(story_totals(&story).retried, 1);
     story_end(&story);
@@ -209,13 +232,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_limit_goes_with_each_lease_and_a_run_within_it_counts),
         cmocka_unit_test(a_task_without_a_limit_may_run_for_a_week),
+        cmocka_unit_test(its_worker_alone_sees_to_the_other_limits),
         cmocka_unit_test(a_lease_that_its_worker_does_not_end_is_taken_back_as_failed),
         cmocka_unit_test(a_lease_that_was_taken_back_cannot_be_claimed),
         cmocka_unit_test(what_was_taken_back_is_no_longer_counted_as_held),
         cmocka_unit_test(a_lost_worker_ends_the_watch_over_its_leases),
         cmocka_unit_test(a_worker_that_is_back_has_the_whole_time_again),
         cmocka_unit_test(the_time_in_which_we_stood_still_does_not_count),
-        cmocka_unit_test(a_limit_survives_a_restart),
+        cmocka_unit_test(limits_survive_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

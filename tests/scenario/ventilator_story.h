@@ -28,7 +28,7 @@ struct story_peer {
     uint32_t link, session; /* session 0: none that the peer knows of */
     uint32_t next, next_intake, heard;
     uint32_t minor; /* of the protocol, that it speaks */
-    bool alive; /* says HEARTBEAT when it is due */
+    bool alive;     /* says HEARTBEAT when it is due */
     uint64_t said_ns, tasks, bytes, batch;
     const char *names, *queues; /* of a worker: apart by spaces */
     struct story_lease held[512];

@@ -183,8 +183,10 @@ static void write_work(struct story *story, const struct message_work *work)
         write_text(story, " %c/%u", letter_of(&work->items[at].lease.id),
                    work->items[at].lease.attempt);
         write_bytes(story, work->items[at].payload);
-        uint32_t limit_ms = work->items[at].limit_ms;
-        if (limit_ms != 0) write_text(story, " within %u ms", limit_ms);
+        const struct assignment *item = &work->items[at];
+        if (item->limit_ms != 0) write_text(story, " within %u ms", item->limit_ms);
+        if (item->soft_ms != 0) write_text(story, " asked after %u ms", item->soft_ms);
+        if (item->stalled_ms != 0) write_text(story, " alive every %u ms", item->stalled_ms);
     }
 }
 

@@ -55,6 +55,8 @@ static struct journal_entry entry_by_chance(enum journal_entry_kind kind, uint64
     entry.result = some(chance);
     if (kind == JOURNAL_DONE) return entry;
     entry.payload = some(chance);
+    if (random_up_to(chance, 1) == 0) entry.soft_ms = (uint32_t)random_next(chance);
+    if (random_up_to(chance, 1) == 0) entry.stalled_ms = (uint32_t)random_next(chance);
     entry.queue = bytes_of(VALUES, (size_t)random_up_to(chance, MESSAGE_NAME_BYTES_MAX));
     entry.name = bytes_of(VALUES + 7, (size_t)random_up_to(chance, MESSAGE_NAME_BYTES_MAX));
     return entry;
@@ -71,6 +73,7 @@ static bool same_entry(const struct journal_entry *a, const struct journal_entry
            a->state == b->state && a->reason == b->reason && a->kept == b->kept &&
            a->attempt == b->attempt && a->token == b->token && a->backoff_ms == b->backoff_ms &&
            a->backoff_ms_max == b->backoff_ms_max && a->limit_ms == b->limit_ms &&
+           a->soft_ms == b->soft_ms && a->stalled_ms == b->stalled_ms &&
            a->failures == b->failures && a->crashes == b->crashes && a->losses == b->losses &&
            a->attempts_max == b->attempts_max && a->crashes_max == b->crashes_max &&
            a->delay_ns == b->delay_ns && same_bytes(a->queue, b->queue) &&

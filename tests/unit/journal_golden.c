@@ -25,7 +25,7 @@ static const struct id PRODUCER = {{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x
 static const struct id VENTILATOR = {{0xff, 0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x88, 0x77, 0x66,
                                       0x55, 0x44, 0x33, 0x22, 0x11, 0x00}};
 
-/* One task's life, in five entries of one commit. */
+/* One task's life, in five entries of one commit, and the beginning of another. */
 static const struct journal_entry ENTRIES[] = {
     {.kind = JOURNAL_TASK,
      .id = {TASK},
@@ -60,12 +60,21 @@ static const struct journal_entry ENTRIES[] = {
      .attempts_max = 5,
      .result = TEXT("ok")},
     {.kind = JOURNAL_SETTLED, .id = {TASK}},
+    {.kind = JOURNAL_TASK,
+     .id = {TASK},
+     .state = TASK_READY,
+     .limit_ms = 60000,
+     .soft_ms = 50000,
+     .stalled_ms = 5000,
+     .queue = TEXT("default"),
+     .name = TEXT("mail.send"),
+     .payload = TEXT("hello")},
 };
 enum { ENTRY_COUNT = sizeof ENTRIES / sizeof *ENTRIES };
 
 /* The blocks that stand behind each other from SEGMENT_DATA_AT on. */
-static const char *const BLOCKS[] = {"opening", "TASK",    "LEASED", "CHANGED",
-                                     "DONE",    "SETTLED", "mark",   "seal"};
+static const char *const BLOCKS[] = {"opening", "TASK",   "LEASED", "CHANGED", "DONE",
+                                     "SETTLED", "limits", "mark",   "seal"};
 enum { BLOCK_COUNT = sizeof BLOCKS / sizeof *BLOCKS };
 
 static struct goldens goldens;
@@ -167,6 +176,9 @@ static void check_entry(const struct journal_record *record)
     assert_int_equal(entry.failures, expected->failures);
     assert_int_equal(entry.attempts_max, expected->attempts_max);
     assert_int_equal(entry.delay_ns, expected->delay_ns);
+    assert_int_equal(entry.limit_ms, expected->limit_ms);
+    assert_int_equal(entry.soft_ms, expected->soft_ms);
+    assert_int_equal(entry.stalled_ms, expected->stalled_ms);
     assert_true(bytes_equal(entry.queue, expected->queue));
     assert_true(bytes_equal(entry.name, expected->name));
     assert_true(bytes_equal(entry.payload, expected->payload));
