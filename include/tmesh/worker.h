@@ -175,8 +175,8 @@ TMESH_EXPORT void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_count
 TMESH_EXPORT enum tmesh_err tmesh_worker_drain(tmesh_worker_t *worker, uint32_t timeout_ms);
 
 /* Says BYE, stops, frees everything, and sets *worker to NULL.  Commands still
- * running are killed; C handlers still running are waited for, since a thread
- * cannot be stopped from outside.  NULL is fine. */
+ * running are killed; C handlers still running are told to stop and waited for,
+ * since a thread cannot be stopped from outside.  NULL is fine. */
 TMESH_EXPORT void tmesh_worker_destroy(tmesh_worker_t **worker);
 
 #ifdef __cplusplus

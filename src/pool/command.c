@@ -2,7 +2,6 @@
 #include "command.h"
 
 #include "../core/instant.h"
-#include "../core/time_limit.h"
 #include "../watch/clock.h"
 #include "spawn.h"
 
@@ -25,7 +24,7 @@ enum {
     COMPLAINT_READ_BYTES = 4096
 };
 
-enum ending { ENDING_EXIT, ENDING_KILLED, ENDING_TOO_BIG, ENDING_MEMORY };
+enum ending { ENDING_EXIT, ENDING_TOO_BIG, ENDING_MEMORY };
 
 /* One run. */
 struct run {
@@ -35,6 +34,7 @@ struct run {
     int output, errors; /* ours, to read from; -1 when at the end */
     int child_output, child_errors;
     bool exited;
+    bool told, killed; /* before it was reaped */
     enum ending ending;
 };
 
@@ -120,10 +120,10 @@ static bool open_pipe(int *reader, int *writer)
 }
 
 /* The process is not waited for yet, so both numbers are still its own. */
-static void kill_group(pid_t pid)
+static void signal_group(pid_t pid, int number)
 {
     /* Under tools that make a fork of vfork, it may not lead its group yet. */
-    if (kill(-pid, SIGKILL) != 0) (void)kill(pid, SIGKILL);
+    if (kill(-pid, number) != 0) (void)kill(pid, number);
 }
 
 /* Returns 0 or an errno value; the run is as far as it came. */
@@ -152,7 +152,10 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
 
     (void)pthread_mutex_lock(&command->lock);
     command->pid = run->pid;
-    if (command->stopped || command->killed) kill_group(run->pid);
+    if (command->stopped || command->killed)
+        signal_group(run->pid, SIGKILL);
+    else if (command->told)
+        signal_group(run->pid, SIGTERM);
     (void)pthread_mutex_unlock(&command->lock);
     return 0;
 }
@@ -167,7 +170,7 @@ static void finish(struct command *command, struct run *run)
 static void end_early(struct run *run, enum ending ending)
 {
     run->ending = ending;
-    kill_group(run->pid);
+    signal_group(run->pid, SIGKILL);
     close_fd(&run->output);
 }
 
@@ -251,9 +254,15 @@ static bool reap(struct command *command, struct run *run, int *status)
         answer = waitpid(run->pid, status, 0);
     } while (answer < 0 && errno == EINTR);
     command->pid = 0;
-    if (command->killed && run->ending == ENDING_EXIT) run->ending = ENDING_KILLED;
+    run->told = command->told;
+    run->killed = command->killed;
     (void)pthread_mutex_unlock(&command->lock);
     return answer == run->pid;
+}
+
+static bool is_ours(const struct run *run, int number)
+{
+    return (run->told && number == SIGTERM) || (run->killed && number == SIGKILL);
 }
 
 static enum outcome judge(struct tmesh_job *job, const struct run *run, int status)
@@ -266,10 +275,8 @@ static enum outcome judge(struct tmesh_job *job, const struct run *run, int stat
         job_explain(job, "out of memory for its output");
         return OUTCOME_FAILED;
     }
-    if (WIFSIGNALED(status) && run->ending == ENDING_KILLED) {
-        char text[TIME_LIMIT_TEXT_BYTES];
+    if (WIFSIGNALED(status) && is_ours(run, WTERMSIG(status))) {
         job->has_result = job->result.used > 0; /* what it said may tell where it hangs */
-        job_explain_more(job, "", end_cause_text(END_LIMIT, &job->assignment, "", text));
         return OUTCOME_FAILED;
     }
     if (WIFSIGNALED(status)) {
@@ -344,17 +351,26 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
     return outcome;
 }
 
+void command_tell(struct command *command)
+{
+    (void)pthread_mutex_lock(&command->lock);
+    command->told = true;
+    if (command->pid > 0) signal_group(command->pid, SIGTERM);
+    (void)pthread_mutex_unlock(&command->lock);
+}
+
 void command_kill(struct command *command)
 {
     (void)pthread_mutex_lock(&command->lock);
     command->killed = true;
-    if (command->pid > 0) kill_group(command->pid);
+    if (command->pid > 0) signal_group(command->pid, SIGKILL);
     (void)pthread_mutex_unlock(&command->lock);
 }
 
 void command_forgive(struct command *command)
 {
     (void)pthread_mutex_lock(&command->lock);
+    command->told = false;
     command->killed = false;
     (void)pthread_mutex_unlock(&command->lock);
 }
@@ -363,6 +379,6 @@ void command_stop(struct command *command)
 {
     (void)pthread_mutex_lock(&command->lock);
     command->stopped = true;
-    if (command->pid > 0) kill_group(command->pid);
+    if (command->pid > 0) signal_group(command->pid, SIGKILL);
     (void)pthread_mutex_unlock(&command->lock);
 }

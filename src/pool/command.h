@@ -9,8 +9,9 @@
  *   exit 75, any other     OUTCOME_FAILED, "exit status 75: " and the end of
  *                          its standard error; after the delay it wished
  *   exit 65                OUTCOME_PERMANENT, with the like
- *   command_kill           OUTCOME_FAILED, "over its time limit of 2 s", with its standard
- *                          output and the end of its standard error
+ *   command_tell, _kill    OUTCOME_FAILED if it died of that, with the end of its
+ *                          standard error alone: its caller knows why, and says so.
+ *                          If it exited after all, what that means
  *   any other signal       OUTCOME_CRASHED, "killed by signal 9 (Killed)"
  *   too much output        OUTCOME_PERMANENT
  *   it cannot be started   OUTCOME_FAILED, "cannot run PROGRAM: ...": a file may
@@ -38,7 +39,7 @@ struct command {
     pthread_mutex_t lock;
     pid_t pid; /* guarded by `lock`; 0 when none runs.  Not waited for yet: the number is ours */
     bool stopped;
-    bool killed; /* guarded by `lock`; the run, by command_kill */
+    bool told, killed; /* guarded by `lock`; the run, by command_tell and _kill */
 };
 
 /* False: memory is short. */
@@ -48,7 +49,9 @@ void command_close(struct command *command);
 /* Runs `argv` to its end with the job's payload on standard input. */
 enum outcome command_run(struct command *command, struct tmesh_job *job, char *const *argv);
 
-/* Kills the run, also when its process is only about to be started.  Any thread. */
+/* Sends SIGTERM to the run's process group, or kills it, also when its process is only
+ * about to be started.  Any thread. */
+void command_tell(struct command *command);
 void command_kill(struct command *command);
 /* The next run is another one. */
 void command_forgive(struct command *command);

@@ -45,6 +45,16 @@ void job_explain_more(struct tmesh_job *job, const char *between, struct bytes t
     assert(job->text_size <= TMESH_TEXT_BYTES_MAX);
 }
 
+void job_preface(struct tmesh_job *job, struct bytes text, const char *between)
+{
+    char said[TMESH_TEXT_BYTES_MAX];
+    uint32_t size = job->text_size;
+    memcpy(said, job->text, size);
+    job->text_size = 0;
+    job_explain_more(job, "", text);
+    job_explain_more(job, between, bytes_of(said, size));
+}
+
 enum outcome job_outcome(int verdict)
 {
     if (verdict == TMESH_DONE) return OUTCOME_DONE;

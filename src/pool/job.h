@@ -44,6 +44,9 @@ void job_begin(struct tmesh_job *job, const struct handler *handler,
 __attribute__((format(printf, 2, 3))) void job_explain(struct tmesh_job *job, const char *format,
                                                        ...);
 
+/* Puts `text` before the reason, with `between` behind it if there is one already. */
+void job_preface(struct tmesh_job *job, struct bytes text, const char *between);
+
 /* Appends to the reason, with `between` first if there is one already. */
 void job_explain_more(struct tmesh_job *job, const char *between, struct bytes text);
 

@@ -52,7 +52,7 @@ static void stop_slots(struct pool *pool, uint32_t count)
     pool->stopping = true;
     (void)pthread_cond_broadcast(&pool->work);
     (void)pthread_mutex_unlock(&pool->lock);
-    for (uint32_t i = 0; i < count; i++) command_stop(&pool->slots[i].command);
+    for (uint32_t i = 0; i < count; i++) slot_stop(&pool->slots[i]);
     for (uint32_t i = 0; i < count; i++) slot_close(&pool->slots[i]);
 }
 

@@ -30,8 +30,8 @@ struct pool_options {
  * signals blocked.  NULL: memory or threads are short. */
 struct pool *pool_new(const struct pool_options *options);
 
-/* Waits for C handlers that run, kills commands that run (SIGKILL to their
- * process groups), frees everything.  Jobs not started are forgotten.  `wake`
+/* Tells C handlers that run to stop and waits for them, kills commands that run
+ * (SIGKILL to their process groups), frees everything.  Jobs not started are forgotten.  `wake`
  * may be called until it returns. */
 void pool_destroy(struct pool **pool);
 

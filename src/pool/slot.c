@@ -57,7 +57,7 @@ static void hand_over(struct slot *slot)
 static bool next_taken(struct slot *slot)
 {
     if (slot->taken_next == slot->taken_count) return false;
-    if (slot->killed) command_forgive(&slot->command);
+    if (atomic_load_explicit(&slot->told, memory_order_relaxed)) command_forgive(&slot->command);
     slot->killed = false;
     slot->progress.fresh = false;
     atomic_store_explicit(&slot->told, false, memory_order_relaxed);
@@ -226,6 +226,21 @@ static enum outcome run(struct slot *slot, const struct handler *handler)
     return OUTCOME_FAILED;
 }
 
+/* What a run that was told to end failed at is no surprise: its reason begins with
+ * why it was told, and nobody's patience with crashes is used up for a lease that is
+ * over. */
+static enum outcome name_cause(struct slot *slot, enum outcome outcome)
+{
+    if (!atomic_load_explicit(&slot->told, memory_order_relaxed)) return outcome;
+    if (outcome == OUTCOME_DONE || outcome == OUTCOME_RETURNED) return outcome;
+    (void)pthread_mutex_lock(&slot->lock);
+    enum end_cause cause = slot->cause;
+    (void)pthread_mutex_unlock(&slot->lock);
+    char text[TIME_LIMIT_TEXT_BYTES];
+    job_preface(&slot->job, end_cause_text(cause, &slot->current.assignment, "", text), ": ");
+    return cause == END_REVOKED && outcome == OUTCOME_CRASHED ? OUTCOME_FAILED : outcome;
+}
+
 static uint64_t *peak_of(struct slot *slot, const struct handler *handler)
 {
     return &slot->peaks_ns[handler - registry_at(slot->pool->options.registry, 0)];
@@ -297,7 +312,7 @@ static void *serve(void *context)
                 hand_over(slot);
         }
         uint64_t began_ns = slot->now_ns;
-        enum outcome outcome = run(slot, handler);
+        enum outcome outcome = name_cause(slot, run(slot, handler));
         slot->now_ns = clock_now_ns();
         uint64_t run_ns = slot->now_ns - began_ns;
         if (handler != NULL && outcome != OUTCOME_RETURNED) {
@@ -333,6 +348,14 @@ static bool take_waiting(struct slot *slot, uint32_t job)
     return true;
 }
 
+/* What was said last is the cause, but a lease that is over stays so. */
+static void mark_told(struct slot *slot, enum end_cause cause)
+{
+    bool told = atomic_load_explicit(&slot->told, memory_order_relaxed);
+    if (!told || slot->cause != END_REVOKED) slot->cause = cause;
+    atomic_store_explicit(&slot->told, true, memory_order_relaxed);
+}
+
 enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take,
                             enum end_cause cause)
 {
@@ -341,11 +364,10 @@ enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take
     bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
     if (runs && slot->current.job == job) {
         has = SLOT_RUNS_IT;
-        if (take == SLOT_KILLS_RUNNING) command_kill(&slot->command);
-        slot->killed = slot->killed || take == SLOT_KILLS_RUNNING;
-        if (slot->killed) {
-            slot->cause = cause;
-            atomic_store_explicit(&slot->told, true, memory_order_relaxed);
+        if (take == SLOT_KILLS_RUNNING) {
+            mark_told(slot, cause);
+            slot->killed = true;
+            command_kill(&slot->command);
         }
     } else if (take_waiting(slot, job)) {
         has = SLOT_TOOK_IT;
@@ -359,8 +381,8 @@ void slot_tell(struct slot *slot, uint32_t job, enum end_cause cause)
     (void)pthread_mutex_lock(&slot->lock);
     bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
     if (runs && slot->current.job == job && !slot->killed) {
-        slot->cause = cause;
-        atomic_store_explicit(&slot->told, true, memory_order_relaxed);
+        mark_told(slot, cause);
+        command_tell(&slot->command);
     }
     (void)pthread_mutex_unlock(&slot->lock);
 }
@@ -426,9 +448,18 @@ no_command:
     return false;
 }
 
+void slot_stop(struct slot *slot)
+{
+    (void)pthread_mutex_lock(&slot->lock);
+    slot->taken_count = slot->taken_next;
+    atomic_store_explicit(&slot->waiting, 0, memory_order_relaxed);
+    mark_told(slot, END_REVOKED);
+    (void)pthread_mutex_unlock(&slot->lock);
+    command_stop(&slot->command);
+}
+
 void slot_close(struct slot *slot)
 {
-    command_stop(&slot->command);
     (void)pthread_join(slot->thread, NULL);
     command_close(&slot->command);
     job_free(&slot->job);

@@ -34,7 +34,7 @@ struct slot {
     uint32_t taken_next, taken_count;
     struct pool_job taken[SLOT_JOBS_MAX];
     struct batch *batch;  /* NULL only while the slot sends it off */
-    bool killed;          /* what it runs; to be forgiven before the next */
+    bool killed;          /* what it runs */
     enum end_cause cause; /* with `told` or `killed` */
     struct slot_progress progress;
 
@@ -85,7 +85,11 @@ struct pool {
 /* False: memory or threads are short; nothing is left behind. */
 bool slot_open(struct slot *slot, struct pool *pool);
 
-/* After the pool's `stopping` was set: waits for the thread, frees what it had. */
+/* After the pool's `stopping` was set: forgets the jobs not begun, tells a function
+ * that runs to stop, kills a command.  Does not wait. */
+void slot_stop(struct slot *slot);
+
+/* After slot_stop: waits for the thread, frees what it had. */
 void slot_close(struct slot *slot);
 
 /* Moves the jobs that it has not begun to the end of `jobs`, in order, and
@@ -96,7 +100,7 @@ enum slot_take { SLOT_TAKES_WAITING, SLOT_KILLS_RUNNING };
 enum slot_has { SLOT_HAS_IT_NOT, SLOT_TOOK_IT, SLOT_RUNS_IT };
 
 /* Looks for `job`: takes it if it was not begun; kills its command if it was, when
- * asked to.  Any thread. */
+ * asked to, and then only `cause` is looked at.  Any thread. */
 enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take,
                             enum end_cause cause);
 
