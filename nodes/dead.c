@@ -2,6 +2,7 @@
  *
  * Not here: how the answer is shown (dead_table.c, dead_json.c).
  */
+#include "backlog.h"
 #include "dead_view.h"
 #include "logging.h"
 #include "mesh.h"
@@ -251,7 +252,9 @@ static int run_with(const struct settings *settings, const struct request *reque
     tmesh_error_t error;
     int status = stopping_open(&stopping);
     if (status) return status;
+    logging_hold(&logging);
     tmesh_producer_t *producer = tmesh_producer_new(&options, &error);
+    backlog_start();
     status = producer ? ask(producer, settings, request, &stopping) : mesh_fault(&error);
     tmesh_producer_destroy(&producer);
     stopping_close(&stopping);

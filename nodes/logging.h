@@ -20,6 +20,10 @@ struct logging {
 /* From the words of --log-level and --log-format, which are checked already. */
 struct logging logging_from(const char *level, const char *format);
 
+/* From here on no line makes anybody wait: call it before there is a handle that logs,
+ * and backlog_start (backlog.h) when it is there. */
+void logging_hold(const struct logging *logging);
+
 /* A tmesh_log_fn; `context` is a struct logging. */
 void logging_write(const tmesh_log_entry_t *entry, void *context);
 

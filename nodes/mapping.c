@@ -1,6 +1,7 @@
 /* mapping.c - see mapping.h. */
 #include "mapping.h"
 
+#include "backlog.h"
 #include "clock.h"
 #include "lines.h"
 #include "mesh.h"
@@ -222,7 +223,9 @@ static int join_mesh(struct mapping *mapping)
     tmesh_producer_options_t options = {
         .connect = plan->connect, .log = logging_write, .log_context = plan->logging};
     tmesh_error_t error;
+    logging_hold(plan->logging);
     mapping->producer = tmesh_producer_new(&options, &error);
+    backlog_start();
     if (!mapping->producer) return mesh_fault(&error);
     return mesh_connect(mapping->producer, plan->connect, plan->connect_timeout_ms,
                         &mapping->stopping);

@@ -1,14 +1,13 @@
 /* notice.c - see notice.h. */
 #include "notice.h"
 
-#include "progress.h"
+#include "backlog.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { NOTICE_BYTES_MAX = 8192 };
 
@@ -51,8 +50,6 @@ static size_t escape(const char *text, char *line, size_t line_bytes)
     return used;
 }
 
-/* One write for each line, so that lines of several threads and processes that
- * share a terminal do not mix. */
 static void print(const char *name, const char *format, va_list list)
 {
     char text[NOTICE_BYTES_MAX], line[NOTICE_BYTES_MAX + 8];
@@ -60,9 +57,7 @@ static void print(const char *name, const char *format, va_list list)
     if (used < 0 || (size_t)used >= sizeof text) return;
     vsnprintf(text + used, sizeof text - (size_t)used, format, list);
     size_t bytes = escape(text, line, sizeof line);
-    progress_hide();
-    /* Nobody is left to be told when stderr itself fails. */
-    if (write(STDERR_FILENO, line, bytes) < 0) return;
+    backlog_line(BACKLOG_NOTICE, line, bytes);
 }
 
 void notice_print(const char *format, ...)

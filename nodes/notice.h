@@ -5,7 +5,7 @@
 /* Names the speaker: every line then starts "tmesh submit: ".  Borrowed. */
 void notice_name(const char *name);
 
-/* One line, its end added; hides the progress line first.  Bytes that are not
+/* One line, its end added.  Bytes that are not
  * printable come out as \xNN, so that nobody's data can steer a terminal. */
 __attribute__((format(printf, 1, 2))) void notice_print(const char *format, ...);
 

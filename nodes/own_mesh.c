@@ -1,6 +1,7 @@
 /* own_mesh.c - see own_mesh.h. */
 #include "own_mesh.h"
 
+#include "backlog.h"
 #include "mesh.h"
 #include "notice.h"
 
@@ -52,6 +53,7 @@ int own_mesh_open(struct own_mesh *mesh, uint32_t slots, struct logging *logging
     tmesh_ventilator_options_t embed = {.bind = bind, .log = logging_write, .log_context = logging};
     tmesh_producer_options_t options = {
         .embed = &embed, .log = logging_write, .log_context = logging};
+    logging_hold(logging);
     mesh->producer = tmesh_producer_new(&options, &error);
     if (!mesh->producer) return mesh_fault(&error);
 
@@ -62,6 +64,7 @@ int own_mesh_open(struct own_mesh *mesh, uint32_t slots, struct logging *logging
                                      .log = logging_write,
                                      .log_context = logging};
     mesh->worker = tmesh_worker_new(&worker, &error);
+    backlog_start();
     return mesh->worker ? 0 : mesh_fault(&error);
 }
 

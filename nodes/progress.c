@@ -1,8 +1,9 @@
 /* progress.c - see progress.h. */
 #include "progress.h"
 
+#include "backlog.h"
+
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +11,6 @@
 #include <unistd.h>
 
 enum { PROGRESS_EVERY_MS = 100 };
-
-/* A process has one terminal, so this is the one place with file-wide state.
- * Log lines come from the library's threads and hide the line too. */
-static atomic_bool shown;
 
 static bool on_terminal(void)
 {
@@ -33,12 +30,10 @@ void progress_show(uint64_t now_ms, const char *format, ...)
     va_start(list, format);
     vsnprintf(line + start, sizeof line - (size_t)start, format, list);
     va_end(list);
-    atomic_store(&shown, true);
-    if (write(STDERR_FILENO, line, strlen(line)) < 0) return;
+    backlog_draw(line, strlen(line));
 }
 
 void progress_hide(void)
 {
-    if (!atomic_exchange(&shown, false)) return;
-    if (write(STDERR_FILENO, "\r\033[K", 4) < 0) return;
+    backlog_erase();
 }

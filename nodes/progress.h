@@ -10,8 +10,8 @@
 /* Draws the line again, ten times a second at most. */
 __attribute__((format(printf, 2, 3))) void progress_show(uint64_t now_ms, const char *format, ...);
 
-/* Takes the line away before anything else is written to the terminal.  Any
- * thread. */
+/* Takes the line away before something is written to the terminal by another way
+ * than the backlog, which does so itself. */
 void progress_hide(void);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * Not here: how the answer is shown (status_table.c, status_json.c).
  */
+#include "backlog.h"
 #include "logging.h"
 #include "mesh.h"
 #include "notice.h"
@@ -76,7 +77,9 @@ static int run_with(const struct settings *settings)
     tmesh_error_t error;
     int result = stopping_open(&stopping);
     if (result) return result;
+    logging_hold(&logging);
     tmesh_producer_t *producer = tmesh_producer_new(&options, &error);
+    backlog_start();
     result = producer ? ask(producer, settings, &stopping) : mesh_fault(&error);
     tmesh_producer_destroy(&producer);
     stopping_close(&stopping);

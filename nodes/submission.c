@@ -1,6 +1,7 @@
 /* submission.c - see submission.h. */
 #include "submission.h"
 
+#include "backlog.h"
 #include "clock.h"
 #include "json.h"
 #include "lines.h"
@@ -350,7 +351,9 @@ static int open_all(struct submission *submission)
         notice_print("out of memory");
         return EX_OSERR;
     }
+    logging_hold(plan->logging);
     submission->producer = tmesh_producer_new(&options, &error);
+    backlog_start();
     return submission->producer ? 0 : mesh_fault(&error);
 }
 

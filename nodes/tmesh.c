@@ -1,4 +1,5 @@
 /* tmesh.c - the program: finds the command and hands over to it. */
+#include "backlog.h"
 #include "command.h"
 #include "help.h"
 #include "nearest.h"
@@ -104,7 +105,8 @@ int main(int argc, char **argv)
     /* Help and version go through stdio; every other answer has been told. */
     if (fflush(stdout) != 0 && status == 0) {
         notice_print("cannot write to standard output");
-        return EX_IOERR;
+        status = EX_IOERR;
     }
+    backlog_end();
     return status;
 }

@@ -1,4 +1,5 @@
 /* ventilator.c - `tmesh ventilator`: owns tasks and gives them to workers. */
+#include "backlog.h"
 #include "clock.h"
 #include "json.h"
 #include "logging.h"
@@ -170,7 +171,9 @@ static int run_with(const struct settings *settings)
     tmesh_error_t error;
     int status = stopping_open(&stopping);
     if (status) return status;
+    logging_hold(&logging);
     tmesh_ventilator_t *ventilator = tmesh_ventilator_new(&options, &error);
+    backlog_start();
     status = ventilator ? serve(ventilator, settings, &stopping) : mesh_fault(&error);
     tmesh_ventilator_destroy(&ventilator);
     stopping_close(&stopping);

@@ -1,4 +1,5 @@
 /* worker.c - `tmesh worker`: runs tasks. */
+#include "backlog.h"
 #include "clock.h"
 #include "logging.h"
 #include "mesh.h"
@@ -224,7 +225,9 @@ static int run_with(const struct plan *plan, const struct settings *settings)
     options.log_context = &logging;
     int status = stopping_open(&stopping);
     if (status) return status;
+    logging_hold(&logging);
     tmesh_worker_t *worker = tmesh_worker_new(&options, &error);
+    backlog_start();
     status = worker ? serve(worker, settings->grace_ms, &stopping) : mesh_fault(&error);
     tmesh_worker_destroy(&worker);
     stopping_close(&stopping);

@@ -2,7 +2,7 @@
  *
  *   echo     returns its payload
  *   fail     fails, to be tried again, with its payload as the reason
- *   sleep    waits as many milliseconds as its payload says
+ *   sleep    waits as many milliseconds as its payload says, and says so in the log
  *   sha256   returns the SHA-256, in hexadecimal, of the file its payload names
  *
  * If the environment names a file in TMESH_RECORD when the module is loaded,
@@ -84,6 +84,7 @@ static int doze(tmesh_job_t *job, void *context)
         tmesh_job_reason(job, "the payload of sleep is a number of milliseconds");
         return TMESH_PERMANENT;
     }
+    tmesh_job_log(job, TMESH_DEBUG, "sleeping for %ld ms", wait_ms);
     struct timespec left = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
     while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
     return TMESH_DONE;
