@@ -1,13 +1,16 @@
 /* thread.c - the threads a library may start in somebody else's process. */
 #include "thread.h"
 
+#include <stddef.h>
 #include <time.h>
 
 void thread_mask(sigset_t *before)
 {
-    sigset_t all;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, before);
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    sigset_t taken;
+    sigfillset(&taken);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) sigdelset(&taken, faults[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &taken, before);
 }
 
 void thread_unmask(const sigset_t *before)

@@ -6,12 +6,13 @@
 #include <signal.h>
 #include <stdint.h>
 
-/* Starts a named thread that takes no signals, so that the host's handlers run
+/* Starts a named thread that takes no signals of others, so that the host's handlers run
  * where the host expects them.  Returns 0 or an errno value. */
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *argument);
 
 /* Blocks all signals in the calling thread and remembers what was blocked;
- * threads started in between inherit that. */
+ * threads started in between inherit that.  But not those that say that a thread
+ * itself is at fault: whatever the host has to tell of a crash, it tells of theirs. */
 void thread_mask(sigset_t *before);
 void thread_unmask(const sigset_t *before);
 
