@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,62 @@ static void a_handler_sees_its_task_and_each_run_has_a_lease_of_its_own(void **s
     ledger_clear(&ledger);
     mesh_stop(&mesh);
     free(seen);
+}
+
+/* ---- What it logs ---- */
+
+/* The line that was written last with the level of a warning. */
+struct noted {
+    pthread_mutex_t lock;
+    char line[64], name[TMESH_NAME_BYTES_MAX + 1];
+    tmesh_id_t task;
+    uint32_t attempt;
+};
+
+static void note_warning(const tmesh_log_entry_t *entry, void *context)
+{
+    struct noted *noted = context;
+    if (entry->level != TMESH_WARNING || entry->task == NULL) return;
+    (void)pthread_mutex_lock(&noted->lock);
+    (void)snprintf(noted->line, sizeof noted->line, "%s", entry->line);
+    (void)snprintf(noted->name, sizeof noted->name, "%s", entry->name);
+    noted->task = *entry->task;
+    noted->attempt = entry->attempt;
+    (void)pthread_mutex_unlock(&noted->lock);
+}
+
+static int warn(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    tmesh_job_log(job, TMESH_WARNING, "%d %% of the disk is used\n", 97);
+    tmesh_job_retry_after(job, 1);
+    return tmesh_job_attempt(job) < 2 ? TMESH_RETRY : TMESH_DONE;
+}
+
+static void what_a_handler_logs_names_the_run(void **state)
+{
+    (void)state;
+    struct noted noted = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const tmesh_handler_t handler = {.name = "warn", .handler = warn};
+    struct mesh mesh = {0};
+    struct ledger ledger = {0};
+    mesh_ventilator(&mesh, NULL);
+    mesh_worker(&mesh, &(tmesh_worker_options_t){.slots = 1,
+                                                 .handlers = &handler,
+                                                 .handler_count = 1,
+                                                 .log = note_warning,
+                                                 .log_context = &noted});
+    mesh_producer(&mesh, NULL);
+    const struct told *told = end_of(&mesh, &ledger, (tmesh_task_t){.name = "warn"});
+    assert_int_equal(told->state, TMESH_STATE_DONE);
+    (void)pthread_mutex_lock(&noted.lock);
+    assert_string_equal(noted.line, "97 % of the disk is used");
+    assert_string_equal(noted.name, "warn");
+    assert_memory_equal(&noted.task, &told->id, sizeof told->id);
+    assert_int_equal(noted.attempt, 2);
+    (void)pthread_mutex_unlock(&noted.lock);
+    ledger_clear(&ledger);
+    mesh_stop(&mesh);
 }
 
 /* ---- Results ---- */
@@ -355,6 +412,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handler_sees_its_task_and_each_run_has_a_lease_of_its_own),
+        cmocka_unit_test(what_a_handler_logs_names_the_run),
         cmocka_unit_test(an_empty_result_is_not_the_same_as_none),
         cmocka_unit_test(the_largest_payload_becomes_the_largest_result),
         cmocka_unit_test(a_piece_that_is_too_much_is_left_out_whole),
