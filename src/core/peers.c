@@ -8,12 +8,16 @@ void peers_init(struct peers *peers, struct arena *arena, uint32_t peers_max, ui
     index_init(&peers->links, arena, peers_max, salt);
     peers->link_peers = arena_take(arena, peers_max, sizeof *peers->link_peers);
     peers->peer_links = arena_take(arena, peers_max, sizeof *peers->peer_links);
-    peers->peers = arena_take(arena, peers_max, sizeof *peers->peers);
+    peers->peers = arena_take(arena, (size_t)peers_max + 1, sizeof *peers->peers);
     heap_init(&peers->deadlines, arena, peers_max);
     peers->waiting = arena_take(arena, peers_max, sizeof *peers->waiting);
     peers->is_waiting = arena_take(arena, peers_max, sizeof *peers->is_waiting);
     peers->touched_first = peers->touched_last = 0;
     peers->sessions = (uint16_t)(salt >> 16);
+    if (peers->peers == NULL) return; /* only measured */
+    peers->stuck = (struct circles){.first = (uint8_t *)&peers->peers[0].stuck,
+                                    .row_bytes = sizeof *peers->peers};
+    circle_reset(&peers->stuck, peers_stuck_head(peers));
 }
 
 /* Links are looked up by the same kind of table as nodes. */
@@ -59,6 +63,7 @@ uint32_t peers_add(struct peers *peers, const struct id *node, enum role role)
     peer->role = role;
     peer->leases = peer->fresh = peer->orphans = task_list_empty();
     peer->results = peer->unreceipted = task_list_empty();
+    circle_reset(&peers->stuck, slot);
     return slot;
 }
 
@@ -68,6 +73,7 @@ void peers_remove(struct peers *peers, uint32_t slot)
     assert(peer->state != PEER_FREE && peer->session == 0 && !peer->ringed && !peer->touched);
     assert(peer->leases.count == 0 && peer->fresh.count == 0 && peer->orphans.count == 0);
     assert(peer->results.count == 0 && peer->unreceipted.count == 0 && peer->revokes == 0);
+    assert(circle_is_empty(&peers->stuck, slot));
     heap_remove(&peers->deadlines, slot);
     index_remove(&peers->nodes, slot);
     memset(peer, 0, sizeof *peer);

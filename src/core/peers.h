@@ -44,7 +44,11 @@ struct peer {
     uint64_t receipt_lsn;                    /* due when this is durable */
 
     /* a worker's */
-    uint32_t profile, slots, running;
+    uint32_t profile, slots;
+    uint32_t held, running, hung; /* as its latest HEARTBEAT said */
+    bool draining;
+    uint32_t unstarted; /* of these, when it stands in `stuck` */
+    struct circle_link stuck;
     uint64_t credit_tasks, credit_bytes; /* granted in this session */
     uint64_t given_tasks, given_bytes;   /* of these, used */
     struct task_list leases;             /* sent, oldest first */
@@ -68,7 +72,8 @@ struct peers {
     struct index links;   /* by link: those with a session */
     uint32_t *link_peers; /* by slot of `links` */
     uint32_t *peer_links; /* by peer slot: slot in `links` plus one */
-    struct peer *peers;
+    struct peer *peers;   /* and behind the last one the head of `stuck` */
+    struct circles stuck;
     struct heap deadlines;                /* by peer slot */
     uint32_t touched_first, touched_last; /* plus one; 0 for none */
     uint32_t *waiting;                    /* slots of peers that are owed what is not durable */
@@ -90,6 +95,11 @@ uint32_t peers_of_node(const struct peers *peers, const struct id *node);
 /* A record for a node that has none.  PEER_NONE when peers_max are there. */
 uint32_t peers_add(struct peers *peers, const struct id *node, enum role role);
 void peers_remove(struct peers *peers, uint32_t slot);
+
+static inline uint32_t peers_stuck_head(const struct peers *peers)
+{
+    return peers->nodes.capacity;
+}
 
 /* Begins or ends a session.  Ending one that is not there is fine. */
 void peers_open(struct peers *peers, uint32_t slot, uint32_t link, uint64_t now_ns);

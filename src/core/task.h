@@ -33,7 +33,8 @@ struct task {
     uint32_t next, previous;
     struct circle_link age; /* among all that stand in the journal, by `lsn` */
     uint64_t lsn;    /* the latest entry that says all of it; 0: none, nothing is journalled */
-    uint32_t holder; /* LEASED: the worker's peer slot */
+    uint32_t holder; /* LEASED: the worker's peer slot; READY: of one that was to give it back, or
+                        PEER_NONE (peers.h) */
     uint32_t letter; /* with TASK_KEPT_DEAD: its row in letters */
     uint64_t owner;  /* peer reference of the producer that wants the result, 0 for none */
     uint64_t token;  /* of the latest lease, 0 when that was given back unused */
@@ -48,6 +49,7 @@ struct task {
     uint16_t failures, crashes, losses, attempts_max, crashes_max;
     uint16_t lane;
     uint8_t state, reason, kept;
+    uint8_t recalled; /* LEASED: its worker was asked to give it back */
 };
 
 _Static_assert(sizeof(struct task) <= 128, "ten million tasks are 1.3 GB, and no more");

@@ -79,6 +79,7 @@ static void leave_worker(struct ventilator *ventilator, uint32_t slot)
     ventilator->lanes.lanes[task->lane].leased--;
     ventilator->totals.leased--;
     task->holder = PEER_NONE;
+    task->recalled = 0;
 }
 
 static void leave_line(struct ventilator *ventilator, uint32_t slot)
@@ -133,7 +134,13 @@ void task_return(struct ventilator *ventilator, uint32_t slot)
     struct task *task = task_at(ventilator, slot);
     assert(task->state == TASK_LEASED && task->attempt > 0);
     struct record record = from_holder(ventilator, task);
+    uint32_t worker = task->holder;
+    bool recalled = task->recalled != 0;
     leave_worker(ventilator, slot);
+    if (recalled) {
+        task->holder = worker; /* which is asked last now */
+        ventilator->totals.recalled++;
+    }
     task->attempt--;
     task->token = 0;
     step_ahead(ventilator, slot);

@@ -162,9 +162,7 @@ static void take(struct ventilator *ventilator, uint32_t peer, const struct mess
     case MESSAGE_CREDIT: ventilator_credit(ventilator, peer, &message->u.credit); break;
     case MESSAGE_COMPLETE: ventilator_complete(ventilator, peer, &message->u.complete); break;
     case MESSAGE_BYE: ventilator_bye(ventilator, peer); break;
-    case MESSAGE_HEARTBEAT:
-        ventilator->peers.peers[peer].running = message->u.heartbeat.running;
-        break;
+    case MESSAGE_HEARTBEAT: ventilator_heartbeat(ventilator, peer, &message->u.heartbeat); break;
     case MESSAGE_OTHER:
     case MESSAGE_HELLO:
     case MESSAGE_WELCOME:
@@ -259,9 +257,11 @@ static void on_turn(struct ventilator *ventilator, const struct ventilator_event
     ventilator->journal_full = event->journal_full;
     task_forget_ended(ventilator);
     out->more = !ventilator_check_clock(ventilator);
-    if (ventilator_dispatch(ventilator)) out->more = true;
+    bool all_given = !ventilator_dispatch(ventilator);
+    if (!all_given) out->more = true;
     if (!held_send_answers(ventilator)) out->more = true;
     serve_touched(ventilator);
+    if (all_given) ventilator_recall(ventilator);
     ventilator_copy_forward(ventilator); /* last: nothing it points to may be dropped after it */
     out->release_lsn = ventilator_oldest_entry(ventilator);
 }

@@ -11,8 +11,9 @@ static bool has_credit(const struct ventilator *ventilator, const struct peer *w
 {
     uint32_t held = worker->leases.count + worker->fresh.count + worker->orphans.count;
     uint64_t tasks = worker->credit_tasks + (planted(PLANTED_CREDIT_OVERRUN) ? 1 : 0);
-    return worker->state == PEER_OPEN && held < ventilator->options.leases_max &&
-           worker->given_tasks < tasks && worker->given_bytes < worker->credit_bytes;
+    return worker->state == PEER_OPEN && !worker->draining &&
+           held < ventilator->options.leases_max && worker->given_tasks < tasks &&
+           worker->given_bytes < worker->credit_bytes;
 }
 
 static void ring_add(struct ventilator *ventilator, uint32_t slot)
@@ -78,13 +79,30 @@ static bool results_are_in_the_way(const struct ventilator *ventilator)
            ventilator->owed_bytes > ventilator->options.store_bytes_max / 4;
 }
 
+/* The worker whose turn it is among those of this profile, but one that was to
+ * give the task back gets it again only when nobody else has credit. */
+static uint32_t choose_worker(const struct ventilator *ventilator, const struct lane *lane,
+                              uint32_t profile)
+{
+    const struct profile *profiles = ventilator->lanes.profiles;
+    uint32_t slot = profiles[profile].available;
+    if (slot != ventilator->tasks[lane->ready.first].holder) return slot;
+    if (ventilator->peers.peers[slot].ring_next != slot) {
+        return ventilator->peers.peers[slot].ring_next;
+    }
+    const uint64_t *available = ventilator->lanes.available;
+    uint32_t other = bits_next(lane->profiles, available, PROFILES_WORDS, profile + 1);
+    if (other == BITS_NONE) other = bits_next(lane->profiles, available, PROFILES_WORDS, 0);
+    return profiles[other].available; /* of its own profile when there is no other */
+}
+
 bool ventilator_dispatch(struct ventilator *ventilator)
 {
     uint32_t lane, profile;
     if (results_are_in_the_way(ventilator)) return false;
     for (uint32_t given = 0; given < VENTILATOR_ITEMS_MAX; given++) {
         if (!lanes_pick(&ventilator->lanes, &lane, &profile)) return false;
-        uint32_t slot = ventilator->lanes.profiles[profile].available;
+        uint32_t slot = choose_worker(ventilator, &ventilator->lanes.lanes[lane], profile);
         struct peer *worker = &ventilator->peers.peers[slot];
         assert(worker->ringed && has_credit(ventilator, worker));
         uint32_t task = ventilator->lanes.lanes[lane].ready.first;
@@ -92,7 +110,7 @@ bool ventilator_dispatch(struct ventilator *ventilator)
         worker->given_bytes += ventilator->tasks[task].payload.size;
         task_lease(ventilator, task, slot);
         peers_touch(&ventilator->peers, slot);
-        ventilator->lanes.profiles[profile].available = worker->ring_next;
+        ventilator->lanes.profiles[worker->profile].available = worker->ring_next;
         if (!has_credit(ventilator, worker)) ring_remove(ventilator, slot);
     }
     return true;

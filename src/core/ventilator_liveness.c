@@ -45,6 +45,7 @@ void ventilator_bury(struct ventilator *ventilator, uint32_t slot, enum record_k
     struct peer *peer = &ventilator->peers.peers[slot];
     assert(peer->state != PEER_GONE && peer->state != PEER_FREE);
     ventilator_forget_revokes(ventilator, slot);
+    ventilator_forget_unstarted(ventilator, slot);
     peers_shut(&ventilator->peers, slot);
     peer->state = PEER_GONE;
     peer->lost = why == RECORD_PEER_LOST;
@@ -126,6 +127,19 @@ static void send_heartbeat(struct ventilator *ventilator, uint32_t slot)
     uint64_t backlog = peer->role == ROLE_WORKER ? lanes_backlog(&ventilator->lanes, peer->profile)
                                                  : ventilator->totals.ready;
     beat->u.heartbeat = (struct message_heartbeat){.backlog = backlog};
+}
+
+void ventilator_heartbeat(struct ventilator *ventilator, uint32_t slot,
+                          const struct message_heartbeat *heartbeat)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    if (worker->role != ROLE_WORKER) return;
+    worker->held = heartbeat->held;
+    worker->running = heartbeat->running;
+    worker->hung = heartbeat->hung;
+    worker->draining = heartbeat->draining != 0;
+    ventilator_note_unstarted(ventilator, slot);
+    ventilator_ring_update(ventilator, slot);
 }
 
 /* After a late turn of ours, the HELLO of a node that came back may still be

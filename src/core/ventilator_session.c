@@ -27,6 +27,7 @@ void ventilator_close_session(struct ventilator *ventilator, uint32_t slot, enum
     struct peer *peer = &ventilator->peers.peers[slot];
     assert(peer->session != 0);
     ventilator_forget_revokes(ventilator, slot);
+    ventilator_forget_unstarted(ventilator, slot);
     peers_shut(&ventilator->peers, slot);
     peer->state = PEER_CLOSED;
     /* After a gap the peer is alive, and learns of it by a message that may take
@@ -100,6 +101,7 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
             task_unlink(ventilator->tasks, &peer->orphans, slot);
             task_append(ventilator->tasks, &peer->leases, slot);
             task->sent = TASK_SENT;
+            task->recalled = 0; /* it may not have heard */
         }
     }
     if (ventilator->peers.peers[worker].orphans.count > 0) {
@@ -147,7 +149,8 @@ static bool enlist_worker(struct ventilator *ventilator, uint32_t slot,
     }
     worker->profile = profile;
     worker->slots = hello->slots > 0 ? hello->slots : 1;
-    worker->running = 0;
+    worker->held = worker->running = worker->hung = 0;
+    worker->draining = false;
     worker->credit_tasks = worker->credit_bytes = 0;
     worker->given_tasks = worker->given_bytes = 0;
     worker->receipt_due = worker->receipt_more = false;

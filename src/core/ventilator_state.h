@@ -7,6 +7,7 @@
  *   ventilator_overdue.c   leases that their worker should have ended
  *   ventilator_submit.c    SUBMIT
  *   ventilator_dispatch.c  CREDIT, leases, WORK
+ *   ventilator_recall.c    RECALL
  *   ventilator_complete.c  COMPLETE
  *   ventilator_result.c    RESULT and its RECEIPT
  *   ventilator_query.c     QUERY
@@ -211,6 +212,18 @@ void ventilator_bury(struct ventilator *ventilator, uint32_t peer, enum record_k
 bool ventilator_take_back(struct ventilator *ventilator, uint32_t peer);
 /* Makes all leases of a worker orphans. */
 void ventilator_orphan(struct ventilator *ventilator, uint32_t peer);
+
+void ventilator_heartbeat(struct ventilator *ventilator, uint32_t peer,
+                          const struct message_heartbeat *heartbeat);
+
+/* ventilator_recall.c */
+/* A worker said how many of its leases have not begun. */
+void ventilator_note_unstarted(struct ventilator *ventilator, uint32_t peer);
+/* What it said counts no more. */
+void ventilator_forget_unstarted(struct ventilator *ventilator, uint32_t peer);
+/* Asks such leases back for workers that have nothing to do.  All that could be
+ * given out was. */
+void ventilator_recall(struct ventilator *ventilator);
 
 /* Whether a completion or a claim names the latest lease of this task. */
 bool ventilator_lease_counts(const struct task *task, const struct lease *lease);

@@ -49,6 +49,7 @@ void story_start_with(struct story *story, const struct ventilator_options *opti
     story->task.name = bytes_text("t");
     for (uint32_t peer = 0; peer < STORY_PEERS; peer++) {
         story->peers[peer].minor = MESSAGE_VERSION_MINOR;
+        story->peers[peer].slots = 4;
         story->peers[peer].names = "t";
         story->peers[peer].queues = "default";
     }
@@ -175,6 +176,18 @@ static uint64_t next_moment(const struct story *story, uint64_t until_ns)
     return next_ns < until_ns ? next_ns : until_ns;
 }
 
+static struct message heartbeat_of(const struct story_peer *peer)
+{
+    struct message message = {.kind = MESSAGE_HEARTBEAT};
+    message.u.heartbeat = peer->beat;
+    return message;
+}
+
+void story_beat(struct story *story, uint32_t peer)
+{
+    story_say(story, peer, heartbeat_of(&story->peers[peer]));
+}
+
 void story_pass(struct story *story, uint64_t ms)
 {
     uint64_t until_ns = story->now_ns + ms * MILLISECOND;
@@ -184,7 +197,7 @@ void story_pass(struct story *story, uint64_t ms)
             if (!story->peers[at].alive || story->peers[at].said_ns + SECOND > story->now_ns) {
                 continue;
             }
-            story_tell(story, at, (struct message){.kind = MESSAGE_HEARTBEAT});
+            story_tell(story, at, heartbeat_of(&story->peers[at]));
         }
         bool is_due = ventilator_deadline(story->ventilator) <= story->now_ns;
         story_turn(story);
@@ -267,7 +280,7 @@ void story_greet(struct story *story, uint32_t at)
         for (uint32_t held = 0; held < peer->held_count; held++) {
             leases[held] = peer->held[held].lease;
         }
-        hello->slots = 4;
+        hello->slots = peer->slots;
         hello->names = names;
         hello->name_count = words_of(peer->names, names);
         hello->queues = queues;

@@ -27,8 +27,10 @@ struct story_lease {
 struct story_peer {
     uint32_t link, session; /* session 0: none that the peer knows of */
     uint32_t next, next_intake, heard;
-    uint32_t minor; /* of the protocol, that it speaks */
-    bool alive;     /* says HEARTBEAT when it is due */
+    uint32_t minor;                /* of the protocol, that it speaks */
+    uint32_t slots;                /* of a worker */
+    struct message_heartbeat beat; /* what it says in every HEARTBEAT */
+    bool alive;                    /* says HEARTBEAT when it is due */
     uint64_t said_ns, tasks, bytes, batch;
     const char *names, *queues; /* of a worker: apart by spaces */
     struct story_lease held[512];
@@ -89,6 +91,8 @@ void story_silence(struct story *story, uint32_t peer);
 void story_say(struct story *story, uint32_t peer, struct message message);
 /* The same without the turn. */
 void story_tell(struct story *story, uint32_t peer, struct message message);
+/* A HEARTBEAT now, then a turn. */
+void story_beat(struct story *story, uint32_t peer);
 void story_bye(struct story *story, uint32_t peer);
 
 /* One batch with a task for each letter. */

@@ -180,10 +180,12 @@ static void check_worker(const struct ventilator *ventilator, uint32_t slot, str
     }
     uint32_t held = worker->leases.count + worker->fresh.count + worker->orphans.count;
     bool may_take = held < ventilator->options.leases_max && worker->state == PEER_OPEN &&
-                    worker->given_tasks < worker->credit_tasks &&
+                    !worker->draining && worker->given_tasks < worker->credit_tasks &&
                     worker->given_bytes < worker->credit_bytes;
     demand(worker->ringed == may_take, "a worker with credit must be asked, and no other");
     demand(worker->given_tasks <= worker->credit_tasks, "given more than was asked for");
+    demand(circle_is_empty(&ventilator->peers.stuck, slot) == (worker->unstarted == 0),
+           "a worker with unstarted leases outside its circle");
 }
 
 static void check_producer(const struct ventilator *ventilator, uint32_t slot,
