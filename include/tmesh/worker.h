@@ -145,9 +145,10 @@ typedef struct tmesh_worker_options {
                                     over its time limit; default: never */
     uint32_t time_limit_ms;      /* of each run whose task has none of its own, from its beginning;
                                     default: none.  Over it a command is killed with its process
-                                    group (SIGKILL), and the run counts as failed.  A C handler cannot
-                                    be ended from outside: its task is given up in the same way and may
-                                    run elsewhere, and its slot is lost until it returns */
+                                    group (SIGKILL), and the run counts as failed.  A C handler
+                                    cannot be ended from outside: its task is given up in the same
+                                    way and may run elsewhere, and its slot is lost until it
+                                    returns */
     tmesh_log_fn *log;
     void *log_context;
 } tmesh_worker_options_t;
@@ -162,12 +163,24 @@ TMESH_EXPORT tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *opti
 typedef struct tmesh_worker_counts {
     uint32_t ventilators; /* with a session now */
     uint32_t held, running;
-    uint32_t hung; /* C handlers, of those running, that are over their time limit: each has
-                      taken a slot for as long as it does not return */
+    uint32_t hung; /* C handlers, of those running, that should have ended, over a limit or
+                      because their task is theirs no more: each has taken a slot for as long as
+                      it does not return */
     uint64_t started, done, failed, returned;
 } tmesh_worker_counts_t;
 
 TMESH_EXPORT void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_counts_t *counts);
+
+/* An operator can ask a worker to drain and stop from afar (`tmesh drain`).  Then it
+ * takes no more tasks and gives back those not started, at once; but when to stop is
+ * the program's decision, as after a signal.  This descriptor becomes readable then,
+ * for the host's own event loop.  Only to be watched: never read it or close it. */
+TMESH_EXPORT int tmesh_worker_fd(const tmesh_worker_t *worker);
+
+/* Whether that has happened.  Then `*grace_ms` is how long what runs should have to
+ * end, or UINT32_MAX: as long as the program likes; go on with tmesh_worker_drain,
+ * and tmesh_worker_destroy.  Any thread. */
+TMESH_EXPORT bool tmesh_worker_asked_to_drain(tmesh_worker_t *worker, uint32_t *grace_ms);
 
 /* Takes no more tasks, gives back those not started, and waits at most
  * `timeout_ms` for those that run and for their receipts.  TMESH_E_TIMEOUT:

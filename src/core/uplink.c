@@ -124,6 +124,7 @@ static enum uplink_verdict receive_welcome(struct uplink *uplink, const struct m
         return lose(uplink, random, turn->last_ns);
     }
     uplink->state = UPLINK_OPEN;
+    uplink->answered_ns = turn->last_ns - uplink->said_ns;
     uplink->said_ns = turn->last_ns;
     uplink->session = message->session;
     uplink->next_in = 1;
@@ -132,6 +133,7 @@ static enum uplink_verdict receive_welcome(struct uplink *uplink, const struct m
     uplink->failures = 0;
     uplink->heard_ns = turn_clock(turn, turn->last_ns);
     uplink->ventilator = message->u.welcome.node;
+    uplink->minor = message->u.welcome.minor;
     uplink->payload_bytes_max = message->u.welcome.payload_bytes_max;
     if (uplink->payload_bytes_max == 0) uplink->payload_bytes_max = MESSAGE_PAYLOAD_BYTES_MAX;
     return UPLINK_OPENED;

@@ -38,6 +38,8 @@ struct uplink {
     uint64_t retry_ns; /* DOWN: when to open again; CONNECTING, GREETING: when to give up */
     uint32_t failures; /* sessions in a row that never opened */
     uint32_t payload_bytes_max; /* from WELCOME */
+    uint32_t minor;             /* likewise: kinds of a later version are not sent */
+    uint64_t answered_ns;       /* it came so long after HELLO */
 };
 
 /* What a message or a moment means for the session. */

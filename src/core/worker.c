@@ -27,6 +27,7 @@ static struct worker *lay_out(struct arena *arena, const struct worker_options *
     parts->jobs = arena_take(arena, options->jobs_max, sizeof *parts->jobs);
     index_init(&parts->index, arena, options->jobs_max, options->seed);
     heap_init(&parts->alarms, arena, options->jobs_max);
+    heap_init(&parts->reports, arena, options->jobs_max);
     store_init(&parts->store, arena, options->store_bytes_max);
     return worker;
 }
@@ -42,8 +43,8 @@ size_t worker_memory_bytes(const struct worker_options *options)
 static void link_init(struct worker_link *link, uint64_t now_ns)
 {
     uplink_init(&link->uplink, now_ns);
-    link->held = (struct worker_list){.first = JOB_NONE, .last = JOB_NONE};
-    link->owed = (struct worker_list){.first = JOB_NONE, .last = JOB_NONE};
+    const struct worker_list empty = {.first = JOB_NONE, .last = JOB_NONE};
+    link->held = link->owed = link->waiting = empty;
     link->unsent = JOB_NONE;
 }
 
@@ -61,6 +62,8 @@ struct worker *worker_init(void *memory, const struct worker_options *options, u
         .due_ns = now_ns,
         .stirred_ns = now_ns,
         .random = options->seed,
+        .ahead_ns = options->ahead_ns,
+        .young = {.first = JOB_NONE, .last = JOB_NONE},
     };
     struct worker *worker = lay_out(&arena, options, &parts);
     *worker = parts;
@@ -85,6 +88,15 @@ struct message *worker_send(struct worker *worker, struct worker_actions *out, u
     return &action->message;
 }
 
+/* Whoever asks again, or for another grace: it drains already. */
+static void on_drain(struct worker *worker, uint32_t link, const struct message_drain *drain,
+                     struct worker_actions *out)
+{
+    if (worker->asked_to_drain) return;
+    worker->asked_to_drain = true;
+    worker_act(out, WORKER_ASKED_TO_DRAIN, link)->grace_ms = drain->grace_ms;
+}
+
 static void on_message(struct worker *worker, uint32_t link, const struct message *message,
                        struct worker_actions *out)
 {
@@ -95,6 +107,12 @@ static void on_message(struct worker *worker, uint32_t link, const struct messag
         worker_work_receipt(worker, link, message->u.receipt.through);
     } else if (message->kind == MESSAGE_HEARTBEAT) {
         worker_credit_told(worker, link, message->u.heartbeat.backlog);
+    } else if (message->kind == MESSAGE_REVOKE) {
+        worker_revoke_receive(worker, link, &message->u.revoke, out);
+    } else if (message->kind == MESSAGE_RECALL) {
+        worker_revoke_recall(worker, link, &message->u.recall, out);
+    } else if (message->kind == MESSAGE_DRAIN) {
+        on_drain(worker, link, &message->u.drain, out);
     }
 }
 
@@ -107,10 +125,13 @@ static void on_turn(struct worker *worker, struct worker_actions *out)
     if (!worker->stopped) {
         uint32_t link_count = worker->options.link_count;
         for (uint32_t i = 0; i < link_count; i++) worker_session_doubt(worker, i, out);
+        worker_pace_tick(worker);
         worker_limit_tick(worker, out);
+        worker_progress_tell(worker, out);
         for (uint32_t i = 0; i < link_count; i++) worker_work_complete(worker, i, out);
         worker_credit_grant(worker, out);
         for (uint32_t i = 0; i < link_count; i++) worker_session_tick(worker, i, out);
+        for (uint32_t i = 0; i < link_count; i++) worker_beat_tick(worker, i, out);
     }
     if (out->more) worker->stirred_ns = worker->now_ns;
     worker->due_ns = worker_deadline(worker);
@@ -133,6 +154,7 @@ void worker_step(struct worker *worker, const struct worker_event *event,
     out->more = false;
     out->completion_count = 0;
     out->lease_count = 0;
+    out->progress_count = 0;
     if (event->kind != WORKER_TURN && worker->stirred_ns == INSTANT_NEVER) {
         worker->stirred_ns = event->now_ns;
     }
@@ -142,6 +164,7 @@ void worker_step(struct worker *worker, const struct worker_event *event,
     case WORKER_CLOSED: worker_session_closed(worker, event->link, out); return;
     case WORKER_MESSAGE: on_message(worker, event->link, event->message, out); return;
     case WORKER_STARTED: worker_work_started(worker, event); return;
+    case WORKER_PROGRESS: worker_progress_heard(worker, event); return;
     case WORKER_FINISHED: worker_work_finished(worker, event); return;
     case WORKER_TURN: on_turn(worker, out); return;
     case WORKER_DRAIN: worker->draining = true; return;
@@ -149,16 +172,21 @@ void worker_step(struct worker *worker, const struct worker_event *event,
     }
 }
 
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
 uint64_t worker_deadline(const struct worker *worker)
 {
     if (worker->stopped) return INSTANT_NEVER;
     uint64_t due_ns = worker_credit_deadline(worker);
-    uint64_t limit_ns = worker_limit_deadline(worker);
-    if (worker->stirred_ns < due_ns) due_ns = worker->stirred_ns;
-    if (limit_ns < due_ns) due_ns = limit_ns;
+    due_ns = earlier(due_ns, worker->stirred_ns);
+    due_ns = earlier(due_ns, worker_limit_deadline(worker));
+    due_ns = earlier(due_ns, worker_progress_deadline(worker));
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
-        uint64_t link_ns = uplink_deadline(&worker->links[i].uplink, &worker->turn);
-        if (link_ns < due_ns) due_ns = link_ns;
+        due_ns = earlier(due_ns, uplink_deadline(&worker->links[i].uplink, &worker->turn));
+        due_ns = earlier(due_ns, worker_beat_deadline(worker, i));
     }
     return due_ns;
 }

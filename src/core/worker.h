@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "instant.h"
 #include "message.h"
+#include "time_limit.h"
 
 enum { WORKER_LINKS_MAX = 64 };
 
@@ -25,8 +26,10 @@ struct worker_options {
     uint32_t link_count;      /* ventilators, named 0 .. link_count-1 by the shell */
     uint32_t jobs_max;        /* leases held at once, those not receipted included */
     uint64_t store_bytes_max; /* payloads and results held */
-    uint64_t ahead_ns;        /* take no more than the slots can start within this time */
-    uint32_t limit_ms;        /* of a run whose task has no limit of its own; 0: none */
+    uint64_t ahead_ns;        /* take no more than the slots can start within this time, or within
+                                 two round trips to a ventilator that is farther away */
+    /* Of a run whose task has none of its own; 0: none. */
+    uint32_t limit_ms, soft_ms, stalled_ms;
 };
 
 /* The documented defaults; identity, names, slots and links are the caller's. */
@@ -40,6 +43,8 @@ enum worker_event_kind {
                         of those that finish meanwhile; but before every TURN it has told of
                         each that runs.  A pool that never says so is taken to begin jobs in
                         order and to leave no slot idle, and knows no time limits */
+    WORKER_PROGRESS, /* the run of `job` showed life at told_ns: number, text.  Before every TURN
+                        the pool has told of each that did */
     WORKER_FINISHED, /* the pool is done with `job`: outcome, result, text, run_ns */
     WORKER_TURN,
     WORKER_DRAIN, /* take no more; what the pool did not start yet comes back as
@@ -52,56 +57,68 @@ struct worker_event {
     uint64_t now_ns;
     uint32_t link;
     const struct message *message;
-    /* STARTED, FINISHED: */
+    /* STARTED, PROGRESS, FINISHED: */
     uint32_t job;
     enum outcome outcome;
     uint32_t retry_after_ms;
-    struct bytes result, text;
-    uint64_t run_ns;   /* FINISHED: how long the handler ran */
-    uint64_t began_ns; /* STARTED */
+    struct bytes result, text; /* of PROGRESS: cut at MESSAGE_PROGRESS_BYTES_MAX */
+    uint64_t run_ns;           /* FINISHED: how long the handler ran */
+    uint64_t began_ns;         /* STARTED */
+    uint64_t told_ns, number;  /* PROGRESS */
 };
 
 enum worker_action_kind {
-    WORKER_OPEN,    /* open a socket to `link` and connect it */
-    WORKER_SHUT,    /* close the socket of `link` */
-    WORKER_SEND,    /* send `message` to `link` */
-    WORKER_RUN,     /* hand `job` to the pool */
-    WORKER_RECALL,  /* take `job` back from the pool if it has not begun: FINISHED with
-                       OUTCOME_RETURNED */
-    WORKER_KILL,    /* the same, and if it has begun: end the run, if that can be done */
-    WORKER_HUNG,    /* `job` is over its time limit and cannot be ended: its task is given up as
-                       failed, its slot is taken for as long as it runs; for logs */
-    WORKER_REFUSED, /* `link` refused us: tell the operator `refuse` */
-    WORKER_OPENED,  /* a session with `link` stands; for logs */
-    WORKER_LOST     /* it is over; for logs */
+    WORKER_OPEN,   /* open a socket to `link` and connect it */
+    WORKER_SHUT,   /* close the socket of `link` */
+    WORKER_SEND,   /* send `message` to `link` */
+    WORKER_RUN,    /* hand `job` to the pool */
+    WORKER_RECALL, /* take `job` back from the pool if it has not begun: FINISHED with
+                      OUTCOME_RETURNED */
+    WORKER_TELL,   /* ask the run of `job` to end, if it has begun, for `cause` */
+    WORKER_KILL,   /* take `job` back as RECALL does, and if it has begun: end the run for
+                      `cause`, if that can be done */
+    WORKER_HUNG,   /* `job` was killed for `cause` and does not end: if its lease is ours, its
+                      task is given up as failed; its slot is taken for as long as it runs;
+                      for logs */
+    WORKER_ASKED_TO_DRAIN, /* an operator wants this worker to drain and stop, with `grace_ms` for
+                              what runs, or as long as it likes (UINT32_MAX).  Said once */
+    WORKER_REFUSED,        /* `link` refused us: tell the operator `refuse` */
+    WORKER_OPENED,         /* a session with `link` stands; for logs */
+    WORKER_LOST            /* it is over; for logs */
 };
 
 struct worker_action {
     enum worker_action_kind kind;
     uint32_t link;
-    uint32_t job; /* RUN, RECALL, KILL, HUNG */
+    uint32_t job; /* RUN, RECALL, TELL, KILL, HUNG */
+    enum end_cause cause;
+    uint32_t grace_ms;
     /* RUN, HUNG: the views stay good until FINISHED for this job was stepped. */
     struct assignment assignment;
     struct message message; /* SEND, REFUSED */
 };
 
-enum { WORKER_ACTIONS_MAX = 3 * MESSAGE_ITEMS_MAX + 8 * WORKER_LINKS_MAX };
+enum {
+    WORKER_ACTIONS_MAX = 3 * MESSAGE_ITEMS_MAX + 8 * WORKER_LINKS_MAX,
+    WORKER_REPORTS_MAX = 1024 /* runs whose progress is told in one step */
+};
 
 /* Perform in order.  Large: allocate one and reuse it. */
 struct worker_actions {
     uint32_t count;
     bool more; /* it could not say all it had to: perform this, then step the same again */
     struct worker_action actions[WORKER_ACTIONS_MAX];
-    uint32_t completion_count, lease_count;
+    uint32_t completion_count, lease_count, progress_count;
     struct completion completions[MESSAGE_ITEMS_MAX];
     struct lease leases[MESSAGE_ITEMS_MAX];
+    struct progress progress[WORKER_REPORTS_MAX];
 };
 
 struct worker_counts {
     uint32_t links_open;
     uint32_t held; /* leases not yet finished */
     uint32_t running;
-    uint32_t hung; /* of these, given up: over their limit, and not to be ended */
+    uint32_t hung; /* of these, given up: killed, and still there */
     uint32_t owed; /* finished, not yet receipted */
     uint64_t started, done, failed, returned;
 };

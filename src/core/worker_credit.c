@@ -1,12 +1,13 @@
 /* worker_credit.c - how much to take from whom.
  *
- * Owns: the measure of how long tasks run, and every rise of credit.
- * Not here: what came against it (worker_work.c counts that).
+ * Owns: every rise of credit.  Not here: what came against it (worker_work.c
+ * counts that), and how fast things go (worker_pace.c).
  *
  * The pool should hold `capacity` jobs: one for each slot, and as many ahead as
- * the slots can start within ahead_ns, so that tiny tasks cover the round trip
- * and long ones wait where another worker can still have them.  Credit that was
- * given cannot be taken back, so it goes where it will be used:
+ * cover the round trip, so that tiny tasks wait here and long ones where another
+ * worker can still have them.  How many that is depends on the ventilator: the
+ * capacity is that of the farthest, and no other has more than its own.
+ * Credit that was given cannot be taken back, so it goes where it will be used:
  *
  *   1. Ventilators that said they have a backlog share the capacity evenly, and
  *      what one does not want goes to the others.
@@ -14,7 +15,8 @@
  *      that it need not ask; and what tiny tasks take ahead is spread over all.
  *      A ventilator that is alone may have the whole capacity.
  *   3. A ventilator of which nothing is held keeps credit for one task even when
- *      all slots are taken, so that each one gets on.
+ *      all slots are taken, so that each one gets on; but not one that has just
+ *      wanted a task back, since it has a better place for it.
  *
  * Hence jobs held never exceed the capacity plus the credit that ventilators
  * kept without using it: one task each, what there is to take ahead when that
@@ -27,11 +29,12 @@
 
 #include <assert.h>
 
-static const uint64_t MEAN_WEIGHT = 16;
-
-/* A ventilator that left credit unused for this long has no backlog now,
- * whatever it said last: another worker was faster. */
+/* A ventilator that left credit unused for this long, and two round trips, has no
+ * backlog now, whatever it said last: another worker was faster. */
 static const uint64_t ANSWER_NS = 50 * MILLISECOND;
+
+/* For so long after it wanted a task back it gets nothing that would wait here. */
+static const uint64_t RECALLED_NS = SECOND;
 
 void worker_credit_reset(struct worker_link *link)
 {
@@ -40,18 +43,7 @@ void worker_credit_reset(struct worker_link *link)
     link->received_tasks = link->received_bytes = 0;
     link->backlog = 0;
     link->eager = false;
-}
-
-void worker_credit_measure(struct worker *worker, uint64_t run_ns)
-{
-    uint64_t mean_ns = worker->mean_run_ns;
-    if (mean_ns == 0)
-        mean_ns = run_ns;
-    else if (run_ns > mean_ns)
-        mean_ns += (run_ns - mean_ns) / MEAN_WEIGHT;
-    else
-        mean_ns -= (mean_ns - run_ns) / MEAN_WEIGHT;
-    worker->mean_run_ns = mean_ns > 0 ? mean_ns : 1;
+    worker_pace_unasked(link);
 }
 
 /* Credit that was given and not used. */
@@ -76,17 +68,19 @@ void worker_credit_told(struct worker *worker, uint32_t link, uint64_t backlog)
     peer->backlog = backlog > left ? backlog - left : 0;
     peer->eager = backlog > 0;
     peer->asked_ns = worker->now_ns;
+    if (backlog == 0) worker_pace_unasked(peer);
 }
 
 /* One turn's view of all links, and what it decided. */
 struct plan {
-    uint32_t open;   /* links with a session */
-    uint64_t ahead;  /* jobs to hold beyond the slots */
-    uint64_t free;   /* capacity that nobody holds or is about to use */
-    uint64_t room;   /* jobs there is room for in the table */
-    uint64_t kept;   /* of these: one for each link that has nothing in it */
-    uint64_t bytes;  /* payload credit to keep with each link */
-    bool slots_free; /* a slot waits for work */
+    uint32_t open;                       /* links with a session */
+    uint64_t ahead;                      /* jobs to hold beyond the slots, at most */
+    uint64_t free;                       /* capacity that nobody holds or is about to use */
+    uint64_t room;                       /* jobs there is room for in the table */
+    uint64_t kept;                       /* of these: one for each link that has nothing in it */
+    uint64_t bytes;                      /* payload credit to keep with each link */
+    bool slots_free;                     /* a slot waits for work */
+    uint64_t ahead_of[WORKER_LINKS_MAX]; /* of these, for a link that is alone */
     uint64_t level[WORKER_LINKS_MAX];
     uint64_t grant[WORKER_LINKS_MAX];
 };
@@ -94,16 +88,6 @@ struct plan {
 static bool is_open(const struct worker *worker, uint32_t link)
 {
     return worker->links[link].uplink.state == UPLINK_OPEN;
-}
-
-static uint64_t ahead_of(const struct worker *worker)
-{
-    uint64_t mean_ns = worker->mean_run_ns, ahead_ns = worker->options.ahead_ns;
-    if (mean_ns == 0 || mean_ns > ahead_ns) return 0;
-    uint64_t each = ahead_ns / mean_ns; /* for one slot; bounded before it is multiplied */
-    uint64_t limit = WORKER_CAPACITY_MAX - worker->options.slots;
-    return each > limit || each * worker->options.slots > limit ? limit
-                                                                : each * worker->options.slots;
 }
 
 static uint64_t minus(uint64_t a, uint64_t b)
@@ -116,14 +100,20 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t answer_due(const struct worker_link *link)
+{
+    return instant_after(link->asked_ns, ANSWER_NS + 2 * worker_pace_round_trip(link));
+}
+
 static void forget_unanswered(struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         struct worker_link *link = &worker->links[i];
         if (!link->eager || tasks_left(link) == 0) continue;
-        if (worker->now_ns < instant_after(link->asked_ns, ANSWER_NS)) continue;
+        if (worker->now_ns < answer_due(link)) continue;
         link->eager = false;
         link->backlog = 0;
+        worker_pace_unasked(link);
     }
 }
 
@@ -141,12 +131,13 @@ static void survey(const struct worker *worker, struct plan *plan)
         if (is_destitute(link)) plan->kept++;
         if (!is_open(worker, i)) continue;
         plan->open++;
+        plan->ahead_of[i] = worker_pace_ahead(worker, link);
+        if (plan->ahead_of[i] > plan->ahead) plan->ahead = plan->ahead_of[i];
         left += tasks_left(link);
         if (link->eager) coming += tasks_left(link);
     }
     uint64_t busy = worker->held + coming, taken = worker->held + (uint64_t)worker->owed + left;
     uint64_t unused = minus(worker->options.store_bytes_max, worker->store.bytes_used);
-    plan->ahead = ahead_of(worker);
     plan->free = minus(worker->options.slots + plan->ahead, busy);
     plan->slots_free = busy < worker->options.slots;
     plan->room = minus(worker->options.jobs_max, taken);
@@ -156,12 +147,12 @@ static void survey(const struct worker *worker, struct plan *plan)
 }
 
 /* What a link would hold if nobody else wanted anything. */
-static uint64_t wanted(const struct worker *worker, uint32_t link)
+static uint64_t wanted(const struct worker *worker, const struct plan *plan, uint32_t link)
 {
     const struct worker_link *peer = &worker->links[link];
     uint64_t wanted = peer->held.count;
     if (peer->eager) wanted += tasks_left(peer) + smaller(peer->backlog, WORKER_CAPACITY_MAX);
-    return wanted;
+    return smaller(wanted, worker->options.slots + plan->ahead_of[link]);
 }
 
 /* Max-min fairness: whoever wants less than an even share gets it, and the rest
@@ -176,7 +167,7 @@ static void share(const struct worker *worker, struct plan *plan)
         changed = false;
         for (uint32_t i = 0; i < worker->options.link_count && sharing > 0; i++) {
             if (settled[i] || !is_open(worker, i)) continue;
-            uint64_t wish = wanted(worker, i);
+            uint64_t wish = wanted(worker, plan, i);
             if (wish > capacity / sharing) continue;
             plan->level[i] = wish;
             capacity -= wish;
@@ -215,15 +206,20 @@ static void grant_backlogs(const struct worker *worker, struct plan *plan)
 static void grant_ahead(const struct worker *worker, struct plan *plan)
 {
     if (plan->open == 0) return;
-    uint64_t keep = plan->open == 1 ? WORKER_CAPACITY_MAX : plan->ahead / plan->open;
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         const struct worker_link *link = &worker->links[i];
         if (!is_open(worker, i)) continue;
         uint64_t left = tasks_left(link), before = plan->grant[i];
+        uint64_t keep = plan->open == 1 ? WORKER_CAPACITY_MAX : plan->ahead_of[i] / plan->open;
         uint64_t idle = link->eager ? 0 : left;
         grant(plan, i, smaller(minus(keep, left + before), minus(plan->free, idle)));
         plan->free -= plan->grant[i] - before;
     }
+}
+
+static bool has_recalled(const struct worker *worker, const struct worker_link *link)
+{
+    return link->recalled_ns != 0 && worker->now_ns < instant_after(link->recalled_ns, RECALLED_NS);
 }
 
 /* Rule 3, and the beginning of rule 2. */
@@ -232,8 +228,10 @@ static void grant_ones(const struct worker *worker, struct plan *plan, uint64_t 
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         const struct worker_link *link = &worker->links[i];
         if (!is_open(worker, i) || tasks_left(link) + plan->grant[i] > 0) continue;
+        bool waits = free == 0; /* what comes would have to */
+        if (waits && (link->held.count > 0 || has_recalled(worker, link))) continue;
         if (is_destitute(link)) plan->kept--;
-        if (free > 0 || link->held.count == 0) grant(plan, i, 1);
+        grant(plan, i, 1);
     }
 }
 
@@ -271,6 +269,7 @@ static void send_credit(struct worker *worker, const struct plan *plan, uint32_t
     if (left + tasks == 0) return; /* bytes without tasks are of no use */
     if (!(tasks > 0 && tasks_due) && !bytes_due) return;
 
+    if (tasks > 0 && peer->eager && peer->backlog > 0) worker_pace_asked(worker, peer);
     peer->granted_tasks = peer->received_tasks + left + tasks;
     peer->granted_bytes = peer->received_bytes + bytes_had + bytes;
     peer->backlog = minus(peer->backlog, tasks);
@@ -301,7 +300,7 @@ uint64_t worker_credit_deadline(const struct worker *worker)
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         const struct worker_link *link = &worker->links[i];
         if (!link->eager || tasks_left(link) == 0) continue;
-        uint64_t answer_ns = instant_after(link->asked_ns, ANSWER_NS);
+        uint64_t answer_ns = answer_due(link);
         if (answer_ns < due_ns) due_ns = answer_ns;
     }
     return due_ns;

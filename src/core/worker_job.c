@@ -1,7 +1,7 @@
-/* worker_job.c - the table of jobs: where each is, and in which list.
+/* worker_job.c - the table of jobs: where each is, and in which lists.
  *
- * Owns: slots, the lists of each link, the bytes of each job, and the counts
- * that follow from these.  Not here: when a job changes its state, and why.
+ * Owns: slots, the lists, the bytes of each job, and the counts that follow from
+ * these.  Not here: when a job changes its state, and why.
  */
 #include "worker_state.h"
 
@@ -28,35 +28,57 @@ static bool lease_equal(const struct lease *a, const struct lease *b)
     return a->token == b->token && a->attempt == b->attempt && id_equal(&a->id, &b->id);
 }
 
-static void list_append(struct worker *worker, struct worker_list *list, uint32_t job)
+static void list_append(struct worker *worker, struct worker_list *list, enum worker_chain chain,
+                        uint32_t job)
 {
     struct worker_job *jobs = worker->jobs;
-    jobs[job].next = JOB_NONE;
-    jobs[job].previous = list->last;
+    jobs[job].next[chain] = JOB_NONE;
+    jobs[job].previous[chain] = list->last;
     if (list->count == 0) {
         list->first = job;
-        jobs[job].previous = JOB_NONE;
+        jobs[job].previous[chain] = JOB_NONE;
     } else {
-        jobs[list->last].next = job;
+        jobs[list->last].next[chain] = job;
     }
     list->last = job;
     list->count++;
 }
 
-static void list_remove(struct worker *worker, struct worker_list *list, uint32_t job)
+static void list_remove(struct worker *worker, struct worker_list *list, enum worker_chain chain,
+                        uint32_t job)
 {
     struct worker_job *jobs = worker->jobs;
-    uint32_t next = jobs[job].next, previous = jobs[job].previous;
+    uint32_t next = jobs[job].next[chain], previous = jobs[job].previous[chain];
     assert(list->count > 0);
     if (previous == JOB_NONE)
         list->first = next;
     else
-        jobs[previous].next = next;
+        jobs[previous].next[chain] = next;
     if (next == JOB_NONE)
         list->last = previous;
     else
-        jobs[next].previous = previous;
+        jobs[next].previous[chain] = previous;
     list->count--;
+}
+
+/* Takes the job out of the list that its run names, and puts it where `run` says. */
+static void set_run(struct worker *worker, uint32_t job, enum worker_run run)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    struct worker_list *waiting = &worker->links[entry->link].waiting;
+    switch (entry->run) {
+    case RUN_NONE: break;
+    case RUN_WAITING: list_remove(worker, waiting, CHAIN_RUN, job); break;
+    case RUN_YOUNG: list_remove(worker, &worker->young, CHAIN_RUN, job); break;
+    case RUN_OLD: worker->old--; break;
+    }
+    switch (run) {
+    case RUN_NONE: break;
+    case RUN_WAITING: list_append(worker, waiting, CHAIN_RUN, job); break;
+    case RUN_YOUNG: list_append(worker, &worker->young, CHAIN_RUN, job); break;
+    case RUN_OLD: worker->old++; break;
+    }
+    entry->run = run;
 }
 
 uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
@@ -96,11 +118,35 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
         .name = name,
         .payload = payload,
         .limit_ms = given->limit_ms != 0 ? given->limit_ms : worker->options.limit_ms,
+        .soft_ms = given->soft_ms != 0 ? given->soft_ms : worker->options.soft_ms,
+        .stalled_ms = given->stalled_ms != 0 ? given->stalled_ms : worker->options.stalled_ms,
         .taken_ns = worker->now_ns,
     };
-    list_append(worker, &worker->links[link].held, slot);
+    list_append(worker, &worker->links[link].held, CHAIN_STATE, slot);
+    set_run(worker, slot, RUN_WAITING);
     worker->held++;
     return slot;
+}
+
+void worker_job_begin(struct worker *worker, uint32_t job, uint64_t began_ns)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    assert(entry->state == JOB_HELD || entry->state == JOB_DROPPED);
+    assert(!entry->running);
+    entry->running = true;
+    entry->began_ns = entry->alive_ns = began_ns;
+    set_run(worker, job, RUN_YOUNG);
+    worker->running++;
+    if (entry->state == JOB_HELD) worker->links[entry->link].running++;
+}
+
+/* Runs are told of in about the order in which they began: one that is looked at
+ * late, behind a younger one, is late by a turn. */
+void worker_job_age(struct worker *worker, uint64_t since_ns)
+{
+    while (worker->young.count > 0 && worker->jobs[worker->young.first].began_ns < since_ns) {
+        set_run(worker, worker->young.first, RUN_OLD);
+    }
 }
 
 /* The pool has given the job back: it runs no more, and its payload is of no
@@ -115,8 +161,10 @@ static void leave_pool(struct worker *worker, uint32_t slot)
     }
     if (job->hung) worker->hung--;
     job->running = job->hung = false;
+    set_run(worker, slot, RUN_NONE);
     worker->held--;
     heap_remove(&worker->alarms, slot);
+    worker_progress_forget(worker, slot);
     store_drop(&worker->store, &job->name);
     store_drop(&worker->store, &job->payload);
 }
@@ -126,8 +174,8 @@ static void owe(struct worker *worker, uint32_t job)
 {
     struct worker_job *entry = &worker->jobs[job];
     struct worker_link *link = &worker->links[entry->link];
-    list_remove(worker, &link->held, job);
-    list_append(worker, &link->owed, job);
+    list_remove(worker, &link->held, CHAIN_STATE, job);
+    list_append(worker, &link->owed, CHAIN_STATE, job);
     if (link->unsent == JOB_NONE) link->unsent = job;
     entry->state = JOB_OWED;
     worker->owed++;
@@ -143,11 +191,14 @@ void worker_job_finish(struct worker *worker, uint32_t job)
 void worker_job_give_up(struct worker *worker, uint32_t job)
 {
     struct worker_job *entry = &worker->jobs[job];
-    assert(entry->state == JOB_HELD && entry->running && !entry->hung);
-    worker->links[entry->link].running--;
+    assert(entry->state == JOB_HELD || entry->state == JOB_DROPPED);
+    assert(entry->running && !entry->hung);
     worker->hung++;
     entry->hung = true;
     heap_remove(&worker->alarms, job);
+    worker_progress_forget(worker, job);
+    if (entry->state == JOB_DROPPED) return;
+    worker->links[entry->link].running--;
     owe(worker, job);
 }
 
@@ -165,9 +216,14 @@ void worker_job_drop(struct worker *worker, uint32_t job)
     struct worker_job *entry = &worker->jobs[job];
     struct worker_link *link = &worker->links[entry->link];
     assert(entry->state == JOB_HELD);
-    list_remove(worker, &link->held, job);
-    if (entry->running) link->running--;
+    list_remove(worker, &link->held, CHAIN_STATE, job);
+    if (entry->running)
+        link->running--;
+    else
+        set_run(worker, job, RUN_NONE);
     heap_remove(&worker->alarms, job);
+    worker_progress_forget(worker, job);
+    entry->killed = false;
     entry->state = JOB_DROPPED;
 }
 
@@ -179,8 +235,8 @@ void worker_job_release(struct worker *worker, uint32_t job)
     if (entry->state == JOB_DROPPED) {
         leave_pool(worker, job);
     } else {
-        if (link->unsent == job) link->unsent = entry->next;
-        list_remove(worker, &link->owed, job);
+        if (link->unsent == job) link->unsent = entry->next[CHAIN_STATE];
+        list_remove(worker, &link->owed, CHAIN_STATE, job);
         worker->owed--;
     }
     store_drop(&worker->store, &entry->result);
@@ -199,16 +255,26 @@ void worker_job_tell(const struct worker *worker, enum worker_action_kind kind, 
     const struct worker_job *entry = &worker->jobs[job];
     struct worker_action *action = worker_act(out, kind, entry->link);
     action->job = job;
+    action->cause = entry->cause;
     action->assignment = (struct assignment){
         .lease = entry->lease,
         .name = store_get(&worker->store, entry->name),
         .payload = store_get(&worker->store, entry->payload),
         .limit_ms = entry->limit_ms,
+        .soft_ms = entry->soft_ms,
+        .stalled_ms = entry->stalled_ms,
     };
 }
 
-void worker_job_ask(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
-                    struct worker_actions *out)
+void worker_job_recall(const struct worker *worker, uint32_t job, struct worker_actions *out)
 {
-    worker_act(out, kind, worker->jobs[job].link)->job = job;
+    worker_act(out, WORKER_RECALL, worker->jobs[job].link)->job = job;
+}
+
+void worker_job_end(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
+                    enum end_cause cause, struct worker_actions *out)
+{
+    struct worker_action *action = worker_act(out, kind, worker->jobs[job].link);
+    action->job = job;
+    action->cause = cause;
 }

@@ -1,15 +1,18 @@
 /* worker_limit.c - how long a run may take, and what becomes of one that takes longer.
  *
- * Owns: the alarms of jobs with a time limit.  Not here: ending a run (the pool).
+ * Owns: the alarms of jobs with a limit.  Not here: ending a run (the pool), and
+ * runs whose lease is over (worker_revoke.c).
  *
- * A limit counts from the beginning of the run.  The pool need not wake us for
- * that: an alarm is never later than the limit would be if the job began right
- * now, and when it rings we have been told of every job that runs.
+ * Limits count from the beginning of the run, but the one for stalled runs, which
+ * counts from the latest sign of life.  The pool need not wake us for either: an
+ * alarm is never later than the first limit would be if the job began right now,
+ * and when it rings we have been told of every job that runs, and of every sign.
  *
- *   not begun   after half of lost_ns the job is recalled, since it waits behind
- *               others that take long, and the ventilator's patience with it is
- *               its limit and lost_ns
- *   begun       at its limit the pool is asked to end it
+ *   not begun   with a time limit, after half of lost_ns the job is recalled, since
+ *               it waits behind others that take long, and the ventilator's
+ *               patience with it is its limit and lost_ns
+ *   begun       at its soft limit it is asked to end; at its limit, or when it
+ *               stalled, the pool is asked to end it
  *   not ended   a quarter of lost_ns later it is given up: its task fails and can
  *               run elsewhere, its slot is taken until the handler returns
  */
@@ -24,8 +27,25 @@ static uint64_t lost_ns_of(const struct worker *worker, const struct worker_job 
     return worker->links[job->link].uplink.lost_ns;
 }
 
+/* `limit_ms` after `from_ns`; 0 is no limit. */
+static uint64_t limit_due(uint64_t from_ns, uint32_t limit_ms)
+{
+    return limit_ms == 0 ? INSTANT_NEVER : instant_after(from_ns, limit_ms * MILLISECOND);
+}
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+static bool is_limited(const struct worker_job *job)
+{
+    return job->limit_ms != 0 || job->soft_ms != 0 || job->stalled_ms != 0;
+}
+
 static uint64_t recall_due(const struct worker *worker, const struct worker_job *job)
 {
+    if (job->limit_ms == 0) return INSTANT_NEVER;
     return instant_after(job->taken_ns, lost_ns_of(worker, job) / 2);
 }
 
@@ -33,31 +53,43 @@ static uint64_t recall_due(const struct worker *worker, const struct worker_job 
 static void watch_waiting(struct worker *worker, uint32_t job)
 {
     const struct worker_job *entry = &worker->jobs[job];
-    uint64_t over_ns = instant_after(worker->now_ns, entry->limit_ms * MILLISECOND);
+    uint64_t due_ns = earlier(limit_due(worker->now_ns, entry->limit_ms),
+                              limit_due(worker->now_ns, entry->stalled_ms));
+    due_ns = earlier(due_ns, limit_due(worker->now_ns, entry->soft_ms));
     uint64_t recall_ns = recall_due(worker, entry);
     bool recalled = recall_ns <= worker->now_ns;
-    heap_set(&worker->alarms, job, recalled || over_ns < recall_ns ? over_ns : recall_ns);
+    heap_set(&worker->alarms, job, recalled ? due_ns : earlier(due_ns, recall_ns));
+}
+
+static void watch_running(struct worker *worker, uint32_t job)
+{
+    const struct worker_job *entry = &worker->jobs[job];
+    uint64_t due_ns = earlier(limit_due(entry->began_ns, entry->limit_ms),
+                              limit_due(entry->alive_ns, entry->stalled_ms));
+    if (!entry->told) due_ns = earlier(due_ns, limit_due(entry->began_ns, entry->soft_ms));
+    if (due_ns == INSTANT_NEVER)
+        heap_remove(&worker->alarms, job);
+    else
+        heap_set(&worker->alarms, job, due_ns);
 }
 
 void worker_limit_watch(struct worker *worker, uint32_t job)
 {
-    if (worker->jobs[job].limit_ms != 0) watch_waiting(worker, job);
+    if (is_limited(&worker->jobs[job])) watch_waiting(worker, job);
 }
 
-void worker_limit_started(struct worker *worker, uint32_t job, uint64_t began_ns)
+void worker_limit_started(struct worker *worker, uint32_t job)
 {
-    const struct worker_job *entry = &worker->jobs[job];
-    if (entry->limit_ms == 0) return;
-    heap_set(&worker->alarms, job, instant_after(began_ns, entry->limit_ms * MILLISECOND));
+    if (is_limited(&worker->jobs[job])) watch_running(worker, job);
 }
 
 /* Nothing that waits can begin before a handler returns that will not. */
 static void recall_waiting(struct worker *worker, struct worker_actions *out)
 {
     for (uint32_t link = 0; link < worker->options.link_count; link++) {
-        uint32_t job = worker->links[link].held.first;
-        for (; job != JOB_NONE; job = worker->jobs[job].next) {
-            if (!worker->jobs[job].running) worker_job_ask(worker, WORKER_RECALL, job, out);
+        uint32_t job = worker->links[link].waiting.first;
+        for (; job != JOB_NONE; job = worker->jobs[job].next[CHAIN_RUN]) {
+            worker_job_recall(worker, job, out);
         }
     }
 }
@@ -65,27 +97,59 @@ static void recall_waiting(struct worker *worker, struct worker_actions *out)
 static void give_up(struct worker *worker, uint32_t job, struct worker_actions *out)
 {
     worker_job_tell(worker, WORKER_HUNG, job, out);
-    worker_work_give_up(worker, job);
+    if (worker->jobs[job].state == JOB_HELD)
+        worker_work_give_up(worker, job);
+    else
+        worker_job_give_up(worker, job);
     if (worker->hung == worker->options.slots) recall_waiting(worker, out);
+}
+
+void worker_limit_kill(struct worker *worker, uint32_t job, enum end_cause cause,
+                       struct worker_actions *out)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    entry->killed = true;
+    entry->cause = cause;
+    worker_job_end(worker, WORKER_KILL, job, cause, out);
+    heap_set(&worker->alarms, job, instant_after(worker->now_ns, lost_ns_of(worker, entry) / 4));
+}
+
+static void ring_waiting(struct worker *worker, uint32_t job, struct worker_actions *out)
+{
+    if (recall_due(worker, &worker->jobs[job]) <= worker->now_ns) {
+        worker_job_recall(worker, job, out);
+    }
+    watch_waiting(worker, job);
+}
+
+/* A sign of life may have come since the alarm was set: then nothing is due. */
+static void ring_running(struct worker *worker, uint32_t job, struct worker_actions *out)
+{
+    struct worker_job *entry = &worker->jobs[job];
+    uint64_t limit_ns = limit_due(entry->began_ns, entry->limit_ms);
+    uint64_t stalled_ns = limit_due(entry->alive_ns, entry->stalled_ms);
+    if (earlier(limit_ns, stalled_ns) <= worker->now_ns) {
+        worker_limit_kill(worker, job, limit_ns <= stalled_ns ? END_LIMIT : END_STALLED, out);
+        return;
+    }
+    if (!entry->told && limit_due(entry->began_ns, entry->soft_ms) <= worker->now_ns) {
+        entry->told = true;
+        worker_job_end(worker, WORKER_TELL, job, END_SOFT_LIMIT, out);
+    }
+    watch_running(worker, job);
 }
 
 static void ring(struct worker *worker, uint32_t job, struct worker_actions *out)
 {
-    struct worker_job *entry = &worker->jobs[job];
-    assert(entry->state == JOB_HELD && entry->limit_ms != 0);
-    if (!entry->running) {
-        if (recall_due(worker, entry) <= worker->now_ns) {
-            worker_job_ask(worker, WORKER_RECALL, job, out);
-        }
-        watch_waiting(worker, job);
-    } else if (!entry->killed) {
-        entry->killed = true;
-        worker_job_ask(worker, WORKER_KILL, job, out);
-        heap_set(&worker->alarms, job,
-                 instant_after(worker->now_ns, lost_ns_of(worker, entry) / 4));
-    } else {
+    const struct worker_job *entry = &worker->jobs[job];
+    if (entry->killed && entry->running)
         give_up(worker, job, out);
-    }
+    else if (entry->state == JOB_DROPPED)
+        worker_revoke_ring(worker, job, out);
+    else if (entry->running)
+        ring_running(worker, job, out);
+    else
+        ring_waiting(worker, job, out);
 }
 
 void worker_limit_tick(struct worker *worker, struct worker_actions *out)

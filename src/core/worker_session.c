@@ -2,7 +2,8 @@
  * leaves behind.
  *
  * Owns: HELLO with the leases held, WELCOME with those that are over, BYE, and
- * carrying out what the uplink judges.  Not here: how it judges.
+ * carrying out what the uplink judges.  Not here: how it judges, and what becomes
+ * of a lease that is over (worker_revoke.c).
  */
 #include "worker_state.h"
 
@@ -11,7 +12,7 @@
 static void list_leases(const struct worker *worker, const struct worker_list *list,
                         struct worker_actions *out)
 {
-    for (uint32_t job = list->first; job != JOB_NONE; job = worker->jobs[job].next) {
+    for (uint32_t job = list->first; job != JOB_NONE; job = worker->jobs[job].next[CHAIN_STATE]) {
         if (out->lease_count == MESSAGE_ITEMS_MAX) return;
         out->leases[out->lease_count++] = worker->jobs[job].lease;
     }
@@ -77,26 +78,10 @@ void worker_session_closed(struct worker *worker, uint32_t link, struct worker_a
 static void abandon(struct worker *worker, struct worker_link *peer, struct worker_actions *out)
 {
     while (peer->held.count > 0) {
-        worker_job_ask(worker, WORKER_RECALL, peer->held.first, out);
+        worker_job_recall(worker, peer->held.first, out);
         worker_job_drop(worker, peer->held.first);
     }
     while (peer->owed.count > 0) worker_job_release(worker, peer->owed.first);
-}
-
-static void drop_lease(struct worker *worker, uint32_t link, const struct lease *lease,
-                       struct worker_actions *out)
-{
-    uint32_t job = worker_job_find(worker, lease);
-    if (job == JOB_NONE || worker->jobs[job].link != link) return;
-    switch (worker->jobs[job].state) {
-    case JOB_HELD:
-        worker_job_ask(worker, WORKER_KILL, job, out);
-        worker_job_drop(worker, job);
-        return;
-    case JOB_OWED: worker_job_release(worker, job); return;
-    case JOB_DROPPED:
-    case JOB_FREE: return;
-    }
 }
 
 static void opened(struct worker *worker, uint32_t link, const struct message_welcome *welcome,
@@ -106,10 +91,12 @@ static void opened(struct worker *worker, uint32_t link, const struct message_we
     if (!id_equal(&peer->owner, &peer->uplink.ventilator)) abandon(worker, peer, out);
     peer->owner = peer->uplink.ventilator;
     for (uint32_t i = 0; i < welcome->drop_count; i++) {
-        drop_lease(worker, link, &welcome->drops[i], out);
+        worker_revoke_lease(worker, link, &welcome->drops[i], out);
     }
     assert(peer->unsent == peer->owed.first);
     worker_credit_reset(peer);
+    worker_pace_opened(peer);
+    worker_beat_reset(peer);
     worker_act(out, WORKER_OPENED, link);
 }
 
@@ -144,26 +131,6 @@ bool worker_session_receive(struct worker *worker, uint32_t link, const struct m
     return false;
 }
 
-/* A pool that does not tell of each start begins jobs in order and leaves no
- * slot idle; then this is what must be running, shared out by what is held. */
-static uint32_t running_of(const struct worker *worker, const struct worker_link *peer)
-{
-    uint32_t slots = worker->options.slots;
-    if (worker->starts_told) return peer->running;
-    if (worker->held <= slots) return peer->held.count;
-    return (uint32_t)((uint64_t)peer->held.count * slots / worker->held);
-}
-
-static void beat(struct worker *worker, uint32_t link, struct worker_actions *out)
-{
-    const struct worker_link *peer = &worker->links[link];
-    struct message *message = worker_send(worker, out, link, MESSAGE_HEARTBEAT);
-    message->u.heartbeat = (struct message_heartbeat){
-        .held = peer->held.count,
-        .running = running_of(worker, peer),
-    };
-}
-
 void worker_session_tick(struct worker *worker, uint32_t link, struct worker_actions *out)
 {
     struct uplink *uplink = &worker->links[link].uplink;
@@ -174,12 +141,24 @@ void worker_session_tick(struct worker *worker, uint32_t link, struct worker_act
             uplink_opening(uplink, worker->now_ns);
             worker_act(out, WORKER_OPEN, link);
             break;
-        case UPLINK_BEAT: beat(worker, link, out); break;
+        case UPLINK_BEAT: worker_beat_say(worker, link, out); break;
         case UPLINK_LOST: lost(worker, link, before, out); break;
         case UPLINK_IGNORE:
         case UPLINK_TAKE:
         case UPLINK_OPENED:
         case UPLINK_REFUSED: return;
+        }
+    }
+}
+
+/* What is still in the pool is nobody's now: whatever runs is asked to end. */
+static void tell_running(const struct worker *worker, struct worker_actions *out)
+{
+    for (uint32_t link = 0; link < worker->options.link_count; link++) {
+        uint32_t job = worker->links[link].held.first;
+        for (; job != JOB_NONE; job = worker->jobs[job].next[CHAIN_STATE]) {
+            if (!worker->jobs[job].running) continue;
+            worker_job_end(worker, WORKER_TELL, job, END_REVOKED, out);
         }
     }
 }
@@ -198,4 +177,5 @@ void worker_session_stop(struct worker *worker, struct worker_actions *out)
         uplink_closed(uplink, &worker->random, worker->now_ns);
     }
     worker->stopped = true;
+    tell_running(worker, out);
 }

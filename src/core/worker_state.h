@@ -1,8 +1,10 @@
 /* worker_state.h - the worker's tables, for its own files only.
  *
  * Owns: the layout.  What each part means is decided in worker_session.c
- * (sessions), worker_work.c (leases), worker_credit.c (credit), worker_limit.c
- * (time limits) and worker_job.c (the table of jobs); worker.c steps them.
+ * (sessions), worker_work.c (leases), worker_revoke.c (leases that are over),
+ * worker_credit.c (credit), worker_pace.c (how fast things go), worker_limit.c
+ * (time limits), worker_progress.c, worker_beat.c (heartbeats) and worker_job.c
+ * (the table of jobs); worker.c steps them.
  */
 #ifndef CORE_WORKER_STATE_H
 #define CORE_WORKER_STATE_H
@@ -24,42 +26,78 @@ enum {
 
 /* take:    FREE -> HELD          WORK came
  * finish:  HELD -> OWED          the pool is done with it
- * give up: HELD -> OWED          it hangs: the pool still has it, and keeps it
+ * give up: HELD -> OWED          it hangs: the pool still has it, and keeps it;
+ *                                one that was DROPPED stays so
  * drop:    HELD -> DROPPED       its lease is over, but the pool still has it
  * release: OWED, DROPPED -> FREE receipted, over, or done with nobody waiting;
  *          OWED -> DROPPED       the same of one that hangs */
 enum worker_job_state { JOB_FREE, JOB_HELD, JOB_OWED, JOB_DROPPED };
+
+/* A job can be in two lists: one that its state names, and one that says how far
+ * its run is. */
+enum worker_chain { CHAIN_STATE, CHAIN_RUN, WORKER_CHAINS };
+
+enum worker_run {
+    RUN_NONE,    /* it is not HELD, and did not begin; or it left the pool */
+    RUN_WAITING, /* HELD, and as far as we were told it did not begin; in a list of its link */
+    RUN_YOUNG,   /* it began; in a list of the worker's */
+    RUN_OLD      /* it has run for longer than we take work ahead; in no list */
+};
 
 /* One lease.  Its number is its slot in the index. */
 struct worker_job {
     struct lease lease;
     enum worker_job_state state;
     enum outcome outcome;
+    enum worker_run run;
+    enum end_cause cause; /* why it was killed */
     bool too_large; /* its result is over what the ventilator takes; said in place of its text */
-    uint32_t link;
-    uint32_t next, previous; /* in the list of its link that its state names */
-    uint32_t sequence;       /* OWED and sent: of the COMPLETE that carried it */
-    uint32_t retry_after_ms;
-    uint32_t limit_ms; /* 0: none */
-    uint64_t taken_ns;
     bool running;
-    bool killed; /* the pool was asked to end its run, at its limit */
+    bool told;   /* asked to end at its soft limit */
+    bool killed; /* the pool was asked to end its run */
     bool hung;
-    struct stored name, payload, result, text;
+    uint32_t link;
+    uint32_t next[WORKER_CHAINS], previous[WORKER_CHAINS];
+    uint32_t sequence; /* OWED and sent: of the COMPLETE that carried it */
+    uint32_t retry_after_ms;
+    uint32_t limit_ms, soft_ms, stalled_ms; /* 0: none */
+    uint64_t taken_ns;
+    uint64_t began_ns;    /* when it runs */
+    uint64_t alive_ns;    /* its latest sign of life, its beginning included */
+    uint64_t number;      /* what it told of its progress last, */
+    uint64_t reported_ns; /* and when the ventilator was told last; 0: never */
+    struct stored name, payload, result, text, progress;
 };
 
-/* Jobs of one link in order of arrival. */
+/* Jobs in order of arrival. */
 struct worker_list {
     uint32_t first, last, count;
+};
+
+/* How far away a ventilator is: the shortest of the latest round trips, since what
+ * makes one longer, such as its queue, its disk or ourselves, is not the way. */
+struct worker_trips {
+    uint64_t before_ns, now_ns; /* the shortest of the window before, and of this one */
+    uint32_t count;             /* in this window */
+    bool asked;                 /* credit was sent that a backlog waited for, at asked_ns: */
+    uint64_t asked_ns;
+    uint64_t beyond_tasks; /* the first task beyond so many answers it */
 };
 
 struct worker_link {
     struct uplink uplink;
     struct id owner; /* the ventilator that gave the leases below */
     struct worker_list held;
-    struct worker_list owed; /* those sent in this session first */
-    uint32_t unsent;         /* the first of `owed` that was not */
+    struct worker_list owed;    /* those sent in this session first */
+    struct worker_list waiting; /* of `held` */
+    uint32_t unsent;            /* the first of `owed` that was not sent */
     uint32_t running;
+    struct worker_trips trips;
+    /* The latest HEARTBEAT of this session, and when it was said. */
+    struct message_heartbeat said;
+    uint64_t said_ns;
+    bool said_early;      /* because jobs waited */
+    uint64_t recalled_ns; /* when it last wanted something back; 0: never */
     /* Credit of this session, in running totals. */
     uint64_t granted_tasks, granted_bytes;
     uint64_t received_tasks, received_bytes;
@@ -72,8 +110,10 @@ struct worker {
     struct worker_options options;
     struct worker_link *links;
     struct worker_job *jobs;
-    struct index index; /* of lease keys, see worker_job.c */
-    struct heap alarms; /* by job: when to look at it again, see worker_limit.c */
+    struct index index;       /* of lease keys, see worker_job.c */
+    struct heap alarms;       /* by job: when to look at it again, see worker_limit.c */
+    struct heap reports;      /* by job: when to tell of its progress */
+    struct worker_list young; /* see RUN_YOUNG */
     struct store store;
     struct turn turn;
     uint64_t now_ns;     /* of this step */
@@ -81,11 +121,14 @@ struct worker {
     uint64_t stirred_ns; /* since when something waits for a TURN; INSTANT_NEVER: nothing */
     uint64_t random;
     uint64_t mean_run_ns; /* 0: nothing ran yet */
+    uint64_t ahead_ns;    /* the longest time for which work is taken ahead from anybody */
     uint32_t held;        /* jobs in the pool, DROPPED ones included */
     uint32_t running;
+    uint32_t old; /* of these, see RUN_OLD */
     uint32_t hung;
     uint32_t owed;
     bool draining, stopped;
+    bool asked_to_drain;
     bool starts_told; /* the pool reports STARTED */
     uint64_t started, done, failed, returned;
 };
@@ -102,6 +145,10 @@ struct message *worker_send(struct worker *worker, struct worker_actions *out, u
 uint32_t worker_job_find(const struct worker *worker, const struct lease *lease);
 /* Returns JOB_NONE when there is no room; nothing changed then. */
 uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given);
+/* The pool began it. */
+void worker_job_begin(struct worker *worker, uint32_t job, uint64_t began_ns);
+/* Runs that began before `since_ns` are old. */
+void worker_job_age(struct worker *worker, uint64_t since_ns);
 void worker_job_finish(struct worker *worker, uint32_t job);
 void worker_job_drop(struct worker *worker, uint32_t job);
 void worker_job_give_up(struct worker *worker, uint32_t job);
@@ -112,14 +159,18 @@ void worker_job_release(struct worker *worker, uint32_t job);
 /* Appends RUN or HUNG. */
 void worker_job_tell(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
                      struct worker_actions *out);
-/* Appends RECALL or KILL. */
-void worker_job_ask(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
-                    struct worker_actions *out);
+void worker_job_recall(const struct worker *worker, uint32_t job, struct worker_actions *out);
+/* Appends TELL or KILL. */
+void worker_job_end(const struct worker *worker, enum worker_action_kind kind, uint32_t job,
+                    enum end_cause cause, struct worker_actions *out);
 
 /* worker_limit.c */
 /* The pool was given the job. */
 void worker_limit_watch(struct worker *worker, uint32_t job);
-void worker_limit_started(struct worker *worker, uint32_t job, uint64_t began_ns);
+void worker_limit_started(struct worker *worker, uint32_t job);
+/* Kills the job; one that is still there after a while hangs. */
+void worker_limit_kill(struct worker *worker, uint32_t job, enum end_cause cause,
+                       struct worker_actions *out);
 /* Acts on what is due, as far as there is room for it in `out`. */
 void worker_limit_tick(struct worker *worker, struct worker_actions *out);
 uint64_t worker_limit_deadline(const struct worker *worker);
@@ -141,15 +192,54 @@ void worker_work_receive(struct worker *worker, uint32_t link, const struct mess
 void worker_work_receipt(struct worker *worker, uint32_t link, uint32_t through);
 void worker_work_started(struct worker *worker, const struct worker_event *event);
 void worker_work_finished(struct worker *worker, const struct worker_event *event);
-/* The run of this job will not end: it is completed as failed. */
+/* The run of this job, which is held, will not end: it is completed as failed. */
 void worker_work_give_up(struct worker *worker, uint32_t job);
 /* Sends what is owed to `link` as far as there is room for it in `out`. */
 void worker_work_complete(struct worker *worker, uint32_t link, struct worker_actions *out);
 
+/* worker_revoke.c */
+/* The lease is over, if it is one of this link's. */
+void worker_revoke_lease(struct worker *worker, uint32_t link, const struct lease *lease,
+                         struct worker_actions *out);
+void worker_revoke_receive(struct worker *worker, uint32_t link,
+                           const struct message_leases *leases, struct worker_actions *out);
+void worker_revoke_recall(struct worker *worker, uint32_t link, const struct message_leases *leases,
+                          struct worker_actions *out);
+/* The alarm of a job that was dropped. */
+void worker_revoke_ring(struct worker *worker, uint32_t job, struct worker_actions *out);
+
+/* worker_progress.c */
+void worker_progress_heard(struct worker *worker, const struct worker_event *event);
+/* It runs no more, or not for us. */
+void worker_progress_forget(struct worker *worker, uint32_t job);
+void worker_progress_tell(struct worker *worker, struct worker_actions *out);
+uint64_t worker_progress_deadline(const struct worker *worker);
+
+/* worker_beat.c */
+void worker_beat_reset(struct worker_link *link);
+void worker_beat_say(struct worker *worker, uint32_t link, struct worker_actions *out);
+/* Says one early if there is reason to. */
+void worker_beat_tick(struct worker *worker, uint32_t link, struct worker_actions *out);
+uint64_t worker_beat_deadline(const struct worker *worker, uint32_t link);
+
+/* worker_pace.c */
+void worker_pace_ran(struct worker *worker, uint64_t run_ns);
+void worker_pace_opened(struct worker_link *link);
+/* Credit goes out that the ventilator's backlog waits for. */
+void worker_pace_asked(const struct worker *worker, struct worker_link *link);
+/* Work has come, and was counted. */
+void worker_pace_answered(const struct worker *worker, struct worker_link *link);
+/* The ventilator has nothing that waits. */
+void worker_pace_unasked(struct worker_link *link);
+uint64_t worker_pace_round_trip(const struct worker_link *link);
+/* How many jobs to hold beyond the slots, for work of this link alone. */
+uint64_t worker_pace_ahead(const struct worker *worker, const struct worker_link *link);
+/* Once in a turn, before these are asked for. */
+void worker_pace_tick(struct worker *worker);
+
 /* worker_credit.c */
 void worker_credit_reset(struct worker_link *link);
 void worker_credit_told(struct worker *worker, uint32_t link, uint64_t backlog);
-void worker_credit_measure(struct worker *worker, uint64_t run_ns);
 void worker_credit_grant(struct worker *worker, struct worker_actions *out);
 uint64_t worker_credit_deadline(const struct worker *worker);
 

@@ -61,22 +61,17 @@ void worker_work_receive(struct worker *worker, uint32_t link, const struct mess
             .count = out->completion_count - before,
         };
     }
+    worker_pace_answered(worker, peer);
     worker_credit_told(worker, link, work->backlog);
 }
 
 void worker_work_started(struct worker *worker, const struct worker_event *event)
 {
     assert(event->job < worker->options.jobs_max);
-    struct worker_job *entry = &worker->jobs[event->job];
-    assert(entry->state == JOB_HELD || entry->state == JOB_DROPPED);
-    assert(!entry->running);
-    entry->running = true;
     worker->starts_told = true;
-    worker->running++;
     worker->started++;
-    if (entry->state != JOB_HELD) return;
-    worker->links[entry->link].running++;
-    worker_limit_started(worker, event->job, event->began_ns);
+    worker_job_begin(worker, event->job, event->began_ns);
+    if (worker->jobs[event->job].state == JOB_HELD) worker_limit_started(worker, event->job);
 }
 
 static void count_outcome(struct worker *worker, enum outcome outcome)
@@ -135,7 +130,7 @@ void worker_work_finished(struct worker *worker, const struct worker_event *even
     assert(job->state == JOB_HELD || job->state == JOB_DROPPED);
 
     if (event->outcome != OUTCOME_RETURNED) {
-        worker_credit_measure(worker, event->run_ns);
+        worker_pace_ran(worker, event->run_ns);
         if (!job->running) worker->started++; /* nobody told */
     }
     if (job->state == JOB_DROPPED) {
@@ -155,11 +150,11 @@ void worker_work_give_up(struct worker *worker, uint32_t job)
 {
     struct worker_job *entry = &worker->jobs[job];
     char text[TIME_LIMIT_TEXT_BYTES];
-    const struct assignment task = {.limit_ms = entry->limit_ms};
+    const struct assignment task = {.limit_ms = entry->limit_ms, .stalled_ms = entry->stalled_ms};
     worker_job_give_up(worker, job);
     entry->outcome = OUTCOME_FAILED;
-    entry->text =
-        store_put(&worker->store, end_cause_text(END_LIMIT, &task, "; it cannot be ended", text));
+    entry->text = store_put(&worker->store,
+                            end_cause_text(entry->cause, &task, "; it cannot be ended", text));
     count_outcome(worker, entry->outcome);
 }
 
@@ -198,7 +193,7 @@ static void complete_once(struct worker *worker, uint32_t link, struct worker_ac
         out->completions[out->completion_count++] = completion;
         complete->count++;
         job->sequence = message->sequence;
-        peer->unsent = job->next;
+        peer->unsent = job->next[CHAIN_STATE];
     }
 }
 

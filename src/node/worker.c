@@ -33,6 +33,7 @@ struct tmesh_worker {
     void *context;
     struct dials *dials;
     struct waker waker;
+    struct waker asked; /* the host's to watch: readable once somebody asked us to drain */
     struct decoder *decoder;
     struct encoder *encoder;
     struct pool *pool;
@@ -48,6 +49,8 @@ struct tmesh_worker {
     enum wish wish;              /* guarded by lock */
     struct worker_counts counts; /* guarded by lock; as of the last turn */
     bool counts_fresh;           /* guarded by lock: counted after the last wish */
+    bool asked_to_drain;         /* guarded by lock */
+    uint32_t grace_ms;           /* guarded by lock */
 };
 
 static void log_refusal(struct tmesh_worker *node, const struct worker_action *action)
@@ -63,11 +66,25 @@ static void log_hung(struct tmesh_worker *node, const struct worker_action *acti
     const struct assignment *task = &action->assignment;
     const struct log_subject subject = {
         .id = task->lease.id, .name = task->name, .attempt = task->lease.attempt};
+    char text[TIME_LIMIT_TEXT_BYTES];
+    struct bytes cause = end_cause_text(action->cause, task, "", text);
     log_task_line(&node->log, &subject, TMESH_ERROR,
-                  "is over its time limit of %" PRIu32
-                  " ms and cannot be ended: it hangs in slot %" PRIu32
+                  "cannot be ended (%.*s): it hangs in slot %" PRIu32
                   ", which is lost until it returns",
-                  task->limit_ms, pool_slot_of(node->pool, action->job));
+                  (int)cause.size, (const char *)cause.data, pool_slot_of(node->pool, action->job));
+}
+
+/* From here on as if the program had begun to drain by itself; how long to wait for
+ * what runs, and whether to stop then, is its decision. */
+static void begin_to_drain(struct tmesh_worker *node, uint32_t grace_ms)
+{
+    log_line(&node->log, TMESH_INFO, "an operator asks this worker to drain");
+    pthread_mutex_lock(&node->lock);
+    if (node->wish < WISH_DRAIN) node->wish = WISH_DRAIN;
+    node->asked_to_drain = true;
+    node->grace_ms = grace_ms;
+    pthread_mutex_unlock(&node->lock);
+    waker_wake(&node->asked);
 }
 
 static void send_message(struct tmesh_worker *node, const struct worker_action *action)
@@ -93,8 +110,10 @@ static void perform_one(struct tmesh_worker *node, const struct worker_action *a
     case WORKER_SEND: send_message(node, action); break;
     case WORKER_RUN: break; /* gathered by perform */
     case WORKER_RECALL: pool_recall(node->pool, action->job); break;
-    case WORKER_KILL: pool_kill(node->pool, action->job, END_LIMIT); break;
+    case WORKER_TELL: pool_tell(node->pool, action->job, action->cause); break;
+    case WORKER_KILL: pool_kill(node->pool, action->job, action->cause); break;
     case WORKER_HUNG: log_hung(node, action); break;
+    case WORKER_ASKED_TO_DRAIN: begin_to_drain(node, action->grace_ms); break;
     case WORKER_REFUSED: log_refusal(node, action); break;
     case WORKER_OPENED:
         log_line(&node->log, TMESH_INFO, "ventilator=%s connected", endpoint);
@@ -184,6 +203,21 @@ static void tell_starts(struct tmesh_worker *node, uint64_t now_ns)
     }
 }
 
+/* After the starts, so that no run tells of its progress before it began. */
+static void tell_progress(struct tmesh_worker *node, uint64_t now_ns)
+{
+    struct pool_progress progress[WORKER_SLOTS_MAX];
+    uint32_t count = pool_progress(node->pool, progress);
+    for (uint32_t at = 0; at < count; at++) {
+        step(node, &(struct worker_event){.kind = WORKER_PROGRESS,
+                                          .now_ns = now_ns,
+                                          .job = progress[at].job,
+                                          .told_ns = progress[at].told_ns,
+                                          .number = progress[at].number,
+                                          .text = progress[at].text});
+    }
+}
+
 static void set_fences(struct tmesh_worker *node)
 {
     for (uint32_t link = 0; link < node->setup.endpoints.count; link++) {
@@ -212,6 +246,15 @@ static bool take_finished(struct tmesh_worker *node, uint64_t now_ns)
     return true;
 }
 
+/* What did not begin goes back as such, and what did is told to end. */
+static void stop(struct tmesh_worker *node, uint64_t now_ns)
+{
+    tell_starts(node, now_ns);
+    while (take_finished(node, now_ns)) {
+    }
+    turn_until_done(node, WORKER_STOP, now_ns);
+}
+
 static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
 {
     pthread_mutex_lock(&node->lock);
@@ -221,7 +264,7 @@ static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
         turn_until_done(node, WORKER_DRAIN, now_ns);
         pool_withdraw(node->pool);
     }
-    if (wish == WISH_STOP) turn_until_done(node, WORKER_STOP, now_ns);
+    if (wish == WISH_STOP) stop(node, now_ns);
     node->done = wish;
     struct worker_counts counts;
     worker_counts(node->core, &counts);
@@ -245,6 +288,7 @@ static void *run(void *argument)
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         take_arrivals(node, now_ns);
         tell_starts(node, now_ns);
+        tell_progress(node, now_ns);
         again = take_finished(node, now_ns);
         turn_until_done(node, WORKER_TURN, now_ns);
         set_fences(node);
@@ -269,7 +313,7 @@ static enum tmesh_err open_sockets(struct tmesh_worker *node, tmesh_error_t *err
     }
     node->dials = dials_new(node->context, node->setup.endpoints.items, node->setup.endpoints.count,
                             MESSAGE_BYTES_MAX);
-    if (node->dials == NULL || waker_open(&node->waker) != 0) {
+    if (node->dials == NULL || waker_open(&node->waker) != 0 || waker_open(&node->asked) != 0) {
         return failure(error, TMESH_E_SYSTEM, "too few descriptors or memory for sockets");
     }
     return TMESH_OK;
@@ -322,7 +366,7 @@ tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options, tmesh_er
         free(node);
         return NULL;
     }
-    node->waker.fd = -1;
+    node->waker.fd = node->asked.fd = -1;
     node->log = (struct log){.write = options->log, .context = options->log_context};
     if (worker_setup_read(&node->setup, options, error) != TMESH_OK ||
         open_sockets(node, error) != TMESH_OK || build_core(node, error) != TMESH_OK ||
@@ -356,6 +400,20 @@ void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_counts_t *counts)
     pthread_mutex_unlock(&worker->lock);
 }
 
+int tmesh_worker_fd(const tmesh_worker_t *worker)
+{
+    return worker->asked.fd;
+}
+
+bool tmesh_worker_asked_to_drain(tmesh_worker_t *worker, uint32_t *grace_ms)
+{
+    pthread_mutex_lock(&worker->lock);
+    bool asked = worker->asked_to_drain;
+    if (asked) *grace_ms = worker->grace_ms;
+    pthread_mutex_unlock(&worker->lock);
+    return asked;
+}
+
 enum tmesh_err tmesh_worker_drain(tmesh_worker_t *worker, uint32_t timeout_ms)
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
@@ -383,6 +441,7 @@ void tmesh_worker_destroy(tmesh_worker_t **worker)
     dials_destroy(&node->dials);
     net_context_destroy(&node->context);
     waker_close(&node->waker);
+    waker_close(&node->asked);
     decoder_destroy(&node->decoder);
     encoder_destroy(&node->encoder);
     free(node->actions);

@@ -78,6 +78,8 @@ static void describe(struct worker_setup *setup, const tmesh_worker_options_t *o
     core->queue_count = setup->queue_count;
     core->link_count = setup->endpoints.count;
     core->limit_ms = options->time_limit_ms;
+    core->soft_ms = options->soft_time_limit_ms;
+    core->stalled_ms = options->stalled_after_ms;
 }
 
 enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_options_t *options,

@@ -58,7 +58,7 @@ static void a_run_is_killed_at_its_limit_and_fails(void **unused)
     pass(&story, 1999);
     assert_false(tells(&story, "kill"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 2.00] 0 kill a1\n"));
+    assert_true(tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
     worker_story_clear(&story);
     pass(&story, 500);
     worker_story_finish(&story, "a1", OUTCOME_FAILED, 2500);
@@ -88,7 +88,7 @@ static void a_task_without_a_limit_gets_that_of_the_worker(void **unused)
     pass(&story, 499);
     assert_false(tells(&story, "kill"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 0.50] 0 kill a1\n"));
+    assert_true(tells(&story, "[ 0.50] 0 kill a1 (limit)\n"));
     assert_false(tells(&story, "kill b1"));
     worker_story_end(&story);
 }
@@ -132,7 +132,7 @@ static void the_time_counts_from_the_beginning_of_the_run(void **unused)
         }
         worker_story_turn(&story);
     }
-    assert_true(tells(&story, "[ 0.55] 0 kill a1\n"));
+    assert_true(tells(&story, "[ 0.55] 0 kill a1 (limit)\n"));
     worker_story_end(&story);
 }
 
@@ -172,7 +172,7 @@ static void a_recall_that_came_too_late_does_no_harm(void **unused)
     pass(&story, 4999);
     assert_false(tells(&story, "kill") || tells(&story, "recall"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 7.00] 0 kill a1\n"));
+    assert_true(tells(&story, "[ 7.00] 0 kill a1 (limit)\n"));
     worker_story_end(&story);
 }
 
@@ -194,7 +194,7 @@ static void a_run_that_cannot_be_ended_is_given_up_and_its_slot_stays_taken(void
     pass(&story, 999);
     assert_false(tells(&story, "hung"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 3.00] 0 hung a1\n"));
+    assert_true(tells(&story, "[ 3.00] 0 hung a1 (limit)\n"));
     assert_true(tells(&story, "[ 3.00] 0 COMPLETE a1 failed (over its time limit of 2 s; it cannot "
                               "be ended)\n"));
     assert_int_equal(counts_of(&story).hung, 1);
@@ -297,6 +297,160 @@ static void a_worker_whose_slots_all_hang_takes_nothing(void **unused)
     worker_story_end(&story);
 }
 
+/* The run of the issue: told at one second, killed at two. */
+static void a_run_is_asked_to_end_at_its_soft_limit_and_killed_at_its_hard_one(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    story.soft_ms = 1000;
+    worker_story_give(&story, 0, "a1", 0);
+    worker_story_begin(&story, "a1");
+    pass(&story, 999);
+    assert_false(tells(&story, "tell"));
+    pass(&story, 1);
+    assert_true(tells(&story, "[ 1.00] 0 tell a1 (soft limit)\n"));
+    worker_story_clear(&story);
+    pass(&story, 999);
+    assert_false(tells(&story, "tell") || tells(&story, "kill"));
+    pass(&story, 1);
+    assert_true(tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
+    worker_story_end(&story);
+}
+
+static void a_run_that_heeds_its_soft_limit_ends_as_it_says(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    story.limit_ms = 0;
+    story.soft_ms = 1000;
+    worker_story_give(&story, 0, "a1 b1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_begin(&story, "b1");
+    pass(&story, 1100);
+    worker_story_clear(&story);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 1100);
+    worker_story_turn(&story);
+    assert_true(tells(&story, "COMPLETE a1 done =a1"));
+    pass(&story, 60000); /* b1 does not, and has no other limit */
+    assert_false(tells(&story, "tell") || tells(&story, "kill") || tells(&story, "hung"));
+    worker_story_end(&story);
+}
+
+static void a_soft_limit_behind_the_hard_one_is_never_told(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    story.soft_ms = 2000;
+    worker_story_give(&story, 0, "a1", 0);
+    story.soft_ms = 5000;
+    worker_story_give(&story, 0, "b1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_begin(&story, "b1");
+    pass(&story, 2000);
+    assert_true(tells(&story, "kill a1 (limit)"));
+    assert_true(tells(&story, "kill b1 (limit)"));
+    pass(&story, 10000);
+    assert_false(tells(&story, "tell"));
+    worker_story_end(&story);
+}
+
+static void a_run_that_shows_no_life_is_killed_and_one_that_does_is_not(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    story.limit_ms = 0;
+    story.stalled_ms = 1000;
+    worker_story_give(&story, 0, "a1 b1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_begin(&story, "b1");
+    pass(&story, 900);
+    worker_story_progress(&story, "b1", 1, "half");
+    pass(&story, 99);
+    assert_false(tells(&story, "kill"));
+    pass(&story, 1);
+    assert_true(tells(&story, "[ 1.00] 0 kill a1 (stalled)\n"));
+    for (int second = 0; second < 3600; second++) {
+        worker_story_progress(&story, "b1", (uint64_t)second, "on");
+        worker_story_clear(&story);
+        pass(&story, 900);
+        assert_false(tells(&story, "kill b1"));
+    }
+    pass(&story, 99);
+    assert_false(tells(&story, "kill b1"));
+    pass(&story, 1);
+    assert_true(tells(&story, "kill b1 (stalled)"));
+    worker_story_end(&story);
+}
+
+static void a_stalled_run_that_cannot_be_ended_says_why_it_was_given_up(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    story.limit_ms = 60000;
+    story.stalled_ms = 1500;
+    worker_story_give(&story, 0, "a1", 0);
+    worker_story_begin(&story, "a1");
+    pass(&story, 2500);
+    assert_true(tells(&story, "[ 1.50] 0 kill a1 (stalled)\n"));
+    assert_true(tells(&story, "[ 2.50] 0 hung a1 (stalled)\n"));
+    assert_true(tells(&story, "COMPLETE a1 failed (no sign of life for 1500 ms; it cannot be "
+                              "ended)\n"));
+    worker_story_progress(&story, "a1", 7, "alive after all"); /* of no use to anybody now */
+    pass(&story, 200);
+    assert_false(tells(&story, "PROGRESS"));
+    worker_story_end(&story);
+}
+
+static void a_task_that_says_nothing_of_life_gets_what_the_worker_says(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.soft_ms = 300;
+    options.stalled_ms = 500;
+    start_with(&story, &options);
+    worker_story_give(&story, 0, "a1", 0);
+    story.soft_ms = 400;
+    story.stalled_ms = 600;
+    worker_story_give(&story, 0, "b1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_begin(&story, "b1");
+    pass(&story, 1000);
+    assert_true(tells(&story, "[ 0.30] 0 tell a1 (soft limit)\n"));
+    assert_true(tells(&story, "[ 0.40] 0 tell b1 (soft limit)\n"));
+    assert_true(tells(&story, "[ 0.50] 0 kill a1 (stalled)\n"));
+    assert_true(tells(&story, "[ 0.60] 0 kill b1 (stalled)\n"));
+    worker_story_end(&story);
+}
+
+/* The ventilator waits for it as long as it takes. */
+static void a_job_without_a_hard_limit_waits_behind_others_for_ever(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    story.limit_ms = 0;
+    worker_story_give(&story, 0, "a1 b1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_begin(&story, "b1");
+    story.soft_ms = 1000;
+    story.stalled_ms = 1000;
+    worker_story_give(&story, 0, "c1", 0);
+    pass(&story, 5000);
+    assert_false(tells(&story, "recall") || tells(&story, "tell") || tells(&story, "kill"));
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
+    worker_story_begin(&story, "c1");
+    worker_story_progress(&story, "c1", 1, NULL);
+    pass(&story, 1000);
+    assert_true(tells(&story, "[ 6.00] 0 kill c1 (stalled)\n"));
+    worker_story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +464,13 @@ int main(void)
         cmocka_unit_test(a_hung_run_that_returns_before_its_receipt_is_told_once),
         cmocka_unit_test(a_hung_run_outlives_the_end_of_its_lease),
         cmocka_unit_test(a_worker_whose_slots_all_hang_takes_nothing),
+        cmocka_unit_test(a_run_is_asked_to_end_at_its_soft_limit_and_killed_at_its_hard_one),
+        cmocka_unit_test(a_run_that_heeds_its_soft_limit_ends_as_it_says),
+        cmocka_unit_test(a_soft_limit_behind_the_hard_one_is_never_told),
+        cmocka_unit_test(a_run_that_shows_no_life_is_killed_and_one_that_does_is_not),
+        cmocka_unit_test(a_stalled_run_that_cannot_be_ended_says_why_it_was_given_up),
+        cmocka_unit_test(a_task_that_says_nothing_of_life_gets_what_the_worker_says),
+        cmocka_unit_test(a_job_without_a_hard_limit_waits_behind_others_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

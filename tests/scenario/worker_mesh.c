@@ -252,7 +252,9 @@ static void perform(struct mesh *mesh, const struct worker_action *action)
     case WORKER_RECALL:
     case WORKER_KILL: recall(mesh, action->job); break;
     case WORKER_HUNG:
+    case WORKER_ASKED_TO_DRAIN:
     case WORKER_REFUSED: fail(); break;
+    case WORKER_TELL:
     case WORKER_OPENED:
     case WORKER_LOST: break;
     }

@@ -123,7 +123,8 @@ static void a_gap_resets_the_session(void **unused)
     worker_story_open(&story, 0, 'v', "");
     worker_story_turn(&story);
     assert_string_equal(story.trace, "[ 0.10] 0 HELLO a1 b1\n"
-                                     "[ 0.10] 0 opened\n");
+                                     "[ 0.10] 0 opened\n"
+                                     "[ 0.10] 0 HEARTBEAT held 2 running 1\n");
     worker_story_end(&story);
 }
 
@@ -143,7 +144,7 @@ static void leases_that_are_over_are_not_completed(void **unused)
     worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
     worker_story_turn(&story);
     assert_string_equal(story.trace, "[ 0.10] 0 HELLO a1 b1\n"
-                                     "[ 0.10] 0 kill a1\n"
+                                     "[ 0.10] 0 tell a1 (revoked)\n"
                                      "[ 0.10] 0 opened\n"
                                      "[ 0.10] 0 CREDIT 1\n"
                                      "[ 0.10] 0 CREDIT 2\n");
@@ -203,6 +204,7 @@ static void an_idle_worker_turns_for_its_heartbeats_and_nothing_else(void **unus
     (void)unused;
     struct worker_story story;
     start_busy(&story);
+    worker_story_begin(&story, "b1");
     worker_story_turn(&story);
     uint32_t turns = story.turns;
     struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
@@ -211,9 +213,9 @@ static void an_idle_worker_turns_for_its_heartbeats_and_nothing_else(void **unus
         worker_story_say(&story, 0, heartbeat);
         worker_story_turn(&story);
     }
-    assert_string_equal(story.trace, "[ 1.00] 0 HEARTBEAT held 2 running 1\n"
-                                     "[ 2.00] 0 HEARTBEAT held 2 running 1\n"
-                                     "[ 3.00] 0 HEARTBEAT held 2 running 1\n");
+    assert_string_equal(story.trace, "[ 1.00] 0 HEARTBEAT held 2 running 2\n"
+                                     "[ 2.00] 0 HEARTBEAT held 2 running 2\n"
+                                     "[ 3.00] 0 HEARTBEAT held 2 running 2\n");
     assert_int_equal(story.turns - turns, 6);
     for (int i = 0; i < 5; i++) { /* a turn that nobody asked for says nothing */
         story.now_ns += 100 * MILLISECOND;
@@ -230,9 +232,10 @@ static void a_silent_ventilator_is_lost_and_tried_again(void **unused)
     struct worker_story story;
     start_busy(&story);
     worker_story_pass(&story, 4100);
-    assert_string_equal(story.trace, "[ 1.00] 0 HEARTBEAT held 2 running 1\n"
-                                     "[ 2.00] 0 HEARTBEAT held 2 running 1\n"
-                                     "[ 3.00] 0 HEARTBEAT held 2 running 1\n"
+    assert_string_equal(story.trace, "[ 0.03] 0 HEARTBEAT held 2 running 1\n"
+                                     "[ 1.02] 0 HEARTBEAT held 2 running 1\n"
+                                     "[ 2.02] 0 HEARTBEAT held 2 running 1\n"
+                                     "[ 3.02] 0 HEARTBEAT held 2 running 1\n"
                                      "[ 4.00] 0 shut\n"
                                      "[ 4.00] 0 lost\n"
                                      "[ 4.08] 0 open\n");
@@ -329,7 +332,7 @@ static void a_pool_that_tells_of_no_starts_is_taken_to_keep_its_slots_busy(void 
     worker_story_finish(&story, "b1", OUTCOME_DONE, 1000);
     assert_int_equal(counts_of(&story).running, 1);
     assert_int_equal(counts_of(&story).started, 2);
-    assert_string_equal(story.trace, "[ 1.00] 0 HEARTBEAT held 3 running 2\n");
+    assert_string_equal(story.trace, "[ 0.03] 0 HEARTBEAT held 3 running 2\n");
     worker_story_end(&story);
 }
 

@@ -132,6 +132,17 @@ static void tell_message(struct worker_story *story, uint32_t link, const struct
     } else if (message->kind == MESSAGE_HEARTBEAT) {
         tell(story, "HEARTBEAT held %u running %u", message->u.heartbeat.held,
              message->u.heartbeat.running);
+        if (message->u.heartbeat.hung != 0) tell(story, " hung %u", message->u.heartbeat.hung);
+        if (message->u.heartbeat.draining != 0) tell(story, " draining");
+    } else if (message->kind == MESSAGE_PROGRESS) {
+        tell(story, "PROGRESS");
+        for (uint32_t i = 0; i < message->u.progress.count; i++) {
+            const struct progress *progress = &message->u.progress.items[i];
+            tell_lease(story, &progress->lease);
+            tell(story, " %llu", (unsigned long long)progress->number);
+            if (progress->text.data == NULL) continue;
+            tell(story, " (%.*s)", (int)progress->text.size, (const char *)progress->text.data);
+        }
     } else if (message->kind == MESSAGE_BYE) {
         tell(story, "BYE");
     } else {
@@ -149,6 +160,24 @@ static void tell_job(struct worker_story *story, const char *what, uint32_t job)
         }
     }
     fail_msg("no run is number %u", job);
+}
+
+static const char *cause_text(enum end_cause cause)
+{
+    switch (cause) {
+    case END_SOFT_LIMIT: return "soft limit";
+    case END_LIMIT: return "limit";
+    case END_STALLED: return "stalled";
+    case END_REVOKED: return "revoked";
+    }
+    return "?";
+}
+
+static void tell_end(struct worker_story *story, const char *what,
+                     const struct worker_action *action)
+{
+    tell_job(story, what, action->job);
+    tell(story, " (%s)", cause_text(action->cause));
 }
 
 static void tell_action(struct worker_story *story, const struct worker_action *action)
@@ -171,11 +200,14 @@ static void tell_action(struct worker_story *story, const struct worker_action *
         break;
     }
     case WORKER_RECALL: tell_job(story, "recall", action->job); break;
-    case WORKER_KILL: tell_job(story, "kill", action->job); break;
+    case WORKER_TELL: tell_end(story, "tell", action); break;
+    case WORKER_KILL: tell_end(story, "kill", action); break;
     case WORKER_HUNG:
         tell(story, "hung");
         tell_lease(story, &action->assignment.lease);
+        tell(story, " (%s)", cause_text(action->cause));
         break;
+    case WORKER_ASKED_TO_DRAIN: tell(story, "asked to drain: %u", action->grace_ms); break;
     case WORKER_REFUSED: tell(story, "refused"); break;
     case WORKER_OPENED: tell(story, "opened"); break;
     case WORKER_LOST: tell(story, "lost"); break;
@@ -240,6 +272,7 @@ void worker_story_open(struct worker_story *story, uint32_t link, char node, con
     struct lease leases[STORY_LETTERS];
     struct message welcome = {.kind = MESSAGE_WELCOME, .session = ++story->sessions};
     welcome.u.welcome = (struct message_welcome){
+        .minor = MESSAGE_VERSION_MINOR,
         .heartbeat_ms = 1000,
         .suspect_ms = 2000,
         .lost_ms = 4000,
@@ -269,6 +302,8 @@ void worker_story_give(struct worker_story *story, uint32_t link, const char *le
             .name = names[0],
             .payload = bytes_text("payload"),
             .limit_ms = story->limit_ms,
+            .soft_ms = story->soft_ms,
+            .stalled_ms = story->stalled_ms,
         };
     }
     struct message message = {.kind = MESSAGE_WORK};
@@ -282,6 +317,37 @@ void worker_story_receipt(struct worker_story *story, uint32_t link)
     struct message message = {.kind = MESSAGE_RECEIPT};
     message.u.receipt.through = story->links[link].completed;
     worker_story_say(story, link, message);
+}
+
+static void name_leases(struct worker_story *story, uint32_t link, enum message_kind kind,
+                        const char *leases)
+{
+    struct lease named[STORY_LETTERS];
+    struct message message = {.kind = kind};
+    struct message_leases *said = kind == MESSAGE_REVOKE ? &message.u.revoke : &message.u.recall;
+    *said = (struct message_leases){.leases = named, .count = read_leases(leases, named)};
+    worker_story_say(story, link, message);
+}
+
+void worker_story_revoke(struct worker_story *story, uint32_t link, const char *leases)
+{
+    name_leases(story, link, MESSAGE_REVOKE, leases);
+}
+
+void worker_story_recall(struct worker_story *story, uint32_t link, const char *leases)
+{
+    name_leases(story, link, MESSAGE_RECALL, leases);
+}
+
+void worker_story_progress(struct worker_story *story, const char *lease, uint64_t number,
+                           const char *text)
+{
+    worker_story_step(
+        story, (struct worker_event){.kind = WORKER_PROGRESS,
+                                     .job = *job_of(story, lease) - 1,
+                                     .told_ns = story->now_ns,
+                                     .number = number,
+                                     .text = text == NULL ? (struct bytes){0} : bytes_text(text)});
 }
 
 void worker_story_begin(struct worker_story *story, const char *lease)

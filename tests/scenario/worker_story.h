@@ -26,7 +26,7 @@ struct worker_story {
         uint64_t credit_bytes;
     } links[STORY_LINKS_MAX];
     uint32_t jobs[STORY_LETTERS][STORY_ATTEMPTS]; /* plus one; 0: none */
-    uint32_t limit_ms;                            /* of all tasks that are given from now on */
+    uint32_t limit_ms, soft_ms, stalled_ms;       /* of all tasks that are given from now on */
     uint32_t turns;
     char trace[16384];
     size_t used;
@@ -63,6 +63,14 @@ void worker_story_give(struct worker_story *story, uint32_t link, const char *le
 
 /* It receipts the last COMPLETE. */
 void worker_story_receipt(struct worker_story *story, uint32_t link);
+
+/* It says that leases ("a1 b1") are over, or asks for them back; no TURN. */
+void worker_story_revoke(struct worker_story *story, uint32_t link, const char *leases);
+void worker_story_recall(struct worker_story *story, uint32_t link, const char *leases);
+
+/* The run of `lease` tells of its progress; no TURN. */
+void worker_story_progress(struct worker_story *story, const char *lease, uint64_t number,
+                           const char *text);
 
 /* The pool begins `lease`, or is done with it after `run_ms`; no TURN. */
 void worker_story_begin(struct worker_story *story, const char *lease);

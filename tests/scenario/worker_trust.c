@@ -88,7 +88,7 @@ static void who_stood_still_for_too_long_opens_the_session_anew(void **unused)
     worker_story_open(&story, 0, 'v', "b1 c1"); /* given to others; a1 was not */
     worker_story_turn(&story);
     assert_string_equal(story.trace, "[ 3.10] 0 HELLO b1 a1 c1\n"
-                                     "[ 3.10] 0 kill b1\n"
+                                     "[ 3.10] 0 tell b1 (revoked)\n"
                                      "[ 3.10] 0 opened\n"
                                      "[ 3.10] 0 COMPLETE a1 done =a1\n"
                                      "[ 3.10] 0 CREDIT 1\n");

@@ -107,9 +107,10 @@ static void a_worker_that_drains_gives_back_what_did_not_start(void **unused)
     worker_story_turn(&story);
     worker_story_pass(&story, 1000);
     assert_string_equal(story.trace, "[ 0.00] 0 COMPLETE c1 returned\n"
+                                     "[ 0.00] 0 HEARTBEAT held 2 running 2 draining\n"
                                      "[ 0.00] 0 COMPLETE d1 returned\n"
                                      "[ 0.00] 0 COMPLETE a1 done =a1 b1 done =b1\n"
-                                     "[ 1.00] 0 HEARTBEAT held 0 running 0\n");
+                                     "[ 1.00] 0 HEARTBEAT held 0 running 0 draining\n");
     assert_int_equal(counts_of(&story).returned, 2);
     assert_int_equal(counts_of(&story).done, 2);
     worker_story_receipt(&story, 0);

@@ -20,7 +20,9 @@ static void perform(struct mesh *mesh, struct node *node)
         case WORKER_RUN: pool_submit(mesh, node, action->job, &action->assignment); break;
         case WORKER_RECALL:
         case WORKER_KILL: pool_recall(&node->worker.pool, action->job); break;
+        case WORKER_TELL: /* handlers here do not look */
         case WORKER_HUNG:
+        case WORKER_ASKED_TO_DRAIN:
         case WORKER_REFUSED:
         case WORKER_OPENED:
         case WORKER_LOST: break;

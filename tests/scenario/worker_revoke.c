@@ -1,0 +1,331 @@
+/* worker_revoke.c - leases that are over, and tasks that somebody else could run. */
+#include "worker_story.h"
+
+#include "core/worker_state.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void start_with(struct worker_story *story, const struct worker_options *options)
+{
+    worker_story_start(story, options);
+    worker_story_turn(story);
+    for (uint32_t link = 0; link < options->link_count; link++) {
+        worker_story_open(story, link, (char)('v' + link), "");
+    }
+    worker_story_turn(story);
+}
+
+/* Two slots, both taken, and one job that waits. */
+static void start(struct worker_story *story)
+{
+    struct worker_options options = worker_story_options();
+    start_with(story, &options);
+    worker_story_give(story, 0, "a1 b1 c1", 0);
+    worker_story_begin(story, "a1");
+    worker_story_begin(story, "b1");
+    worker_story_clear(story);
+}
+
+/* The ventilator is heard all the time. */
+static void pass(struct worker_story *story, uint64_t ms)
+{
+    for (uint64_t at = 0; at < ms; at += 100) {
+        worker_story_say(story, 0, (struct message){.kind = MESSAGE_HEARTBEAT});
+        worker_story_pass(story, ms - at < 100 ? ms - at : 100);
+    }
+}
+
+static bool tells(const struct worker_story *story, const char *text)
+{
+    return strstr(story->trace, text) != NULL;
+}
+
+static struct worker_counts counts_of(const struct worker_story *story)
+{
+    struct worker_counts counts;
+    worker_counts(story->worker, &counts);
+    return counts;
+}
+
+static void a_run_whose_lease_is_over_is_told_and_not_completed(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_revoke(&story, 0, "a1");
+    assert_string_equal(story.trace, "[ 0.00] 0 tell a1 (revoked)\n");
+    pass(&story, 900);
+    assert_false(tells(&story, "CREDIT")); /* its slot is taken until it has ended */
+    assert_int_equal(counts_of(&story).running, 2);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 900);
+    worker_story_begin(&story, "c1");
+    worker_story_turn(&story);
+    pass(&story, 5000);
+    assert_false(tells(&story, "COMPLETE"));
+    assert_false(tells(&story, "kill"));
+    assert_int_equal(counts_of(&story).owed, 0);
+    assert_int_equal(counts_of(&story).running, 2);
+    worker_story_end(&story);
+}
+
+static void one_that_does_not_heed_it_is_killed_a_second_later(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_revoke(&story, 0, "a1");
+    pass(&story, 999);
+    assert_false(tells(&story, "kill"));
+    pass(&story, 1);
+    assert_true(tells(&story, "[ 1.00] 0 kill a1 (revoked)\n"));
+    worker_story_finish(&story, "a1", OUTCOME_FAILED, 1000);
+    worker_story_turn(&story);
+    pass(&story, 5000);
+    assert_false(tells(&story, "COMPLETE"));
+    assert_false(tells(&story, "hung"));
+    worker_story_end(&story);
+}
+
+static void what_did_not_begin_is_taken_from_the_pool_and_nobody_is_told(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_revoke(&story, 0, "c1");
+    assert_true(tells(&story, "[ 0.00] 0 recall c1\n"));
+    worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
+    worker_story_turn(&story);
+    assert_int_equal(counts_of(&story).held, 2);
+    worker_story_on(&story, WORKER_CLOSED, 0);
+    worker_story_pass(&story, 100);
+    worker_story_open(&story, 0, 'v', "");
+    pass(&story, 2000);
+    assert_true(tells(&story, "HELLO a1 b1\n"));
+    assert_false(tells(&story, "COMPLETE"));
+    assert_false(tells(&story, "kill"));
+    worker_story_end(&story);
+}
+
+/* It began in the same moment: the recall comes too late, what is told does not. */
+static void what_began_in_the_same_moment_is_told(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_revoke(&story, 0, "c1");
+    assert_true(tells(&story, "[ 0.00] 0 recall c1\n[ 0.00] 0 tell c1 (revoked)\n"));
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 1);
+    worker_story_begin(&story, "c1");
+    pass(&story, 1000);
+    assert_true(tells(&story, "[ 1.00] 0 kill c1 (revoked)\n"));
+    worker_story_finish(&story, "c1", OUTCOME_FAILED, 1000);
+    pass(&story, 100);
+    assert_false(tells(&story, "COMPLETE c1"));
+    assert_int_equal(counts_of(&story).running, 1);
+    worker_story_end(&story);
+}
+
+static void what_was_completed_is_not_sent_again(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 1);
+    worker_story_turn(&story);
+    worker_story_revoke(&story, 0, "a1 z9");
+    assert_int_equal(counts_of(&story).owed, 0);
+    worker_story_on(&story, WORKER_CLOSED, 0);
+    worker_story_pass(&story, 100);
+    worker_story_clear(&story);
+    worker_story_open(&story, 0, 'v', "");
+    worker_story_turn(&story);
+    assert_true(tells(&story, "HELLO b1 c1\n"));
+    assert_false(tells(&story, "COMPLETE"));
+    worker_story_end(&story);
+}
+
+static void nobody_ends_the_leases_of_another(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.link_count = 2;
+    start_with(&story, &options);
+    worker_story_give(&story, 0, "a1 b1 c1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_clear(&story);
+    worker_story_revoke(&story, 1, "a1 b1");
+    worker_story_recall(&story, 1, "b1");
+    assert_string_equal(story.trace, "");
+    worker_story_end(&story);
+}
+
+/* Both slots hang in runs that are over: whatever came would wait for ever. */
+static void a_slot_that_a_revoked_run_does_not_leave_is_lost(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_revoke(&story, 0, "a1 b1");
+    pass(&story, 1999);
+    assert_false(tells(&story, "hung"));
+    pass(&story, 1);
+    assert_true(tells(&story, "[ 2.00] 0 hung a1 (revoked)\n"));
+    assert_true(tells(&story, "[ 2.00] 0 hung b1 (revoked)\n"));
+    assert_true(tells(&story, "[ 2.00] 0 recall c1\n"));
+    assert_true(tells(&story, "HEARTBEAT held 1 running 0 hung 2\n"));
+    assert_int_equal(counts_of(&story).hung, 2);
+    worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
+    worker_story_clear(&story);
+    worker_story_give(&story, 0, "d1", 5);
+    assert_true(tells(&story, "COMPLETE c1 returned"));
+    assert_true(tells(&story, "COMPLETE d1 returned"));
+    pass(&story, 5000);
+    assert_false(tells(&story, "CREDIT"));
+
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 9000); /* it returns after all */
+    worker_story_turn(&story);
+    assert_true(tells(&story, "CREDIT"));
+    worker_story_give(&story, 0, "e1", 0);
+    assert_true(tells(&story, "run e1"));
+    assert_false(tells(&story, "COMPLETE a1"));
+    assert_int_equal(counts_of(&story).hung, 1);
+    worker_story_finish(&story, "b1", OUTCOME_DONE, 9000);
+    worker_story_finish(&story, "e1", OUTCOME_DONE, 9000);
+    worker_story_turn(&story);
+    worker_story_receipt(&story, 0);
+    assert_int_equal(counts_of(&story).held + counts_of(&story).hung + counts_of(&story).owed, 0);
+    assert_int_equal(story.worker->store.bytes_used, 0);
+    worker_story_end(&story);
+}
+
+static void a_lease_that_a_welcome_drops_ends_in_the_same_way(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_on(&story, WORKER_CLOSED, 0);
+    worker_story_pass(&story, 100);
+    worker_story_open(&story, 0, 'v', "a1 c1");
+    worker_story_turn(&story);
+    assert_true(tells(&story, "[ 0.10] 0 tell a1 (revoked)\n"));
+    assert_true(tells(&story, "[ 0.10] 0 recall c1\n"));
+    worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
+    pass(&story, 1000);
+    assert_true(tells(&story, "[ 1.10] 0 kill a1 (revoked)\n"));
+    pass(&story, 1000);
+    assert_true(tells(&story, "[ 2.10] 0 hung a1 (revoked)\n"));
+    assert_false(tells(&story, "COMPLETE"));
+    worker_story_end(&story);
+}
+
+/* It was killed at its limit already: its second begins anew, and so does the wait
+ * for its end. */
+static void a_run_over_its_limit_can_be_revoked(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.limit_ms = 1000;
+    start_with(&story, &options);
+    worker_story_give(&story, 0, "a1", 0);
+    worker_story_begin(&story, "a1");
+    pass(&story, 1100);
+    assert_true(tells(&story, "kill a1 (limit)"));
+    worker_story_revoke(&story, 0, "a1");
+    pass(&story, 1999);
+    assert_true(tells(&story, "[ 2.10] 0 kill a1 (revoked)\n"));
+    assert_false(tells(&story, "hung"));
+    pass(&story, 1);
+    assert_true(tells(&story, "[ 3.10] 0 hung a1 (revoked)\n"));
+    assert_false(tells(&story, "COMPLETE"));
+    worker_story_end(&story);
+}
+
+static void what_is_asked_back_comes_back_unless_it_began(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_recall(&story, 0, "a1 c1 z9");
+    assert_string_equal(story.trace, "[ 0.00] 0 recall c1\n");
+    worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
+    worker_story_turn(&story);
+    assert_true(tells(&story, "COMPLETE c1 returned\n"));
+    assert_int_equal(counts_of(&story).returned, 1);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 1);
+    worker_story_turn(&story);
+    assert_true(tells(&story, "COMPLETE a1 done =a1\n"));
+    worker_story_end(&story);
+}
+
+/* One slot, taken by v; w keeps credit for one task, so that it gets on. */
+static void who_wanted_a_task_back_gets_no_credit_for_one_that_would_wait(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.link_count = 2;
+    options.slots = 1;
+    start_with(&story, &options);
+    worker_story_give(&story, 0, "a1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_give(&story, 1, "b1", 0);
+    worker_story_clear(&story);
+    worker_story_recall(&story, 1, "b1");
+    worker_story_finish(&story, "b1", OUTCOME_RETURNED, 0);
+    worker_story_turn(&story);
+    assert_true(tells(&story, "1 COMPLETE b1 returned\n"));
+    worker_story_pass(&story, 900);
+    assert_false(tells(&story, "1 CREDIT"));
+    worker_story_say(&story, 0, (struct message){.kind = MESSAGE_HEARTBEAT});
+    worker_story_say(&story, 1, (struct message){.kind = MESSAGE_HEARTBEAT});
+    worker_story_pass(&story, 1100); /* but not for ever */
+    assert_true(tells(&story, "1 CREDIT 2\n"));
+    worker_story_end(&story);
+}
+
+static void a_slot_that_is_free_is_for_everybody(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.link_count = 2;
+    options.slots = 1;
+    start_with(&story, &options);
+    worker_story_give(&story, 0, "a1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_give(&story, 1, "b1", 0);
+    worker_story_recall(&story, 1, "b1");
+    worker_story_finish(&story, "b1", OUTCOME_RETURNED, 0);
+    worker_story_turn(&story);
+    worker_story_clear(&story);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
+    worker_story_turn(&story);
+    assert_true(tells(&story, "1 CREDIT 2\n"));
+    worker_story_end(&story);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_whose_lease_is_over_is_told_and_not_completed),
+        cmocka_unit_test(one_that_does_not_heed_it_is_killed_a_second_later),
+        cmocka_unit_test(what_did_not_begin_is_taken_from_the_pool_and_nobody_is_told),
+        cmocka_unit_test(what_began_in_the_same_moment_is_told),
+        cmocka_unit_test(what_was_completed_is_not_sent_again),
+        cmocka_unit_test(nobody_ends_the_leases_of_another),
+        cmocka_unit_test(a_slot_that_a_revoked_run_does_not_leave_is_lost),
+        cmocka_unit_test(a_lease_that_a_welcome_drops_ends_in_the_same_way),
+        cmocka_unit_test(a_run_over_its_limit_can_be_revoked),
+        cmocka_unit_test(what_is_asked_back_comes_back_unless_it_began),
+        cmocka_unit_test(who_wanted_a_task_back_gets_no_credit_for_one_that_would_wait),
+        cmocka_unit_test(a_slot_that_is_free_is_for_everybody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
