@@ -23,7 +23,7 @@ struct settings {
     const char *connect, *pool, *queue, *label, *log_level, *log_format;
     struct option_list modules, commands;
     bool allow_exec;
-    uint64_t slots, grace_ms, time_limit_ms;
+    uint64_t slots, grace_ms, time_limit_ms, soft_time_limit_ms, stalled_after_ms;
 };
 
 static const struct option options_table[] = {
@@ -49,6 +49,14 @@ static const struct option options_table[] = {
      "how long one run may take, if its task does not say: then a command is killed and the run "
      "counts as failed; default: for ever",
      offsetof(struct settings, time_limit_ms), 1, UINT32_MAX},
+    {"soft-time-limit", 0, OPTION_SECONDS, "T",
+     "after how long one run is asked to end, if its task does not say: a command gets SIGTERM, a "
+     "handler sees it by tmesh_job_should_stop; default: never",
+     offsetof(struct settings, soft_time_limit_ms), 1, UINT32_MAX},
+    {"stalled-after", 0, OPTION_SECONDS, "T",
+     "how long one run may show no sign of life (tmesh_job_progress), if its task does not say: "
+     "then it is ended as one over its time limit; default: for ever",
+     offsetof(struct settings, stalled_after_ms), 1, UINT32_MAX},
     {"pool", 0, OPTION_CHOICE, "threads|process",
      "where C handlers run; default threads (process is not available yet)",
      offsetof(struct settings, pool), 0, 0},
@@ -174,36 +182,69 @@ static int plan_make(struct plan *plan, const struct settings *settings,
     plan->options.label = settings->label;
     plan->options.slots = (uint32_t)settings->slots;
     plan->options.time_limit_ms = (uint32_t)settings->time_limit_ms;
+    plan->options.soft_time_limit_ms = (uint32_t)settings->soft_time_limit_ms;
+    plan->options.stalled_after_ms = (uint32_t)settings->stalled_after_ms;
     plan->options.modules = settings->modules.items;
     plan->options.allow_exec = settings->allow_exec;
     return code;
 }
 
+/* How long what runs may take to end, and how often the program was asked to. */
+struct grace {
+    uint64_t grace_ms, end_ms;
+    unsigned signals; /* more than so many: stop at once */
+};
+
+/* Asked from afar, a worker has the time that was named there, and the first
+ * signal is not yet impatience: it only holds it to its own grace time. */
+static struct grace grace_begin(tmesh_worker_t *worker, uint64_t grace_ms,
+                                const struct stopping *stopping)
+{
+    struct grace grace = {.grace_ms = grace_ms, .signals = 1};
+    uint32_t asked_ms;
+    bool afar = stopping->count == 0 && tmesh_worker_asked_to_drain(worker, &asked_ms);
+    if (afar && asked_ms != UINT32_MAX) grace.grace_ms = asked_ms;
+    grace.end_ms = clock_ms() + grace.grace_ms;
+    return grace;
+}
+
+/* Whether it is over now. */
+static bool grace_is_over(struct grace *grace, uint64_t own_ms, struct stopping *stopping)
+{
+    unsigned before = stopping->count;
+    stopping_read(stopping);
+    uint64_t now_ms = clock_ms();
+    if (before == 0 && stopping->count == 1 && now_ms + own_ms < grace->end_ms) {
+        grace->end_ms = now_ms + own_ms;
+    }
+    return stopping->count > grace->signals || now_ms >= grace->end_ms;
+}
+
 /* Lets running tasks end, in slices, so that a second signal cuts it short.
  * Returns whether all have. */
-static bool drain(tmesh_worker_t *worker, uint64_t grace_ms, struct stopping *stopping)
+static bool drain(tmesh_worker_t *worker, uint64_t own_ms, struct stopping *stopping)
 {
     tmesh_worker_counts_t counts;
-    unsigned count = stopping->count;
-    uint64_t end_ms = clock_ms() + grace_ms;
+    struct grace grace = grace_begin(worker, own_ms, stopping);
     tmesh_worker_counts(worker, &counts);
-    notice_print("draining: no new tasks, %" PRIu64 ".%" PRIu64 " s for the %" PRIu32
-                 " running to end; once more to stop at once",
-                 grace_ms / 1000, grace_ms % 1000 / 100, counts.running);
+    notice_print("draining%s: no new tasks, %" PRIu64 ".%" PRIu64 " s for the %" PRIu32
+                 " running to end; %s to stop at once",
+                 stopping->count == 0 ? ", as an operator asked" : "", grace.grace_ms / 1000,
+                 grace.grace_ms % 1000 / 100, counts.running,
+                 stopping->count == 0 ? "two signals" : "once more");
     for (;;) {
         uint64_t now_ms = clock_ms();
-        uint64_t left_ms = now_ms < end_ms ? end_ms - now_ms : 0;
+        uint64_t left_ms = now_ms < grace.end_ms ? grace.end_ms - now_ms : 0;
         uint32_t slice_ms = (uint32_t)(left_ms < DRAIN_SLICE_MS ? left_ms : DRAIN_SLICE_MS);
         if (tmesh_worker_drain(worker, slice_ms) == TMESH_OK) return true;
-        stopping_read(stopping);
-        if (stopping->count > count || left_ms <= slice_ms) return false;
+        if (grace_is_over(&grace, own_ms, stopping)) return false;
     }
 }
 
 static int serve(tmesh_worker_t *worker, uint64_t grace_ms, struct stopping *stopping)
 {
     tmesh_worker_counts_t counts;
-    stopping_wait(stopping, 0, -1);
+    stopping_wait_beside(stopping, 0, tmesh_worker_fd(worker));
     bool drained = drain(worker, grace_ms, stopping);
     tmesh_worker_counts(worker, &counts);
     notice_print("stopped; %" PRIu64 " tasks done, %" PRIu64 " failed, %" PRIu64
