@@ -127,6 +127,7 @@ static void on_turn(struct worker *worker, struct worker_actions *out)
         for (uint32_t i = 0; i < link_count; i++) worker_session_doubt(worker, i, out);
         worker_pace_tick(worker);
         worker_limit_tick(worker, out);
+        worker_surplus_tick(worker, out);
         worker_progress_tell(worker, out);
         for (uint32_t i = 0; i < link_count; i++) worker_work_complete(worker, i, out);
         worker_credit_grant(worker, out);
@@ -187,6 +188,7 @@ uint64_t worker_deadline(const struct worker *worker)
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         due_ns = earlier(due_ns, uplink_deadline(&worker->links[i].uplink, &worker->turn));
         due_ns = earlier(due_ns, worker_beat_deadline(worker, i));
+        due_ns = earlier(due_ns, worker_surplus_deadline(worker, i));
     }
     return due_ns;
 }

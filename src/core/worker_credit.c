@@ -5,8 +5,8 @@
  *
  * The pool should hold `capacity` jobs: one for each slot, and as many ahead as
  * cover the round trip, so that tiny tasks wait here and long ones where another
- * worker can still have them.  How many that is depends on the ventilator: the
- * capacity is that of the farthest, and no other has more than its own.
+ * worker can still have them.  The round trip is that of the farthest ventilator
+ * with a backlog: if it had more here than the others, it had more of the slots.
  * Credit that was given cannot be taken back, so it goes where it will be used:
  *
  *   1. Ventilators that said they have a backlog share the capacity evenly, and
@@ -74,7 +74,7 @@ void worker_credit_told(struct worker *worker, uint32_t link, uint64_t backlog)
 /* One turn's view of all links, and what it decided. */
 struct plan {
     uint32_t open;                       /* links with a session */
-    uint64_t ahead;                      /* jobs to hold beyond the slots, at most */
+    uint64_t ahead;                      /* jobs to hold beyond the slots */
     uint64_t free;                       /* capacity that nobody holds or is about to use */
     uint64_t room;                       /* jobs there is room for in the table */
     uint64_t kept;                       /* of these: one for each link that has nothing in it */
@@ -125,17 +125,22 @@ static bool is_destitute(const struct worker_link *link)
 
 static void survey(const struct worker *worker, struct plan *plan)
 {
-    uint64_t coming = 0, left = 0;
+    uint64_t coming = 0, left = 0, idle_ahead = 0;
+    bool eager = false;
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         const struct worker_link *link = &worker->links[i];
         if (is_destitute(link)) plan->kept++;
         if (!is_open(worker, i)) continue;
         plan->open++;
         plan->ahead_of[i] = worker_pace_ahead(worker, link);
-        if (plan->ahead_of[i] > plan->ahead) plan->ahead = plan->ahead_of[i];
+        if (plan->ahead_of[i] > idle_ahead) idle_ahead = plan->ahead_of[i];
         left += tasks_left(link);
-        if (link->eager) coming += tasks_left(link);
+        if (!link->eager) continue;
+        eager = true;
+        coming += tasks_left(link);
+        if (plan->ahead_of[i] > plan->ahead) plan->ahead = plan->ahead_of[i];
     }
+    if (!eager) plan->ahead = idle_ahead;
     uint64_t busy = worker->held + coming, taken = worker->held + (uint64_t)worker->owed + left;
     uint64_t unused = minus(worker->options.store_bytes_max, worker->store.bytes_used);
     plan->free = minus(worker->options.slots + plan->ahead, busy);
@@ -147,12 +152,12 @@ static void survey(const struct worker *worker, struct plan *plan)
 }
 
 /* What a link would hold if nobody else wanted anything. */
-static uint64_t wanted(const struct worker *worker, const struct plan *plan, uint32_t link)
+static uint64_t wanted(const struct worker *worker, uint32_t link)
 {
     const struct worker_link *peer = &worker->links[link];
     uint64_t wanted = peer->held.count;
     if (peer->eager) wanted += tasks_left(peer) + smaller(peer->backlog, WORKER_CAPACITY_MAX);
-    return smaller(wanted, worker->options.slots + plan->ahead_of[link]);
+    return wanted;
 }
 
 /* Max-min fairness: whoever wants less than an even share gets it, and the rest
@@ -167,7 +172,7 @@ static void share(const struct worker *worker, struct plan *plan)
         changed = false;
         for (uint32_t i = 0; i < worker->options.link_count && sharing > 0; i++) {
             if (settled[i] || !is_open(worker, i)) continue;
-            uint64_t wish = wanted(worker, plan, i);
+            uint64_t wish = wanted(worker, i);
             if (wish > capacity / sharing) continue;
             plan->level[i] = wish;
             capacity -= wish;

@@ -2,7 +2,8 @@
  *
  * Owns: the layout.  What each part means is decided in worker_session.c
  * (sessions), worker_work.c (leases), worker_revoke.c (leases that are over),
- * worker_credit.c (credit), worker_pace.c (how fast things go), worker_limit.c
+ * worker_credit.c (credit), worker_surplus.c (what was too much of it),
+ * worker_pace.c (how fast things go), worker_limit.c
  * (time limits), worker_progress.c, worker_beat.c (heartbeats) and worker_job.c
  * (the table of jobs); worker.c steps them.
  */
@@ -98,6 +99,7 @@ struct worker_link {
     uint64_t said_ns;
     bool said_early;      /* because jobs waited */
     uint64_t recalled_ns; /* when it last wanted something back; 0: never */
+    uint64_t reduced_ns;  /* when it last got back what was too much */
     /* Credit of this session, in running totals. */
     uint64_t granted_tasks, granted_bytes;
     uint64_t received_tasks, received_bytes;
@@ -236,6 +238,10 @@ uint64_t worker_pace_round_trip(const struct worker_link *link);
 uint64_t worker_pace_ahead(const struct worker *worker, const struct worker_link *link);
 /* Once in a turn, before these are asked for. */
 void worker_pace_tick(struct worker *worker);
+
+/* worker_surplus.c */
+void worker_surplus_tick(struct worker *worker, struct worker_actions *out);
+uint64_t worker_surplus_deadline(const struct worker *worker, uint32_t link);
 
 /* worker_credit.c */
 void worker_credit_reset(struct worker_link *link);

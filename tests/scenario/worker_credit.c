@@ -142,6 +142,109 @@ static void a_backlog_that_others_worked_off_does_not_hold_slots(void **unused)
     worker_story_end(&story);
 }
 
+/* Two hundred milliseconds of work for the four slots must be on their way or here
+ * all the time. */
+static void a_far_ventilator_keeps_the_slots_as_busy_as_a_near_one(void **unused)
+{
+    (void)unused;
+    start(4, 1, 1);
+    mesh.ventilators[0].latency_ns = 50 * MILLISECOND;
+    mesh_pass(&mesh, SECOND); /* the first session began while it was near */
+    mesh_restart(&mesh, 0);
+    mesh_pass(&mesh, SECOND);
+    mesh_add(&mesh, 0, 4000, 5 * MILLISECOND);
+    uint64_t began_ns = mesh.now_ns;
+    while (mesh.ventilators[0].done < 4000) mesh_pass(&mesh, 10 * MILLISECOND);
+    /* Five seconds of work, and a few round trips until it is known how long tasks take. */
+    assert_true(mesh.now_ns - began_ns < 5 * SECOND + 700 * MILLISECOND);
+    mesh_end(&mesh);
+}
+
+/* A path that becomes longer, or a journal that syncs, is noticed by and by; what
+ * one task takes to arrive says nothing when nobody had one. */
+static void the_round_trip_is_the_shortest_of_late_whatever_else_takes_time(void **unused)
+{
+    (void)unused;
+    start(4, 1, 1);
+    mesh_add(&mesh, 0, 1000, MILLISECOND);
+    mesh_pass(&mesh, 2 * SECOND);
+    const struct worker_link *link = &mesh.worker->links[0];
+    assert_in_range(worker_pace_round_trip(link), 2 * MILLISECOND, 2 * MILLISECOND);
+    for (int i = 0; i < 50; i++) { /* tasks that come whenever somebody has one */
+        mesh_add(&mesh, 0, 4, 20 * MILLISECOND);
+        mesh_pass(&mesh, SECOND);
+    }
+    assert_in_range(worker_pace_round_trip(link), 2 * MILLISECOND, 2 * MILLISECOND);
+    mesh.ventilators[0].latency_ns = 20 * MILLISECOND;
+    mesh_add(&mesh, 0, 1000, 5 * MILLISECOND);
+    mesh_pass(&mesh, 8 * SECOND);
+    assert_in_range(worker_pace_round_trip(link), 38 * MILLISECOND, 60 * MILLISECOND);
+    mesh_end(&mesh);
+}
+
+/* Both have the same share of what is here or on its way, so that the far one has not
+ * quite half of the slots; and one that is alone has as much ahead as its own way
+ * needs. */
+static void a_far_and_a_near_ventilator_share_the_slots(void **unused)
+{
+    (void)unused;
+    start(4, 2, 1);
+    mesh.ventilators[1].latency_ns = 50 * MILLISECOND;
+    mesh_pass(&mesh, SECOND);
+    mesh_restart(&mesh, 1);
+    mesh_pass(&mesh, SECOND);
+    mesh_add(&mesh, 0, 3000, 5 * MILLISECOND);
+    mesh_add(&mesh, 1, 800, 5 * MILLISECOND);
+    mesh_pass(&mesh, 500 * MILLISECOND); /* it takes a while to learn how long they take */
+    uint32_t near = mesh.ventilators[0].done, far = mesh.ventilators[1].done;
+    mesh_pass(&mesh, SECOND);
+    near = mesh.ventilators[0].done - near;
+    far = mesh.ventilators[1].done - far;
+    assert_in_range(near + far, 780, 820);
+    assert_in_range(far, 270, 430);
+    while (mesh.ventilators[1].done < 800) mesh_pass(&mesh, 10 * MILLISECOND);
+    mesh_pass(&mesh, 500 * MILLISECOND);
+    for (int i = 0; i < 30; i++) {
+        mesh_pass(&mesh, 10 * MILLISECOND);
+        assert_in_range(mesh.worker->links[0].held.count, 4, 4 + 8 + 1);
+    }
+    mesh_end(&mesh);
+}
+
+/* The credit that short tasks were given is there still when long ones come. */
+static void who_had_short_tasks_does_not_sit_on_long_ones(void **unused)
+{
+    (void)unused;
+    start(4, 1, 1);
+    mesh_add(&mesh, 0, 3000, MILLISECOND / 100);
+    mesh_pass(&mesh, SECOND);
+    assert_int_equal(mesh.ventilators[0].done, 3000);
+    mesh_add(&mesh, 0, 500, 30 * SECOND);
+    mesh_pass(&mesh, 29 * SECOND);
+    assert_int_equal(counts().running, 4);
+    assert_in_range(counts().held, 4, 4 + 1);
+    mesh_pass(&mesh, 272 * SECOND); /* and not when the first of them are done */
+    assert_int_equal(mesh.ventilators[0].done, 3000 + 4 * 10);
+    assert_int_equal(counts().running, 4);
+    assert_in_range(counts().held, 4, 4 + 2);
+    mesh_end(&mesh);
+}
+
+/* A long run takes its own slot and no other: the rest goes on as before. */
+static void one_long_run_does_not_slow_the_short_ones(void **unused)
+{
+    (void)unused;
+    start(4, 1, 1);
+    mesh_add(&mesh, 0, 1000, MILLISECOND / 10);
+    mesh_add(&mesh, 0, 1, 60 * SECOND);
+    mesh_add(&mesh, 0, 3000, MILLISECOND / 10);
+    uint64_t began_ns = mesh.now_ns;
+    while (mesh.ventilators[0].done < 4000) mesh_pass(&mesh, MILLISECOND);
+    /* 25 ms for the first thousand, 100 ms for the others on three slots. */
+    assert_true(mesh.now_ns - began_ns < 160 * MILLISECOND);
+    mesh_end(&mesh);
+}
+
 static uint64_t some_run_ns(uint64_t *random)
 {
     switch (random_up_to(random, 3)) {
@@ -213,6 +316,11 @@ int main(void)
         cmocka_unit_test(what_one_does_not_want_goes_to_the_others),
         cmocka_unit_test(every_ventilator_gets_on_with_a_single_slot),
         cmocka_unit_test(a_backlog_that_others_worked_off_does_not_hold_slots),
+        cmocka_unit_test(a_far_ventilator_keeps_the_slots_as_busy_as_a_near_one),
+        cmocka_unit_test(the_round_trip_is_the_shortest_of_late_whatever_else_takes_time),
+        cmocka_unit_test(a_far_and_a_near_ventilator_share_the_slots),
+        cmocka_unit_test(who_had_short_tasks_does_not_sit_on_long_ones),
+        cmocka_unit_test(one_long_run_does_not_slow_the_short_ones),
         cmocka_unit_test(no_fault_exceeds_credit_or_loses_it),
         cmocka_unit_test(a_table_just_large_enough_is_never_overrun),
     };

@@ -16,6 +16,7 @@ struct mesh_flight {
     uint64_t at_ns;
     struct message message;
     uint32_t count;
+    enum outcome *outcomes; /* of a COMPLETE, behind the leases */
     struct lease leases[];
 };
 
@@ -45,14 +46,17 @@ static void flights_drop(struct mesh_flight **queue)
     }
 }
 
-static struct mesh_flight *flight_new(const struct mesh *mesh, struct mesh_flight **queue,
-                                      size_t leases_max)
+static struct mesh_flight *flight_new(const struct mesh *mesh, uint32_t link,
+                                      struct mesh_flight **queue, size_t leases_max)
 {
-    struct mesh_flight *flight = malloc(sizeof *flight + leases_max * sizeof flight->leases[0]);
+    struct mesh_flight *flight;
+    size_t each = sizeof flight->leases[0] + sizeof flight->outcomes[0];
+    flight = malloc(sizeof *flight + leases_max * each);
     assert_non_null(flight);
+    flight->outcomes = (enum outcome *)(flight->leases + leases_max);
     flight->next = NULL;
     flight->count = 0;
-    flight->at_ns = mesh->now_ns + mesh->latency_ns;
+    flight->at_ns = mesh->now_ns + mesh->ventilators[link].latency_ns;
     while (*queue != NULL) queue = &(*queue)->next;
     *queue = flight;
     return flight;
@@ -78,7 +82,7 @@ static struct mesh_flight *say(struct mesh *mesh, uint32_t link, enum message_ki
                                size_t leases_max)
 {
     struct mesh_ventilator *ventilator = &mesh->ventilators[link];
-    struct mesh_flight *flight = flight_new(mesh, &ventilator->to_worker, leases_max);
+    struct mesh_flight *flight = flight_new(mesh, link, &ventilator->to_worker, leases_max);
     bool counted = kind != MESSAGE_WELCOME && kind != MESSAGE_WHO;
     flight->message = (struct message){.kind = kind, .session = ventilator->session};
     if (counted) flight->message.sequence = ++ventilator->next_out;
@@ -157,6 +161,12 @@ static void complete(struct mesh *mesh, uint32_t link, const struct mesh_flight 
         /* Nothing but this worker ends leases here, so none is ever stale. */
         assert_true(task->live && task->token == flight->leases[i].token);
         assert_int_equal(task->state, MESH_LEASED);
+        if (flight->outcomes[i] == OUTCOME_RETURNED) {
+            make_ready(mesh, task_of(mesh, &flight->leases[i]));
+            mesh->ventilators[link].returned++;
+            continue;
+        }
+        assert_int_equal(flight->outcomes[i], OUTCOME_DONE);
         task->state = MESH_DONE;
         task->live = false;
         mesh->ventilators[link].done++;
@@ -191,14 +201,14 @@ static void carry(struct mesh *mesh, uint32_t link, const struct message *messag
     uint32_t count = 0;
     if (message->kind == MESSAGE_HELLO) count = message->u.hello.lease_count;
     if (message->kind == MESSAGE_COMPLETE) count = message->u.complete.count;
-    struct mesh_flight *flight = flight_new(mesh, &ventilator->to_ventilator, count);
+    struct mesh_flight *flight = flight_new(mesh, link, &ventilator->to_ventilator, count);
     flight->message = *message;
     flight->count = count;
     for (uint32_t i = 0; i < count; i++) {
         if (message->kind == MESSAGE_HELLO) {
             flight->leases[i] = message->u.hello.leases[i];
         } else {
-            assert_int_equal(message->u.complete.items[i].outcome, OUTCOME_DONE);
+            flight->outcomes[i] = message->u.complete.items[i].outcome;
             flight->leases[i] = message->u.complete.items[i].lease;
         }
     }
@@ -237,7 +247,8 @@ static void perform(struct mesh *mesh, const struct worker_action *action)
 {
     switch (action->kind) {
     case WORKER_OPEN:
-        mesh->ventilators[action->link].connects_ns = mesh->now_ns + mesh->latency_ns;
+        mesh->ventilators[action->link].connects_ns =
+            mesh->now_ns + mesh->ventilators[action->link].latency_ns;
         break;
     case WORKER_SHUT: disconnect(mesh, action->link); break;
     case WORKER_SEND: carry(mesh, action->link, &action->message); break;
@@ -437,13 +448,15 @@ void mesh_start(struct mesh *mesh, const struct worker_options *options, uint64_
     mesh->options.seed = seed;
     mesh->now_ns = SECOND;
     mesh->random = seed;
-    mesh->latency_ns = MILLISECOND;
     mesh->memory = calloc(1, worker_memory_bytes(options) + 64);
     mesh->out = malloc(sizeof *mesh->out);
     assert_non_null(mesh->memory);
     assert_non_null(mesh->out);
     uint8_t *aligned = (uint8_t *)mesh->memory + 64 - (uintptr_t)mesh->memory % 64;
-    for (uint32_t i = 0; i < options->link_count; i++) disconnect(mesh, i);
+    for (uint32_t i = 0; i < options->link_count; i++) {
+        mesh->ventilators[i].latency_ns = MILLISECOND;
+        disconnect(mesh, i);
+    }
     mesh->worker = worker_init(aligned, &mesh->options, mesh->now_ns);
 }
 

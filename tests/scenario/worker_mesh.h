@@ -3,8 +3,8 @@
  *
  * Owns: the clock, the tasks, what each ventilator believes, and the checks:
  * credit is kept to, no completion comes under a lease that was dropped or that
- * a ventilator before a restart gave, no work is given back, and the worker's
- * table never overflows.  Not here: what a property needs beyond these.
+ * a ventilator before a restart gave, and the worker's table never overflows.  Not here: what a
+ * property needs beyond these.
  */
 #ifndef SCENARIO_WORKER_MESH_H
 #define SCENARIO_WORKER_MESH_H
@@ -31,7 +31,8 @@ struct mesh_ventilator {
     uint64_t credit, given;
     uint64_t worker_credit, worker_received; /* as the worker sees them: no latency */
     uint64_t beat_ns, connects_ns, closes_ns;
-    uint32_t ready, done;
+    uint64_t latency_ns; /* one way; a millisecond at first */
+    uint32_t ready, done, returned;
     struct mesh_flight *to_worker, *to_ventilator;
 };
 
@@ -46,7 +47,7 @@ struct mesh {
     struct worker *worker;
     struct worker_actions *out;
     struct worker_options options;
-    uint64_t now_ns, random, latency_ns;
+    uint64_t now_ns, random;
     uint32_t sessions, task_count, turns, credits;
     uint64_t tokens;
     struct mesh_task tasks[MESH_TASKS_MAX];

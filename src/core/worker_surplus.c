@@ -1,0 +1,68 @@
+/* worker_surplus.c - work that was taken ahead and cannot be begun soon.
+ *
+ * Owns: giving it back.  Not here: how much to take (worker_credit.c).
+ *
+ * Whoever runs a thousand short tasks and then meets long ones has taken more of
+ * these than its slots will begin for a long time, and may have said credit for
+ * more.  When the first that waits has waited far longer than it should have, the
+ * latest go back, down to what would be taken ahead now.  Those that come again, on
+ * credit that is left, use it up.
+ */
+#include "worker_state.h"
+
+enum { RECALLS_EACH_STEP = 256 };
+
+/* Far beyond what work is taken ahead for, so that it is no mere hiccup. */
+static const uint64_t PATIENCE_NS = 100 * MILLISECOND;
+static const uint64_t PATIENCE_AHEAD = 4; /* or so many times that */
+
+static uint64_t patience_ns(const struct worker *worker)
+{
+    uint64_t ahead_ns = PATIENCE_AHEAD * worker->ahead_ns;
+    return ahead_ns > PATIENCE_NS ? ahead_ns : PATIENCE_NS;
+}
+
+/* How many of the link's jobs may wait: its share of what is taken ahead, and one,
+ * so that each ventilator gets on. */
+static uint64_t may_wait(const struct worker *worker, const struct worker_link *link)
+{
+    return 1 + worker_pace_ahead(worker, link);
+}
+
+/* A pool that does not tell of starts would have us ask for what runs. */
+static uint64_t due(const struct worker *worker, const struct worker_link *link)
+{
+    if (!worker->starts_told || link->waiting.count <= may_wait(worker, link)) {
+        return INSTANT_NEVER;
+    }
+    uint64_t taken_ns = worker->jobs[link->waiting.first].taken_ns;
+    uint64_t from_ns = taken_ns > link->reduced_ns ? taken_ns : link->reduced_ns;
+    return instant_after(from_ns, patience_ns(worker));
+}
+
+static uint32_t reduce(struct worker *worker, struct worker_link *link, uint32_t left,
+                       struct worker_actions *out)
+{
+    uint64_t surplus = link->waiting.count - may_wait(worker, link);
+    uint32_t job = link->waiting.last;
+    for (; surplus > 0 && left > 0; surplus--, left--) {
+        worker_job_recall(worker, job, out);
+        job = worker->jobs[job].previous[CHAIN_RUN];
+    }
+    if (surplus == 0) link->reduced_ns = worker->now_ns;
+    return left;
+}
+
+void worker_surplus_tick(struct worker *worker, struct worker_actions *out)
+{
+    uint32_t left = RECALLS_EACH_STEP;
+    for (uint32_t i = 0; i < worker->options.link_count && left > 0; i++) {
+        struct worker_link *link = &worker->links[i];
+        if (due(worker, link) <= worker->now_ns) left = reduce(worker, link, left, out);
+    }
+}
+
+uint64_t worker_surplus_deadline(const struct worker *worker, uint32_t link)
+{
+    return due(worker, &worker->links[link]);
+}
