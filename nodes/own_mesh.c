@@ -57,10 +57,13 @@ int own_mesh_open(struct own_mesh *mesh, uint32_t slots, struct logging *logging
     mesh->producer = tmesh_producer_new(&options, &error);
     if (!mesh->producer) return mesh_fault(&error);
 
+    /* Its programs are the user's, as those of xargs are: they see what the user sees. */
+    static const char *const everything[] = {"*", NULL};
     tmesh_worker_options_t worker = {.connect = tmesh_producer_endpoint(mesh->producer),
                                      .label = "map",
                                      .slots = slots,
                                      .allow_exec = true,
+                                     .command_environment = everything,
                                      .log = logging_write,
                                      .log_context = logging};
     mesh->worker = tmesh_worker_new(&worker, &error);

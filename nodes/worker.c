@@ -21,9 +21,10 @@ enum {
 
 struct settings {
     const char *connect, *pool, *queue, *label, *log_level, *log_format;
-    struct option_list modules, commands;
+    struct option_list modules, commands, command_environment;
     bool allow_exec;
     uint64_t slots, grace_ms, time_limit_ms, soft_time_limit_ms, stalled_after_ms;
+    uint64_t command_memory, command_file_size, command_files;
 };
 
 static const struct option options_table[] = {
@@ -41,6 +42,19 @@ static const struct option options_table[] = {
      "also run whatever program a task names, as tmesh map --connect asks: who may submit can "
      "then run any program here",
      offsetof(struct settings, allow_exec), 0, 0},
+    {"command-env", 0, OPTION_LIST, "NAME",
+     "let commands see this variable of the worker's environment, beside PATH, HOME, LANG, LC_ALL, "
+     "TZ and TMPDIR; NAME* is all that begin so, '*' everything. May be repeated",
+     offsetof(struct settings, command_environment), 0, 0},
+    {"command-memory", 0, OPTION_SIZE, "SIZE",
+     "address space for each process of a command; default: as much as the worker",
+     offsetof(struct settings, command_memory), 1024 * 1024, INT64_MAX},
+    {"command-file-size", 0, OPTION_SIZE, "SIZE",
+     "how long a command may make a file; default: as long as the worker",
+     offsetof(struct settings, command_file_size), 1, INT64_MAX},
+    {"command-files", 0, OPTION_COUNT, "N",
+     "descriptors for each process of a command; default: 1024, until it asks for more",
+     offsetof(struct settings, command_files), 16, UINT32_MAX},
     {"queue", 'q', OPTION_TEXT, "NAME[,NAME...]",
      "take tasks from these queues only; default: default", offsetof(struct settings, queue), 0, 0},
     {"slots", 's', OPTION_COUNT, "N", "tasks run at once; default: the number of processors",
@@ -186,6 +200,10 @@ static int plan_make(struct plan *plan, const struct settings *settings,
     plan->options.stalled_after_ms = (uint32_t)settings->stalled_after_ms;
     plan->options.modules = settings->modules.items;
     plan->options.allow_exec = settings->allow_exec;
+    plan->options.command_environment = settings->command_environment.items;
+    plan->options.command_memory = settings->command_memory;
+    plan->options.command_file_size = settings->command_file_size;
+    plan->options.command_files = (uint32_t)settings->command_files;
     return code;
 }
 

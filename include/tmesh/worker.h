@@ -93,10 +93,26 @@ TMESH_EXPORT void tmesh_registry_refuse(tmesh_registry_t *registry, const char *
  * standard input, the result from its standard output; the end of its standard
  * error goes to the log, and to the record of a run that failed.  Exit 0 is
  * done, 75 retry, 65 permanent failure; anything else is retried by policy, and
- * a death by signal counts as a crash.  TMESH_TASK_ID, TMESH_TASK_NAME,
+ * a death by signal counts as a crash, unless the worker sent it.  TMESH_TASK_ID, TMESH_TASK_NAME,
  * TMESH_ATTEMPT and TMESH_LEASE (16 hexadecimal digits) are in its environment;
  * TMESH_RETRY_AFTER_MS names a file into which it may write, in digits, after how
  * many milliseconds it wants to be tried again when it fails.
+ * What it wrote to its standard error last, at most 1,000 bytes, is the reason of
+ * its failure, behind "exit status N: ".
+ *
+ * It leads a session and a process group of its own, has no descriptor but the
+ * three, default signals, no core file, gains no privileges from files, and keeps
+ * the worker's user, umask and working directory.  Its environment is clean: PATH,
+ * HOME, LANG, LC_ALL, TZ and TMPDIR as the worker had them when it was made, what
+ * `command_environment` passes on, and the variables above.  Secrets that a worker
+ * was started with are thus not given to whoever may submit a task, and a task does
+ * not come to depend on the shell that its worker was started from.
+ *
+ * When its run is over, whatever is left of its process group is killed, and when
+ * the worker's process dies, however that comes, all of the group within a moment:
+ * by a small process that the worker forks when it is made, a copy of the host.  The
+ * smaller the host is then, the better.  Only what left the group stays.
+ *
  * The host must neither ignore SIGCHLD nor wait for children that are not its
  * own, or the exit status is lost and the run counts as failed. */
 typedef struct tmesh_command {
@@ -133,6 +149,17 @@ typedef struct tmesh_worker_options {
     bool allow_exec; /* also serve "tmesh.exec": run whatever argv a task brings, as `tmesh
                         map --connect` asks.  Whoever may submit can then run any program
                         here */
+    const char *const *command_environment; /* names of variables that commands get besides
+                        the usual ones; ends with NULL.  One that ends with * stands for all
+                        that begin so; "*" alone: everything */
+    uint64_t command_memory;    /* bytes of address space that each process of a command may
+                                   have (RLIMIT_AS), at least 1 MiB; default: as the worker */
+    uint64_t command_file_size; /* bytes that a file may grow to when such a process writes to it
+                                   (RLIMIT_FSIZE); over it SIGXFSZ ends the process; default: as
+                                   the worker */
+    uint32_t command_files;     /* descriptors that each such process may have open
+                                   (RLIMIT_NOFILE), at least 16; default: 1,024 until it raises
+                                   that itself, to no more than the worker may have */
     enum tmesh_pool pool;
     uint32_t tasks_per_child;    /* a child is replaced after so many runs; 0: never */
     uint64_t memory_per_child;   /* a child is replaced when it holds more than so many bytes after

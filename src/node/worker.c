@@ -334,20 +334,25 @@ static enum tmesh_err build_core(struct tmesh_worker *node, tmesh_error_t *error
     return TMESH_OK;
 }
 
-static enum tmesh_err start_threads(struct tmesh_worker *node, tmesh_error_t *error)
+static enum tmesh_err start_threads(struct tmesh_worker *node,
+                                    const tmesh_worker_options_t *options, tmesh_error_t *error)
 {
     sigset_t before;
     thread_mask(&before);
-    node->pool = pool_new(&(struct pool_options){.registry = node->setup.registry,
-                                                 .slots = node->setup.core.slots,
-                                                 .fences = node->setup.endpoints.count,
-                                                 .jobs_max = node->setup.core.jobs_max,
-                                                 .wake = wake,
-                                                 .wake_context = node,
-                                                 .log = node->log});
+    node->pool =
+        pool_new(&(struct pool_options){.registry = node->setup.registry,
+                                        .slots = node->setup.core.slots,
+                                        .fences = node->setup.endpoints.count,
+                                        .jobs_max = node->setup.core.jobs_max,
+                                        .wake = wake,
+                                        .wake_context = node,
+                                        .log = node->log,
+                                        .command_limits = node->setup.command_limits,
+                                        .command_environment = options->command_environment});
     thread_unmask(&before);
     if (node->pool == NULL) {
-        return failure(error, TMESH_E_SYSTEM, "cannot start %" PRIu32 " slots: threads or memory",
+        return failure(error, TMESH_E_SYSTEM,
+                       "cannot start %" PRIu32 " slots: threads, processes or memory",
                        node->setup.core.slots);
     }
     if (thread_start(&node->thread, "tmesh-worker", run, node) != 0) {
@@ -370,7 +375,7 @@ tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options, tmesh_er
     node->log = (struct log){.write = options->log, .context = options->log_context};
     if (worker_setup_read(&node->setup, options, error) != TMESH_OK ||
         open_sockets(node, error) != TMESH_OK || build_core(node, error) != TMESH_OK ||
-        start_threads(node, error) != TMESH_OK) {
+        start_threads(node, options, error) != TMESH_OK) {
         tmesh_worker_destroy(&node);
     }
     return node;

@@ -82,6 +82,35 @@ static void describe(struct worker_setup *setup, const tmesh_worker_options_t *o
     core->stalled_ms = options->stalled_after_ms;
 }
 
+/* A program that has less than this can hardly be begun. */
+enum { COMMAND_MEMORY_MIN = 1024 * 1024, COMMAND_FILES_MIN = 16 };
+
+static enum tmesh_err read_commands(struct worker_setup *setup,
+                                    const tmesh_worker_options_t *options, tmesh_error_t *error)
+{
+    const char *const *name = options->command_environment;
+    for (; name != NULL && *name != NULL; name++) {
+        size_t plain = strcspn(*name, "=*");
+        if ((*name)[plain] == '\0' ? plain > 0 : strcmp(*name + plain, "*") == 0) continue;
+        return failure(error, TMESH_E_INVALID,
+                       "command_environment: '%.80s' is not the name of a variable, such as LANG, "
+                       "nor the beginning of some with a * behind it",
+                       *name);
+    }
+    if (options->command_memory > 0 && options->command_memory < COMMAND_MEMORY_MIN) {
+        return failure(error, TMESH_E_INVALID, "command_memory: at least %d bytes, or 0",
+                       (int)COMMAND_MEMORY_MIN);
+    }
+    if (options->command_files > 0 && options->command_files < COMMAND_FILES_MIN) {
+        return failure(error, TMESH_E_INVALID, "command_files: at least %d, or 0",
+                       (int)COMMAND_FILES_MIN);
+    }
+    setup->command_limits = (struct spawn_limits){.memory_bytes = options->command_memory,
+                                                  .file_bytes = options->command_file_size,
+                                                  .files = options->command_files};
+    return TMESH_OK;
+}
+
 enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_options_t *options,
                                  tmesh_error_t *error)
 {
@@ -98,6 +127,7 @@ enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_
     result = register_handlers(setup->registry, options, error);
     if (result == TMESH_OK) result = read_queues(setup, options, error);
     if (result == TMESH_OK) result = count_slots(options, &setup->core.slots, error);
+    if (result == TMESH_OK) result = read_commands(setup, options, error);
     if (result != TMESH_OK) return result;
     describe(setup, options);
     if (setup->core.name_count > 0) return TMESH_OK;

@@ -4,6 +4,7 @@
 
 #include "../core/worker.h"
 #include "../pool/registry.h"
+#include "../pool/spawn.h"
 #include "endpoints.h"
 #include "identity.h"
 
@@ -15,6 +16,7 @@ enum { WORKER_SLOTS_MAX = 1024 };
 struct worker_setup {
     struct endpoints endpoints;
     tmesh_registry_t *registry;
+    struct spawn_limits command_limits;
     char label[IDENTITY_LABEL_BYTES];
     struct bytes names[MESSAGE_NAMES_MAX];
     struct bytes queues[MESSAGE_NAMES_MAX];

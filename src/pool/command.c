@@ -3,7 +3,6 @@
 
 #include "../core/instant.h"
 #include "../watch/clock.h"
-#include "spawn.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,10 +37,11 @@ struct run {
     enum ending ending;
 };
 
-bool command_open(struct command *command, const struct environment *environment, struct log log)
+bool command_open(struct command *command, const struct command_options *options)
 {
-    *command = (struct command){.environment = environment, .nothing = -1};
-    command->complaint.log = log;
+    const struct environment *environment = options->environment;
+    *command = (struct command){.options = *options, .nothing = -1};
+    command->complaint.log = options->log;
     size_t count = 0;
     command->variables =
         calloc(ENVIRONMENT_TASK_VARIABLES + (size_t)environment->count + 2, sizeof(char *));
@@ -131,7 +131,7 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
                  char *const *argv)
 {
     char path[PATH_MAX];
-    int error = spawn_find(argv[0], command->environment->search, path, sizeof path);
+    int error = spawn_find(argv[0], command->options.environment->search, path, sizeof path);
     if (error != 0) return error;
     run->input = input_fd(command, job);
     if (run->input < 0 || !open_pipe(&run->output, &run->child_output) ||
@@ -145,6 +145,8 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
         .input = run->input,
         .output = run->child_output,
         .errors = run->child_errors,
+        .limits = command->options.limits,
+        .group = command->options.group,
     };
     error = spawn_start(&spawn, &run->pid);
     if (error != 0) return error;
@@ -249,6 +251,8 @@ static bool reap(struct command *command, struct run *run, int *status)
 {
     (void)pthread_mutex_lock(&command->lock);
     (void)kill(-run->pid, SIGKILL); /* whoever it left behind */
+    /* Before it is reaped, when its number may be given to somebody else. */
+    atomic_store_explicit(command->options.group, 0, memory_order_relaxed);
     pid_t answer;
     do {
         answer = waitpid(run->pid, status, 0);
@@ -315,7 +319,7 @@ static enum outcome refuse(struct tmesh_job *job, const char *program, int error
 
 enum outcome command_run(struct command *command, struct tmesh_job *job, char *const *argv)
 {
-    assert(argv[0] != NULL);
+    assert(argv[0] != NULL && command->options.group != NULL);
     assert(job->result.used == 0);
     struct run run = {.watch = -1,
                       .input = -1,

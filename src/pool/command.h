@@ -24,14 +24,22 @@
 #include "complaint.h"
 #include "environment.h"
 #include "job.h"
+#include "spawn.h"
 #include "wish.h"
 
 #include <pthread.h>
 #include <sys/types.h>
 
+struct command_options {
+    const struct environment *environment; /* borrowed, as the next two */
+    const struct spawn_limits *limits;
+    atomic_int *group; /* the warden's, for this slot; NULL: no command will be run */
+    struct log log;
+};
+
 struct command {
-    const struct environment *environment; /* borrowed */
-    char **variables;                      /* the task's, the wish, the inherited, NULL */
+    struct command_options options;
+    char **variables; /* the task's, the wish, the inherited, NULL */
     struct task_variables task;
     struct complaint complaint;
     struct wish wish;
@@ -43,7 +51,7 @@ struct command {
 };
 
 /* False: memory is short. */
-bool command_open(struct command *command, const struct environment *environment, struct log log);
+bool command_open(struct command *command, const struct command_options *options);
 void command_close(struct command *command);
 
 /* Runs `argv` to its end with the job's payload on standard input. */

@@ -12,6 +12,10 @@ static const char *const OURS[] = {
     "TMESH_TASK_ID=", "TMESH_TASK_NAME=", "TMESH_ATTEMPT=", "TMESH_LEASE=", "TMESH_RETRY_AFTER_MS=",
 };
 
+/* Without these a program does not find others, its files, its language, its hour. */
+static const char *const USUAL[] = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"};
+static const char USUAL_PATH[] = "PATH=/usr/local/bin:/usr/bin:/bin";
+
 static bool is_ours(const char *variable)
 {
     for (size_t i = 0; i < sizeof OURS / sizeof OURS[0]; i++)
@@ -19,24 +23,46 @@ static bool is_ours(const char *variable)
     return false;
 }
 
-bool environment_open(struct environment *environment)
+/* Whether `name` stands for `variable`, which is NAME=VALUE. */
+static bool stands_for(const char *name, const char *variable)
 {
-    *environment = (struct environment){.search = "/usr/local/bin:/usr/bin:/bin"};
+    size_t size = strcspn(name, "*");
+    if (strncmp(name, variable, size) != 0) return false;
+    return name[size] == '*' || variable[size] == '=';
+}
+
+static bool is_kept(const char *variable, const char *const *names)
+{
+    if (is_ours(variable)) return false;
+    for (size_t i = 0; i < sizeof USUAL / sizeof USUAL[0]; i++)
+        if (stands_for(USUAL[i], variable)) return true;
+    for (; names != NULL && *names != NULL; names++)
+        if (stands_for(*names, variable)) return true;
+    return false;
+}
+
+static bool keep(struct environment *environment, const char *variable)
+{
+    char *copy = strdup(variable);
+    if (copy == NULL) return false;
+    if (strncmp(copy, "PATH=", 5) == 0 && environment->search == NULL)
+        environment->search = copy + 5;
+    environment->inherited[environment->count++] = copy;
+    return true;
+}
+
+bool environment_open(struct environment *environment, const char *const *names)
+{
+    *environment = (struct environment){0};
     size_t count = 0;
     while (environ != NULL && environ[count] != NULL) count++;
-    environment->inherited = calloc(count + 1, sizeof(char *));
-    if (environment->inherited == NULL) return false;
-    for (size_t i = 0; i < count; i++) {
-        if (is_ours(environ[i])) continue;
-        char *copy = strdup(environ[i]);
-        if (copy == NULL) {
-            environment_close(environment);
-            return false;
-        }
-        if (strncmp(copy, "PATH=", 5) == 0) environment->search = copy + 5;
-        environment->inherited[environment->count++] = copy;
-    }
-    return true;
+    environment->inherited = calloc(count + 2, sizeof(char *));
+    bool kept = environment->inherited != NULL;
+    for (size_t i = 0; i < count && kept; i++)
+        if (is_kept(environ[i], names)) kept = keep(environment, environ[i]);
+    if (kept && environment->search == NULL) kept = keep(environment, USUAL_PATH);
+    if (!kept) environment_close(environment);
+    return kept;
 }
 
 void environment_close(struct environment *environment)

@@ -10,6 +10,13 @@
 
 enum { SLOTS_MAX = 1024, SPARES_PER_SLOT = 2, SPARES_MIN = 16, SWEEP_NS = 1000 * 1000 };
 
+static bool may_run_commands(const tmesh_registry_t *registry)
+{
+    for (uint32_t i = 0; i < registry_count(registry); i++)
+        if (registry_at(registry, i)->kind != HANDLER_FUNCTION) return true;
+    return false;
+}
+
 static bool open_parts(struct pool *pool)
 {
     uint32_t slots = pool->options.slots;
@@ -24,7 +31,10 @@ static bool open_parts(struct pool *pool)
     if (pool->returned == NULL || pool->fences_ns == NULL || pool->told_ns == NULL ||
         pool->progress_texts == NULL)
         return false;
-    return queue_open(&pool->queue, pool->options.jobs_max) && environment_open(&pool->environment);
+    if (!queue_open(&pool->queue, pool->options.jobs_max) ||
+        !environment_open(&pool->environment, pool->options.command_environment))
+        return false;
+    return !may_run_commands(pool->options.registry) || warden_open(&pool->warden, slots);
 }
 
 static void close_parts(struct pool *pool)
@@ -33,6 +43,7 @@ static void close_parts(struct pool *pool)
     batch_list_free(&pool->spares);
     batch_list_free(&pool->reading);
     batch_list_free(&pool->spent);
+    warden_close(&pool->warden);
     environment_close(&pool->environment);
     queue_close(&pool->queue);
     free(pool->returned);

@@ -13,6 +13,7 @@
 #include "../core/time_limit.h"
 #include "../watch/log.h"
 #include "registry.h"
+#include "spawn.h"
 
 struct pool;
 
@@ -24,10 +25,12 @@ struct pool_options {
     void (*wake)(void *context); /* called when something becomes collectable; any thread */
     void *wake_context;
     struct log log;
+    struct spawn_limits command_limits;
+    const char *const *command_environment; /* see environment_open; read by pool_new only */
 };
 
-/* Starts the slots.  They inherit the caller's signal mask: call with all
- * signals blocked.  NULL: memory or threads are short. */
+/* Starts the slots, and a warden if commands may be run (warden.h).  They inherit the caller's
+ * signal mask: call with all signals blocked.  NULL: memory or threads are short. */
 struct pool *pool_new(const struct pool_options *options);
 
 /* Tells C handlers that run to stop and waits for them, kills commands that run

@@ -437,7 +437,14 @@ bool slot_open(struct slot *slot, struct pool *pool)
     slot->job.place = slot;
     slot->batch = batch_new();
     if (slot->batch == NULL) return false;
-    if (!command_open(&slot->command, &pool->environment, pool->options.log)) goto no_command;
+    atomic_int *groups = pool->warden.groups;
+    const struct command_options options = {
+        .environment = &pool->environment,
+        .limits = &pool->options.command_limits,
+        .group = groups == NULL ? NULL : &groups[slot - pool->slots],
+        .log = pool->options.log,
+    };
+    if (!command_open(&slot->command, &options)) goto no_command;
     if (pthread_mutex_init(&slot->lock, NULL) != 0) goto no_lock;
     if (pthread_create(&slot->thread, NULL, serve, slot) == 0) return true;
     (void)pthread_mutex_destroy(&slot->lock);

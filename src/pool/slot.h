@@ -15,6 +15,7 @@
 #include "batch.h"
 #include "command.h"
 #include "queue.h"
+#include "warden.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -58,6 +59,7 @@ struct slot {
 struct pool {
     struct pool_options options;
     struct environment environment;
+    struct warden warden; /* none if no handler is a command */
     struct slot *slots;
 
     _Alignas(64) pthread_mutex_t lock; /* guards all down to `spare_count` */

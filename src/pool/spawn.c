@@ -49,29 +49,60 @@ int spawn_find(const char *program, const char *search, char *path, size_t path_
     return answer;
 }
 
-static void close_rest(void)
+void spawn_close_from(int first)
 {
-    if (close_range(3, ~0U, 0) == 0) return;
+    if (close_range((unsigned)first, ~0U, 0) == 0) return;
     /* Before Linux 5.9.  All of ours are close-on-exec anyway. */
     enum { DESCRIPTORS_TRIED = 65536 };
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > DESCRIPTORS_TRIED)
         limit.rlim_cur = DESCRIPTORS_TRIED;
-    for (int fd = 3; fd < (int)limit.rlim_cur; fd++) (void)close(fd);
+    for (int fd = first; fd < (int)limit.rlim_cur; fd++) (void)close(fd);
+}
+
+/* Sets a limit that the program cannot raise.  Returns 0 or an errno value. */
+static int set_limit(__rlimit_resource_t which, uint64_t wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(which, &limit) != 0) return errno;
+    if (wanted < limit.rlim_max) limit.rlim_max = wanted;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(which, &limit) != 0 ? errno : 0;
+}
+
+static int set_files(uint32_t files)
+{
+    if (files > 0) return set_limit(RLIMIT_NOFILE, files);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return errno;
+    if (limit.rlim_cur <= SPAWN_FILES) return 0;
+    limit.rlim_cur = SPAWN_FILES;
+    return setrlimit(RLIMIT_NOFILE, &limit) != 0 ? errno : 0;
+}
+
+static int set_limits(const struct spawn_limits *limits)
+{
+    int error = set_limit(RLIMIT_CORE, 0);
+    if (error == 0) error = set_files(limits->files);
+    if (error == 0 && limits->memory_bytes > 0) error = set_limit(RLIMIT_AS, limits->memory_bytes);
+    if (error == 0 && limits->file_bytes > 0) error = set_limit(RLIMIT_FSIZE, limits->file_bytes);
+    return error;
 }
 
 /* Returns 0 or an errno value.  Runs in the child, on its parent's memory. */
 static int become_runner(const struct spawn *spawn, pid_t parent)
 {
-    static const struct rlimit no_core = {0, 0};
-    if (setsid() < 0) return errno;
+    pid_t group = setsid();
+    if (group < 0) return errno;
+    atomic_store_explicit(spawn->group, group, memory_order_relaxed);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno;
     if (getppid() != parent) return ESRCH; /* it died before the line above could notice */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
-    if (setrlimit(RLIMIT_CORE, &no_core) != 0) return errno;
     if (dup2(spawn->input, 0) < 0 || dup2(spawn->output, 1) < 0 || dup2(spawn->errors, 2) < 0)
         return errno;
-    close_rest();
+    spawn_close_from(3);
+    int error = set_limits(spawn->limits);
+    if (error != 0) return error;
 
     /* The handlers go before the mask: one of the host's must not run here. */
     struct sigaction plain;
@@ -106,6 +137,8 @@ int spawn_start(const struct spawn *spawn, pid_t *pid)
     if (failure == 0) {
         *pid = child;
     } else if (child > 0) {
+        atomic_store_explicit(spawn->group, 0,
+                              memory_order_relaxed); /* its number is still its own */
         while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
     }
     return failure;

@@ -6,14 +6,28 @@
 #ifndef POOL_SPAWN_H
 #define POOL_SPAWN_H
 
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+/* More breaks select(), and makes it slow to close all there might be. */
+enum { SPAWN_FILES = 1024 };
+
+/* What one process may have, but never more than its parent may.  0: as much as that. */
+struct spawn_limits {
+    uint64_t memory_bytes; /* of address space */
+    uint64_t file_bytes;   /* as long may it make a file */
+    uint32_t files;        /* descriptors; 0: SPAWN_FILES, until the program asks for more */
+};
 
 struct spawn {
     const char *path; /* found by spawn_find */
     char *const *argv;
     char *const *environment;
     int input, output, errors; /* become 0, 1 and 2; each must be above 2, and close-on-exec */
+    const struct spawn_limits *limits;
+    atomic_int *group; /* gets the number of its group before it is entered, and 0 if it is not */
 };
 
 /* Finds the file that `program` names: itself if it has a slash, else the first
@@ -28,5 +42,8 @@ int spawn_find(const char *program, const char *search, char *path, size_t path_
  * gains no privileges from files, leaves no core, and has default signals, an
  * empty mask and no descriptor but the three. */
 int spawn_start(const struct spawn *spawn, pid_t *pid);
+
+/* Closes all descriptors from `first` on.  By system calls only. */
+void spawn_close_from(int first);
 
 #endif

@@ -70,6 +70,8 @@ void stage_start(struct stage *stage, uint32_t slots)
         .wake = ring,
         .wake_context = stage,
         .log = {.write = note, .context = stage},
+        .command_limits = stage->limits,
+        .command_environment = stage->environment,
     };
     sigset_t all, before;
     (void)sigfillset(&all);

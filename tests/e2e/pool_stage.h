@@ -25,6 +25,8 @@ struct outing {
 struct stage {
     tmesh_registry_t *registry;
     struct pool *pool;
+    struct spawn_limits limits;
+    const char *const *environment; /* of commands; NULL: the usual */
     int bell; /* an eventfd that the pool's wake rings */
     atomic_uint wakes;
     uint32_t submitted, over;

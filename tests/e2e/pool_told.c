@@ -80,7 +80,9 @@ static bool somebody_waits(void *context)
 
 static struct stage *stage_with(const char *script, struct patience *patience)
 {
+    static const char *const passed[] = {"MARK", NULL};
     struct stage *stage = stage_new();
+    stage->environment = passed;
     const char *const argv[] = {"sh", "-c", script, NULL};
     assert_int_equal(registry_add_command(stage->registry, "c", argv, NULL), TMESH_OK);
     assert_int_equal(tmesh_registry_add(stage->registry, "f", wait_to_be_told, patience), TMESH_OK);

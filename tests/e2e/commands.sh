@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Commands of a worker: what they see and may take, what is kept of what they said,
+# and that nothing of them is left when their worker is killed.
+# Usage: commands.sh BUILD_DIR
+# shellcheck source=tests/e2e/mesh.bash
+. "$(dirname "$0")/mesh.bash" "$1"
+
+start_ventilator ventilator --attempts 1
+front=${endpoints[ventilator]}
+
+# wants NAME OUTPUT [PAYLOAD]: a task of that name is done, with that result.
+wants() {
+    run_well 20 "$tmesh" submit --connect "$front" --wait "$1" "${3-}"
+    expect out "\"result\":\"$2\""
+}
+
+# fails NAME: its id is in $id.
+fails() {
+    run 20 "$tmesh" submit --connect "$front" --wait "$1"
+    [ "$status" -eq 1 ] || fail "$1 ended with $status"
+    id=$(sed -E 's/.*"id":"([^"]*)".*/\1/' "$scratch/out")
+}
+
+# shellcheck disable=SC2016 # the commands' shells expand these
+commands=(
+    --command 'seen=sh -c "echo $SECRET,$PASSED,$PASSED_TOO,${PATH:+path}"'
+    --command 'limits=sh -c "echo $(ulimit -v) $(ulimit -f) $(ulimit -n)"'
+    --command 'words=sh -c "echo half; echo one >&2; echo no such customer >&2; exit 65"'
+    --command 'family=sh -c "(sleep 1000 & echo $! >>$PIDS; wait) & sleep 1000 & echo $! >>$PIDS; wait"'
+)
+
+# Without a word only what programs need to find their way about.
+export SECRET=s PASSED=p PASSED_TOO=pp PIDS=$scratch/pids
+start_worker plain --connect "$front" "${commands[@]}"
+wants seen ',,,path\n'
+wants limits "$(ulimit -v) $(ulimit -f) 1024\\n"
+retire plain
+
+start_worker given --connect "$front" "${commands[@]}" --command-env 'PASSED*' \
+    --command-memory 1G --command-file-size 1M --command-files 77
+wants seen ',p,pp,path\n'
+wants limits '1048576 2048 77\n'
+
+# What it said last is why it failed, and is kept with its output.
+fails words
+expect out '"state":"failed"' 'exit status 65: one\nno such customer'
+run_well 20 "$tmesh" dead show --connect "$front" "$id"
+expect out 'exit status 65' 'no such customer' 'half'
+retire given
+
+# Killed, a worker takes all of its commands with it.
+start_worker doomed --connect "$front" "${commands[@]}" --command-env '*' --slots 2
+run_well 20 "$tmesh" submit --connect "$front" family
+run_well 20 "$tmesh" submit --connect "$front" family
+has_started() {
+    [ -e "$PIDS" ] && [ "$(wc -l <"$PIDS")" -eq 4 ]
+}
+wait_until 20 has_started || fail "the commands did not start"
+mapfile -t family <"$PIDS"
+kill -0 "${family[@]}" || fail "the commands did not last"
+before_ms=$(now_ms)
+murder doomed
+# A zombie whose new parent is slow is dead too.
+are_gone() {
+    local pid
+    for pid in "${family[@]}"; do
+        [ ! -e "/proc/$pid/stat" ] || grep -qs ') Z ' "/proc/$pid/stat" || return 1
+    done
+}
+wait_until 20 are_gone || fail "what a killed worker's commands started lives on: ${family[*]}"
+after_ms=$(($(now_ms) - before_ms))
+
+# What is no name or no size is refused.
+refused() {
+    local said=$1
+    shift
+    run 20 "$tmesh" worker --connect "$front" --command a=true "$@"
+    [ "$status" -ne 0 ] || fail "accepted: $*"
+    expect err.log "$said"
+}
+refused "'A=b' is not the name of a variable" --command-env A=b
+refused "'A*B' is not the name of a variable" --command-env 'A*B'
+refused "'' is not the name of a variable" --command-env ''
+refused '--command-memory' --command-memory 1000
+refused '--command-files' --command-files 3
+murder ventilator # it still has the tasks of the worker that was killed
+echo "all gone $after_ms ms after their worker was killed"
