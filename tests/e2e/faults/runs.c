@@ -5,7 +5,8 @@
  *
  * "work", "later" and "fresh" do the same, so that a test can serve one without the
  * others: they take as many milliseconds as the payload says and return "ID ATTEMPT".
- * "stuck" does so too, but the first attempt at each task never returns.
+ * "stuck" does so too, but the first attempt at each task never returns.  "fail"
+ * takes its time likewise, writes nothing down, and fails.
  * TMESH_RECORD names the ledger; RUNS_ONLY, if it is set, which of these to serve,
  * separated by commas.
  */
@@ -49,14 +50,18 @@ static long work_ms(const tmesh_job_t *job)
     return strtol(text, NULL, 10);
 }
 
+static void doze(long wait_ms)
+{
+    struct timespec left = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+}
+
 static int work(tmesh_job_t *job, void *context)
 {
     (void)context;
     char id[TMESH_ID_TEXT_BYTES], result[LINE_BYTES];
     if (!note(job, "start")) return TMESH_RETRY;
-    long wait_ms = work_ms(job);
-    struct timespec left = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+    doze(work_ms(job));
     tmesh_id_t octets = tmesh_job_id(job);
     tmesh_id_text(&octets, id);
     int bytes = snprintf(result, sizeof result, "%s %" PRIu32, id, tmesh_job_attempt(job));
@@ -69,6 +74,14 @@ static int stuck(tmesh_job_t *job, void *context)
     if (tmesh_job_attempt(job) > 1) return work(job, context);
     if (!note(job, "start")) return TMESH_RETRY;
     for (;;) pause();
+}
+
+static int fail(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    doze(work_ms(job));
+    tmesh_job_reason(job, "told to fail");
+    return TMESH_RETRY;
 }
 
 static bool is_listed(const char *list, const char *name)
@@ -92,7 +105,8 @@ TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
     static const struct {
         const char *name;
         tmesh_handler_fn *handler;
-    } handlers[] = {{"work", work}, {"later", work}, {"fresh", work}, {"stuck", stuck}};
+    } handlers[] = {
+        {"work", work}, {"later", work}, {"fresh", work}, {"stuck", stuck}, {"fail", fail}};
     const char *only = getenv("RUNS_ONLY");
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
         if (only && !is_listed(only, handlers[i].name)) continue;
