@@ -73,6 +73,7 @@ void peers_remove(struct peers *peers, uint32_t slot)
     assert(peer->state != PEER_FREE && peer->session == 0 && !peer->ringed && !peer->touched);
     assert(peer->leases.count == 0 && peer->fresh.count == 0 && peer->orphans.count == 0);
     assert(peer->results.count == 0 && peer->unreceipted.count == 0 && peer->revokes == 0);
+    assert(peer->progress == 0);
     assert(circle_is_empty(&peers->stuck, slot));
     heap_remove(&peers->deadlines, slot);
     index_remove(&peers->nodes, slot);

@@ -65,6 +65,7 @@ struct peer {
     struct task_list results; /* to be sent */
     struct task_list unreceipted;
     uint64_t unreceipted_bytes;
+    uint32_t progress; /* a row of those in runs that it is to be told; plus one, 0 for none */
 };
 
 struct peers {

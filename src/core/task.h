@@ -35,7 +35,7 @@ struct task {
     uint64_t lsn;    /* the latest entry that says all of it; 0: none, nothing is journalled */
     uint32_t holder; /* LEASED: the worker's peer slot; READY: of one that was to give it back, or
                         PEER_NONE (peers.h) */
-    uint32_t letter; /* with TASK_KEPT_DEAD: its row in letters */
+    uint32_t row;    /* with TASK_KEPT_DEAD: in letters; LEASED: in runs, plus one, 0 for none */
     uint64_t owner;  /* peer reference of the producer that wants the result, 0 for none */
     uint64_t token;  /* of the latest lease, 0 when that was given back unused */
     uint64_t order;  /* place in line while READY; when it ended, in ns, once it did; while the

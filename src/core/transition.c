@@ -76,6 +76,7 @@ static void leave_worker(struct ventilator *ventilator, uint32_t slot)
     }
     task_unlink(ventilator->tasks, list, slot);
     heap_remove(&ventilator->alarms, slot);
+    ventilator_end_progress(ventilator, slot);
     ventilator->lanes.lanes[task->lane].leased--;
     ventilator->totals.leased--;
     task->holder = PEER_NONE;
@@ -119,6 +120,7 @@ void task_lease(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
     while (task->token == 0);
     task->holder = worker;
     task->sent = TASK_UNSENT;
+    task->row = 0;
     task_append(ventilator->tasks, &ventilator->peers.peers[worker].fresh, slot);
     ventilator->lanes.lanes[task->lane].leased++;
     ventilator->totals.leased++;
@@ -161,6 +163,7 @@ void task_resume(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
     task->state = TASK_LEASED;
     task->holder = worker;
     task->sent = TASK_SENT;
+    task->row = 0;
     task_append(ventilator->tasks, &ventilator->peers.peers[worker].leases, slot);
     ventilator->lanes.lanes[task->lane].leased++;
     ventilator->totals.leased++;
@@ -256,7 +259,7 @@ static void bury_letter(struct ventilator *ventilator, uint32_t slot)
 {
     if (letters_are_full(&ventilator->letters)) task_drop_oldest_letter(ventilator);
     struct task *task = &ventilator->tasks[slot];
-    task->letter = letters_add(&ventilator->letters, slot);
+    task->row = letters_add(&ventilator->letters, slot);
     task->kept |= TASK_KEPT_DEAD;
     ventilator->lanes.lanes[task->lane].dead++; /* or its name would be lost */
 }
@@ -265,7 +268,7 @@ static void leave_letters(struct ventilator *ventilator, uint32_t slot)
 {
     const struct task *task = task_at(ventilator, slot);
     assert((task->kept & TASK_KEPT_DEAD) != 0);
-    letters_remove(&ventilator->letters, task->letter);
+    letters_remove(&ventilator->letters, task->row);
     ventilator->lanes.lanes[task->lane].dead--;
 }
 

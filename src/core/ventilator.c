@@ -48,6 +48,7 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
     slot_ring_init(&laid->ended, arena, options->ended_max);
     letters_init(&laid->letters, arena, options->dead_letters_max);
     revokes_init(&laid->revokes, arena);
+    runs_init(&laid->runs, arena);
     held_init(&laid->held, arena, options->journals ? HOLDS_ANSWERS : HOLDS_NOTHING);
     store_init(&laid->store, arena, options->store_bytes_max);
     return ventilator;
@@ -130,6 +131,7 @@ static bool role_may(const struct peer *peer, const struct ventilator_event *eve
     case MESSAGE_QUERY:
     case MESSAGE_DISPOSE: return front && peer->role == ROLE_PRODUCER;
     case MESSAGE_CREDIT:
+    case MESSAGE_PROGRESS:
     case MESSAGE_COMPLETE: return front && peer->role == ROLE_WORKER;
     case MESSAGE_HEARTBEAT:
     case MESSAGE_BYE:
@@ -144,7 +146,6 @@ static bool role_may(const struct peer *peer, const struct ventilator_event *eve
     case MESSAGE_DISPOSED:
     case MESSAGE_DRAIN:
     case MESSAGE_DRAINING:
-    case MESSAGE_PROGRESS:
     case MESSAGE_REVOKE:
     case MESSAGE_RECALL:
     case MESSAGE_WORK: return false;
@@ -161,6 +162,7 @@ static void take(struct ventilator *ventilator, uint32_t peer, const struct mess
     case MESSAGE_DISPOSE: ventilator_dispose(ventilator, peer, &message->u.dispose); break;
     case MESSAGE_CREDIT: ventilator_credit(ventilator, peer, &message->u.credit); break;
     case MESSAGE_COMPLETE: ventilator_complete(ventilator, peer, &message->u.complete); break;
+    case MESSAGE_PROGRESS: ventilator_progress(ventilator, peer, &message->u.progress); break;
     case MESSAGE_BYE: ventilator_bye(ventilator, peer); break;
     case MESSAGE_HEARTBEAT: ventilator_heartbeat(ventilator, peer, &message->u.heartbeat); break;
     case MESSAGE_OTHER:
@@ -174,7 +176,6 @@ static void take(struct ventilator *ventilator, uint32_t peer, const struct mess
     case MESSAGE_DISPOSED:
     case MESSAGE_DRAIN:
     case MESSAGE_DRAINING:
-    case MESSAGE_PROGRESS:
     case MESSAGE_REVOKE:
     case MESSAGE_RECALL:
     case MESSAGE_WORK: break;
@@ -235,7 +236,8 @@ static bool serve(struct ventilator *ventilator, uint32_t slot)
     }
     if (peer->state != PEER_OPEN) return true;
     return held_send_receipt(ventilator, slot) && ventilator_send_revokes(ventilator, slot) &&
-           ventilator_send_work(ventilator, slot) && ventilator_send_results(ventilator, slot);
+           ventilator_send_work(ventilator, slot) && ventilator_send_progress(ventilator, slot) &&
+           ventilator_send_results(ventilator, slot);
 }
 
 static void serve_touched(struct ventilator *ventilator)
@@ -299,7 +301,7 @@ void ventilator_step(struct ventilator *ventilator, const struct ventilator_even
     turn_note(&ventilator->turn, ventilator->options.heartbeat_ns * 3 / 2, event->now_ns);
     out->send_count = out->record_count = 0;
     out->assignment_count = out->result_count = out->rejection_count = 0;
-    out->lease_count = out->entry_count = 0;
+    out->lease_count = out->entry_count = out->progress_count = 0;
     out->more = false;
     out->refusal = REASON_NONE;
     out->release_lsn = 0;

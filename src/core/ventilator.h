@@ -13,6 +13,7 @@
 #include "journal_entry.h"
 #include "message.h"
 #include "record.h"
+#include "runs.h"
 
 struct ventilator_options {
     struct id node;
@@ -95,17 +96,19 @@ struct ventilator_actions {
     uint32_t entry_count;
     struct journal_entry entries[VENTILATOR_ENTRIES_MAX];
     /* Room that the sends point into: */
-    uint32_t assignment_count, result_count, rejection_count, lease_count;
+    uint32_t assignment_count, result_count, rejection_count, lease_count, progress_count;
     struct assignment assignments[VENTILATOR_ITEMS_MAX];
     struct result results[VENTILATOR_ITEMS_MAX];
     struct rejection rejections[MESSAGE_REJECTIONS_MAX];
     struct lease leases[VENTILATOR_ITEMS_MAX];
+    struct progress progress[RUNS_MAX];
     union {
         struct totals totals;
         struct worker_row workers[MESSAGE_ROWS_MAX];
         struct lane_row lanes[MESSAGE_ROWS_MAX];
         struct dead_row dead[MESSAGE_ROWS_MAX];
         struct letter_row letter;
+        struct run_row runs[MESSAGE_ROWS_MAX];
     } rows;
 };
 

@@ -1,7 +1,12 @@
 /* ventilator_query.c - QUERY: what `tmesh status` and `tmesh dead` show, a page at a time. */
 #include "ventilator_state.h"
 
-enum { SLOTS_EACH_ANSWER = 4096 }; /* peer records looked at for one page of workers */
+enum {
+    SLOTS_EACH_ANSWER = 4096,  /* peer records looked at for one page of workers, or of runs */
+    LEASES_EACH_ANSWER = 4096, /* leases looked at for one page of runs */
+    LEASE_PLACE_MAX = 65535,   /* of one worker */
+    RUN_SHOWN_MS = 1000        /* after so long a lease is worth a row */
+};
 
 static uint32_t worker_rows(struct ventilator *ventilator, uint32_t cursor, uint32_t *next)
 {
@@ -22,6 +27,8 @@ static uint32_t worker_rows(struct ventilator *ventilator, uint32_t cursor, uint
             .running = peer->running,
             .completed = peer->completed,
             .silent_ms = (uint32_t)(silence_ns / MILLISECOND),
+            .hung = peer->hung,
+            .draining = peer->draining,
         };
     }
     *next = slot < end ? slot : 0;
@@ -96,6 +103,68 @@ static uint32_t letter_row(struct ventilator *ventilator, const struct message_q
     return 1;
 }
 
+static struct run_row run_row(const struct ventilator *ventilator, uint32_t slot)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    const struct lane *lane = &ventilator->lanes.lanes[task->lane];
+    struct run_row row = {
+        .id = ventilator->ids.ids[slot],
+        .queue = bytes_of(lane->queue, lane->queue_bytes),
+        .name = bytes_of(lane->name, lane->name_bytes),
+        .attempt = task->attempt,
+        .worker = store_get(&ventilator->store, ventilator->peers.peers[task->holder].label),
+        .leased_ms = ventilator_leased_ms(ventilator, task),
+    };
+    if (task->row == 0) return row;
+    const struct run *run = &ventilator->runs.rows[task->row - 1];
+    row.told = 1;
+    row.number = run->number;
+    row.text = bytes_of(run->text, run->text_bytes);
+    row.told_ms = (ventilator->now_ns - run->told_ns) / MILLISECOND;
+    return row;
+}
+
+/* How far a page of runs is: a worker, and a place among its leases. */
+struct runs_page {
+    uint32_t worker, place, count, left;
+};
+
+/* The leases of one worker from `place` on.  False when the page ends before they do. */
+static bool add_runs(struct ventilator *ventilator, struct runs_page *page)
+{
+    const struct peer *worker = &ventilator->peers.peers[page->worker];
+    uint32_t place = 0;
+    for (uint32_t at = worker->leases.first; at != TASK_NOWHERE && place < LEASE_PLACE_MAX;
+         at = ventilator->tasks[at].next, place++) {
+        if (place < page->place) continue;
+        page->place = place;
+        if (page->count == MESSAGE_ROWS_MAX || page->left == 0) return false;
+        page->left--;
+        const struct task *task = &ventilator->tasks[at];
+        if (task->row == 0 && ventilator_leased_ms(ventilator, task) < RUN_SHOWN_MS) continue;
+        ventilator->out->rows.runs[page->count++] = run_row(ventilator, at);
+    }
+    page->place = 0;
+    return true;
+}
+
+/* A cursor is a worker and a place among its leases, 16 bits each.  When leases
+ * before that end meanwhile, the next page begins as many too late. */
+static uint32_t run_rows(struct ventilator *ventilator, uint32_t cursor, uint32_t *next)
+{
+    struct runs_page page = {
+        .worker = cursor >> 16, .place = cursor & 0xffff, .left = LEASES_EACH_ANSWER};
+    uint32_t end = ventilator->peers.nodes.fresh, seen = 0;
+    for (; page.worker < end; page.worker++, page.place = 0) {
+        if (seen++ == SLOTS_EACH_ANSWER) break;
+        const struct peer *peer = &ventilator->peers.peers[page.worker];
+        if (peer->state == PEER_FREE || peer->role != ROLE_WORKER) continue;
+        if (!add_runs(ventilator, &page)) break;
+    }
+    *next = page.worker < end ? page.worker << 16 | page.place : 0;
+    return page.count;
+}
+
 void ventilator_query(struct ventilator *ventilator, uint32_t peer,
                       const struct message_query *query)
 {
@@ -122,7 +191,10 @@ void ventilator_query(struct ventilator *ventilator, uint32_t peer,
         answer.count = letter_row(ventilator, query, &answer.cursor);
         answer.letter = &out->rows.letter;
         break;
-    case QUERY_RUNS: answer.count = 0; break;
+    case QUERY_RUNS:
+        answer.count = run_rows(ventilator, query->cursor, &answer.cursor);
+        answer.runs = out->rows.runs;
+        break;
     }
     ventilator_send(ventilator, peer, MESSAGE_ANSWER)->u.answer = answer;
 }

@@ -28,6 +28,7 @@ void ventilator_close_session(struct ventilator *ventilator, uint32_t slot, enum
     assert(peer->session != 0);
     ventilator_forget_revokes(ventilator, slot);
     ventilator_forget_unstarted(ventilator, slot);
+    ventilator_forget_progress(ventilator, slot);
     peers_shut(&ventilator->peers, slot);
     peer->state = PEER_CLOSED;
     /* After a gap the peer is alive, and learns of it by a message that may take

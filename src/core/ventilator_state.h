@@ -9,6 +9,7 @@
  *   ventilator_dispatch.c  CREDIT, leases, WORK
  *   ventilator_recall.c    RECALL
  *   ventilator_complete.c  COMPLETE
+ *   ventilator_progress.c  PROGRESS, from a worker and to a producer
  *   ventilator_result.c    RESULT and its RECEIPT
  *   ventilator_query.c     QUERY
  *   ventilator_dispose.c   DISPOSE
@@ -75,6 +76,7 @@ struct ventilator {
     struct slot_ring ended; /* ids remembered after the end */
     struct letters letters;
     struct revokes revokes;
+    struct runs runs;
     struct totals totals;
     uint64_t owed; /* results not receipted */
     uint64_t owed_bytes;
@@ -251,6 +253,17 @@ bool ventilator_send_work(struct ventilator *ventilator, uint32_t peer);
 void ventilator_ring_update(struct ventilator *ventilator, uint32_t peer);
 void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
                          const struct message_complete *complete);
+
+/* ventilator_progress.c */
+void ventilator_progress(struct ventilator *ventilator, uint32_t peer,
+                         const struct message_progress *progress);
+/* The run of a leased task is over, or its lease. */
+void ventilator_end_progress(struct ventilator *ventilator, uint32_t slot);
+/* False when something is left for the next step. */
+bool ventilator_send_progress(struct ventilator *ventilator, uint32_t peer);
+/* Its session is over: what it was to be told comes again, or never. */
+void ventilator_forget_progress(struct ventilator *ventilator, uint32_t peer);
+
 void ventilator_owe_result(struct ventilator *ventilator, uint32_t slot);
 /* Takes a result from the producer it is owed to. */
 void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot);

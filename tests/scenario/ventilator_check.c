@@ -164,6 +164,17 @@ static void check_result(const struct message_result *result)
     demand(bytes < MESSAGE_BYTES_MAX, "RESULT too large for one message");
 }
 
+static void check_progress(const struct message_progress *progress)
+{
+    size_t bytes = 0;
+    demand(progress->count > 0 && progress->count <= MESSAGE_ITEMS_MAX, "PROGRESS of nothing");
+    for (uint32_t at = 0; at < progress->count; at++) {
+        demand(progress->items[at].lease.token == 0, "a producer was told of a token");
+        bytes += progress->items[at].text.size + 64;
+    }
+    demand(bytes < MESSAGE_BYTES_MAX, "PROGRESS too large for one message");
+}
+
 static void check_send(struct ventilator_check *check, const struct ventilator_send *send)
 {
     const struct message *message = &send->message;
@@ -179,6 +190,7 @@ static void check_send(struct ventilator_check *check, const struct ventilator_s
     demand(message->sequence == session->next_out++, "a gap in our own numbers");
     if (message->kind == MESSAGE_WORK) check_work(session, &message->u.work);
     if (message->kind == MESSAGE_RESULT) check_result(&message->u.result);
+    if (message->kind == MESSAGE_PROGRESS) check_progress(&message->u.progress);
 }
 
 static void note_credit(struct ventilator_check *check, const struct ventilator *ventilator,

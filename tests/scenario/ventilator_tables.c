@@ -249,7 +249,8 @@ static void check_peer(const struct ventilator *ventilator, uint32_t slot, struc
         uint32_t place = peers->deadlines.where[slot] - 1;
         demand(peers->deadlines.entries[place].key <= due_of(ventilator, peer), "watched late");
     }
-    demand(peer->revokes == 0 || peer->session != 0, "told of leases without a session");
+    demand((peer->revokes == 0 && peer->progress == 0) || peer->session != 0,
+           "to be told without a session");
     if (peer->role == ROLE_WORKER)
         check_worker(ventilator, slot, census);
     else
@@ -266,6 +267,7 @@ static void check_settled(const struct ventilator *ventilator)
         demand(peer->state == PEER_FREE || peer->orphans.count == 0, "orphans left behind");
         if (peer->state != PEER_OPEN) continue;
         demand(peer->fresh.count == 0, "work not sent");
+        demand(peer->progress == 0, "progress not told");
         demand(peer->revokes == 0, "a worker not told that a lease is over");
         demand(!peer->receipt_due || peer->receipt_lsn > ventilator->durable_lsn,
                "a receipt not sent");
@@ -293,13 +295,29 @@ static void check_letters(const struct ventilator *ventilator)
          row = letters_next(letters, row)) {
         const struct letter *letter = &letters->rows[row];
         const struct task *task = &ventilator->tasks[letter->slot];
-        demand((task->kept & TASK_KEPT_DEAD) != 0 && task->letter == row, "a letter of no task");
+        demand((task->kept & TASK_KEPT_DEAD) != 0 && task->row == row, "a letter of no task");
         demand(task->state == TASK_FAILED || task->state == TASK_DEAD, "a letter that is not dead");
         demand(letter->number > number && letter->number <= letters->latest, "letters in disorder");
         number = letter->number;
         count++;
     }
     demand(count == letters->count, "letters counted wrong");
+}
+
+static void check_runs(const struct ventilator *ventilator)
+{
+    const struct runs *runs = &ventilator->runs;
+    uint32_t count = 0;
+    for (uint32_t slot = 0; slot < ventilator->ids.fresh; slot++) {
+        const struct task *task = &ventilator->tasks[slot];
+        if (task->state != TASK_LEASED || task->row == 0) continue;
+        const struct run *run = &runs->rows[task->row - 1];
+        demand(run->slot == slot, "progress of another task");
+        demand(run->listener == RUN_NONE || ventilator->peers.peers[run->listener].progress != 0,
+               "progress that nobody is told");
+        count++;
+    }
+    demand(count == runs->count, "progress of no run");
 }
 
 void ventilator_check_tables(const struct ventilator *ventilator, enum check_moment moment)
@@ -332,6 +350,7 @@ void ventilator_check_tables(const struct ventilator *ventilator, enum check_mom
     demand(census.kept_results == census.listed_results, "a result in nobody's list");
     demand(census.kept_dead == ventilator->letters.count, "dead letters");
     check_letters(ventilator);
+    check_runs(ventilator);
     demand(census.kept_ended == ventilator->ended.count, "ids remembered");
     demand(census.workers == ventilator->peers.workers, "workers");
     demand(census.producers == ventilator->peers.producers, "producers");
