@@ -6,10 +6,12 @@
 #ifndef TMESH_H
 #define TMESH_H
 
+#include <tmesh/cancel.h>
 #include <tmesh/dead.h>
 #include <tmesh/error.h>
 #include <tmesh/journal.h>
 #include <tmesh/producer.h>
+#include <tmesh/reply.h>
 #include <tmesh/status.h>
 #include <tmesh/task.h>
 #include <tmesh/ventilator.h>

@@ -176,7 +176,7 @@ static int judge(const struct request *request, const tmesh_dead_t *dead)
     size_t answered = 0, refused = 0;
     int status = 0;
     for (size_t i = 0; i < dead->ventilator_count; i++) {
-        const tmesh_dead_ventilator_t *row = &dead->ventilators[i];
+        const tmesh_reply_t *row = &dead->ventilators[i];
         answered += row->answered;
         if (!row->answered) notice_print("%s did not answer in time", row->endpoint);
         if (row->refusal) notice_print("%s: %s", row->endpoint, row->refusal);

@@ -53,7 +53,7 @@ static void add_ventilators(struct json *json, const tmesh_dead_t *dead)
 {
     json_array(json, "ventilators");
     for (size_t i = 0; i < dead->ventilator_count; i++) {
-        const tmesh_dead_ventilator_t *row = &dead->ventilators[i];
+        const tmesh_reply_t *row = &dead->ventilators[i];
         json_object(json, NULL);
         json_text(json, "endpoint", row->endpoint);
         json_flag(json, "answered", row->answered);

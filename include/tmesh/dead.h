@@ -20,6 +20,7 @@
 #define TMESH_DEAD_H
 
 #include <tmesh/producer.h>
+#include <tmesh/reply.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,15 +47,8 @@ typedef struct tmesh_letter {
     size_t result_bytes;
 } tmesh_letter_t;
 
-typedef struct tmesh_dead_ventilator {
-    char endpoint[256];
-    bool answered;       /* in time, and all of it */
-    const char *refusal; /* why it did not do all that was asked, a sentence; NULL: it did */
-    uint64_t affected;   /* letters retried or dropped */
-} tmesh_dead_ventilator_t;
-
 typedef struct tmesh_dead {
-    const tmesh_dead_ventilator_t *ventilators;
+    const tmesh_reply_t *ventilators;
     size_t ventilator_count;
     const tmesh_letter_t *letters; /* of each ventilator the oldest first, at most 10,000 */
     size_t letter_count;

@@ -9,7 +9,8 @@
  *   unknown   no ventilator can say any more; it may or may not run;
  *   accepted  a ventilator owns it (told if `report_accepted`), and then, for
  *             tasks that want their result,
- *   ended     done, failed, dead, cancelled or expired, with the result.
+ *   ended     done, failed, dead, cancelled or expired, with the result; also what
+ *             was cancelled before it was accepted (tmesh/cancel.h).
  * Answers wait in the producer until tmesh_producer_poll hands them out, or
  * tmesh_producer_wait for tasks submitted with TMESH_DELIVER_WAIT.
  *
@@ -123,7 +124,8 @@ TMESH_EXPORT enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer,
                                                      uint32_t timeout_ms, tmesh_error_t *error);
 
 enum tmesh_deliver {
-    TMESH_DELIVER_NONE = 0, /* no result wanted, nor told: done once accepted */
+    TMESH_DELIVER_NONE = 0, /* no result wanted, nor told: done once accepted.  Cancelled before
+                               that it answers `ended` all the same */
     TMESH_DELIVER_POLL,     /* by tmesh_producer_poll */
     TMESH_DELIVER_WAIT      /* kept for tmesh_producer_wait with this id */
 };

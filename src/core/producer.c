@@ -31,7 +31,7 @@ static void lay_out(struct producer *producer, struct arena *arena)
     uint32_t entry_rows = producer_batch_head(producer, producer_batch_count(options));
     uint32_t batch_rows = producer_free_head(producer) + 1;
     size_t scratch_bytes = 2 * MESSAGE_NAME_BYTES_MAX + MESSAGE_PAYLOAD_BYTES_MAX;
-    index_init(&producer->index, arena, options->tasks_max, salt);
+    index_init(&producer->index, arena, producer_slots(producer), salt);
     store_init(&producer->store, arena, options->store_bytes_max);
     producer->entries = arena_take(arena, entry_rows, sizeof *producer->entries);
     producer->batches = arena_take(arena, batch_rows, sizeof *producer->batches);
@@ -94,9 +94,8 @@ uint64_t producer_deadline(const struct producer *producer)
 {
     if (producer->stopped) return INSTANT_NEVER;
     const uint64_t dues_ns[] = {
-        producer_session_deadline(producer),
-        producer_entry_deadline(producer),
-        producer_batch_deadline(producer),
+        producer_session_deadline(producer), producer_entry_deadline(producer),
+        producer_batch_deadline(producer),   producer_cancel_deadline(producer),
         producer_choice_deadline(producer),
     };
     uint64_t deadline_ns = INSTANT_NEVER;
@@ -113,8 +112,10 @@ static void turn(struct producer *producer, struct producer_actions *out)
     producer_session_turn(producer, out);
     producer_entry_expire(producer, out);
     producer_batch_timeout(producer);
+    producer_cancel_turn(producer, out);
     producer_choice_dispatch(producer, out);
     out->more = producer_entry_deadline(producer) <= producer->now_ns ||
+                producer_cancel_deadline(producer) <= producer->now_ns ||
                 producer_choice_deadline(producer) <= producer->now_ns;
     producer->planned_ns = producer_deadline(producer);
 }
@@ -136,11 +137,13 @@ void producer_step(struct producer *producer, const struct producer_event *event
     out->submission_count = 0;
     out->more = false;
     out->duplicate = false;
+    out->hold = PRODUCER_HOLDS_NOT;
     out->full = producer->stopped && event->kind == PRODUCER_SUBMIT;
     if (producer->stopped) return;
 
     switch (event->kind) {
     case PRODUCER_SUBMIT: producer_entry_submit(producer, event, out); return;
+    case PRODUCER_CANCEL: producer_cancel_task(producer, event, out); return;
     case PRODUCER_TURN:
         producer->crowded = event->crowded;
         turn(producer, out);
@@ -163,8 +166,9 @@ void producer_step(struct producer *producer, const struct producer_event *event
 void producer_counts(const struct producer *producer, struct producer_counts *counts)
 {
     *counts = (struct producer_counts){
-        .outbox = producer->index.count - producer->awaited,
+        .outbox = producer->index.count - producer->remnants - producer->awaited,
         .awaited = producer->awaited,
+        .doomed = producer->doomed,
         .accepted = producer->accepted,
         .rejected = producer->rejected,
         .ended = producer->ended,

@@ -43,7 +43,8 @@ enum producer_event_kind {
     PRODUCER_SUBMIT,  /* the application submitted `submission`, whose name, queue and payload
                          the caller has found to be within the limits of message.h */
     PRODUCER_QUERY,   /* the application asks `link` for `query`, `cursor` */
-    PRODUCER_DISPOSE, /* the application tells `link` what becomes of dead letters */
+    PRODUCER_DISPOSE, /* the application tells `link` what becomes of dead letters, or of tasks */
+    PRODUCER_CANCEL,  /* the application cancels `id`, should it be in this producer's hands */
     PRODUCER_TURN,
     PRODUCER_STOP /* say BYE everywhere */
 };
@@ -56,6 +57,7 @@ struct producer_event {
     const struct submission *submission; /* borrowed for the step */
     struct message_query query;
     const struct message_dispose *dispose; /* borrowed for the step and its actions */
+    const struct id *id;                   /* CANCEL: borrowed for the step */
     uint32_t ticket; /* SUBMIT: the shell's number for it; comes back with actions about it */
     bool crowded;    /* TURN: results are not receipted now, so that ventilators hold more back */
 };
@@ -86,6 +88,13 @@ struct producer_action {
     uint32_t ticket;      /* of the task */
 };
 
+/* What a CANCEL found. */
+enum producer_hold {
+    PRODUCER_HOLDS_NOT,     /* no task with this id; nothing changed */
+    PRODUCER_HOLDS_ALONE,   /* no ventilator ever got it: it ended as CANCELLED */
+    PRODUCER_HOLDS_PERHAPS, /* some ventilator may have it: it ends when that is known */
+};
+
 enum { PRODUCER_ACTIONS_MAX = 2 * MESSAGE_ITEMS_MAX + 4 * PRODUCER_LINKS_MAX };
 
 /* Perform in order.  Large: allocate one and reuse it. */
@@ -94,9 +103,11 @@ struct producer_actions {
     bool more;      /* a TURN could not say all it had to: perform this, then step TURN again */
     bool full;      /* SUBMIT: the outbox has no room; nothing changed */
     bool duplicate; /* SUBMIT: the id is in the outbox or awaited already; nothing changed */
+    enum producer_hold hold; /* CANCEL */
     struct producer_action actions[PRODUCER_ACTIONS_MAX];
     uint32_t submission_count;
     struct submission submissions[MESSAGE_ITEMS_MAX];
+    struct id cancels[MESSAGE_LETTERS_MAX]; /* of the one DISPOSE that a TURN may have */
 };
 
 struct producer_counts {
@@ -104,6 +115,7 @@ struct producer_counts {
     uint32_t links_busy; /* open, but refusing tasks for now: a limit reached, or draining */
     uint32_t outbox;     /* tasks not accepted yet */
     uint32_t awaited;    /* accepted, result awaited */
+    uint32_t doomed;     /* cancelled, and it is not known yet whether a ventilator has them */
     uint64_t accepted, rejected, ended, unknown, resent;
     uint64_t failed_over; /* accepted tasks that were sent again: theirs was away or lost them */
 };

@@ -53,11 +53,17 @@ static void settle(struct producer *producer, uint32_t batch, const struct produ
             continue;
         }
         enum reason reason = event->message->u.accept.rejections[verdict - 1].reason;
+        if (reason == REASON_DRAINING) link->draining = true;
+        if (reason == REASON_BUSY) hold_back(producer, link);
+        const struct producer_entry *entry = &producer->entries[slot];
+        if (entry->cancelled && (is_passing(reason) || entry->accepted)) {
+            producer_cancel_tell(producer, slot, out);
+            producer_entry_forget(producer, slot);
+            continue;
+        }
         if (is_passing(reason)) {
             put_back(producer, slot, returned);
             returned = slot;
-            if (reason == REASON_DRAINING) link->draining = true;
-            if (reason == REASON_BUSY) hold_back(producer, link);
             continue;
         }
         if (producer->entries[slot].accepted) { /* by another one, which is away or lost it */
@@ -112,10 +118,16 @@ static bool is_end(enum task_state state)
 static void end(struct producer *producer, uint32_t slot, const struct result *result,
                 uint32_t link, struct producer_actions *out)
 {
-    const struct producer_entry *entry = &producer->entries[slot];
+    struct producer_entry *entry = &producer->entries[slot];
     bool kept = producer->options.guarded || (entry->flags & SUBMISSION_WANTS_RESULT) != 0;
+    if (entry->remnant) {
+        producer_entry_detach(producer, slot);
+        producer_entry_forget(producer, slot);
+        return;
+    }
     if (entry->state != ENTRY_AWAITED) {
         producer_entry_detach(producer, slot);
+        entry->cancelled = false;
         producer_entry_accept(producer, slot, link, out);
     }
     if (!kept) return;

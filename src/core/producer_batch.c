@@ -12,6 +12,9 @@
  */
 #include "producer_state.h"
 
+/* How often a ventilator that does not answer is asked again about cancelled tasks. */
+enum { AGAIN_MAX = 3 };
+
 static struct producer_flight *flight_of(struct producer_link *link, uint64_t number)
 {
     return &link->flights[number % PRODUCER_BATCHES_MAX];
@@ -35,6 +38,7 @@ uint32_t producer_batch_make(struct producer *producer)
         producer_entry_detach(producer, slot);
         circle_append(&producer->places, producer_batch_head(producer, index), slot);
         producer->entries[slot].state = ENTRY_SENT;
+        producer->entries[slot].flew = true;
         producer->entries[slot].where = index;
         batch->entries++;
         batch->bytes += bytes;
@@ -143,6 +147,15 @@ uint32_t producer_batch_find(const struct producer *producer, uint32_t link, uin
     if (number == 0 || flight->number != number) return INDEX_NONE;
     const struct producer_batch *batch = &producer->batches[flight->batch];
     return batch->generation == flight->generation ? flight->batch : INDEX_NONE;
+}
+
+bool producer_batch_goes_again(const struct producer *producer, uint32_t index)
+{
+    const struct producer_batch *batch = &producer->batches[index];
+    const struct producer_link *link = &producer->links[batch->link];
+    if (batch->state != BATCH_WAITING || batch->flown == 0) return false;
+    if (!link->open || link->draining || batch->timeouts >= AGAIN_MAX) return false;
+    return producer_batch_find(producer, batch->link, batch->number) == index;
 }
 
 /* Makes the flying batch wait behind `before`, which is the head or waits too. */

@@ -49,9 +49,16 @@ static uint32_t choose(struct producer *producer)
 }
 
 /* A batch without an answer goes to the same ventilator once more, which then
- * recognises what it has; only after that it may land, twice, somewhere else. */
-static uint32_t choose_for(struct producer *producer, const struct producer_batch *batch)
+ * recognises what it has; only after that it may land, twice, somewhere else.  With
+ * a cancelled task in it, it goes nowhere else. */
+static uint32_t choose_for(struct producer *producer, uint32_t index)
 {
+    const struct producer_batch *batch = &producer->batches[index];
+    if (batch->cancelled > 0) {
+        bool again = producer_batch_goes_again(producer, index) &&
+                     is_ready(producer, &producer->links[batch->link]);
+        return again ? batch->link : producer->options.link_count;
+    }
     bool same = batch->timeouts == 1 && is_ready(producer, &producer->links[batch->link]);
     return same ? batch->link : choose(producer);
 }
@@ -79,8 +86,7 @@ void producer_choice_dispatch(struct producer *producer, struct producer_actions
     while (work_deadline(producer) <= producer->now_ns) {
         if (out->submission_count + PRODUCER_BATCH_ITEMS_MAX > MESSAGE_ITEMS_MAX) return;
         uint32_t batch = circle_next(&producer->batch_places, waiting);
-        uint32_t link =
-            batch == waiting ? choose(producer) : choose_for(producer, &producer->batches[batch]);
+        uint32_t link = batch == waiting ? choose(producer) : choose_for(producer, batch);
         if (link == producer->options.link_count) return;
         if (batch == waiting) batch = producer_batch_make(producer);
         producer_batch_send(producer, batch, link, out);
@@ -93,8 +99,11 @@ uint64_t producer_choice_deadline(const struct producer *producer)
     uint64_t deadline_ns = INSTANT_NEVER;
     uint64_t work_ns = work_deadline(producer);
     if (work_ns == INSTANT_NEVER) return work_ns;
+    uint32_t first = circle_next(&producer->batch_places, producer_waiting_head(producer));
+    bool bound = first != producer_waiting_head(producer) && producer->batches[first].cancelled > 0;
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
         const struct producer_link *link = &producer->links[i];
+        if (bound && i != producer->batches[first].link) continue;
         if (!has_room(producer, link)) continue;
         if (link->paused_until_ns < deadline_ns) deadline_ns = link->paused_until_ns;
     }

@@ -7,6 +7,17 @@
 #include "planted.h"
 #include "producer_state.h"
 
+/* What is left of a cancelled task gives way: whoever submits the id again wants it. */
+static bool is_kept(struct producer *producer, const struct id *id)
+{
+    uint32_t slot = index_find(&producer->index, id);
+    if (slot == INDEX_NONE) return false;
+    if (!producer->entries[slot].remnant) return true;
+    producer_entry_detach(producer, slot);
+    producer_entry_forget(producer, slot);
+    return false;
+}
+
 void producer_entry_submit(struct producer *producer, const struct producer_event *event,
                            struct producer_actions *out)
 {
@@ -15,11 +26,11 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
     assert(submission->queue.size <= MESSAGE_NAME_BYTES_MAX);
     assert(submission->payload.size <= MESSAGE_PAYLOAD_BYTES_MAX);
 
-    out->duplicate = index_find(&producer->index, &submission->id) != INDEX_NONE;
+    out->duplicate = is_kept(producer, &submission->id);
     if (out->duplicate) return;
     uint32_t size = submission->name.size + submission->queue.size + submission->payload.size;
-    out->full =
-        producer->index.count == producer->options.tasks_max || !store_fits(&producer->store, size);
+    out->full = producer->index.count - producer->remnants == producer->options.tasks_max ||
+                !store_fits(&producer->store, size);
     if (out->full) return;
 
     const struct bytes texts[] = {submission->name, submission->queue, submission->payload};
@@ -93,8 +104,13 @@ void producer_entry_detach(struct producer *producer, uint32_t slot)
     circle_remove(&producer->places, slot);
     switch (entry->state) {
     case ENTRY_OUTBOX:
-    case ENTRY_AWAITED: break;
-    case ENTRY_SENT: producer_batch_leave(producer, entry->where); break;
+    case ENTRY_AWAITED:
+    case ENTRY_CANCELLED: break;
+    case ENTRY_SENT:
+        if (entry->cancelled) producer->batches[entry->where].cancelled--;
+        if (entry->cancelled) producer->doomed--;
+        producer_batch_leave(producer, entry->where);
+        break;
     }
     entry->state = ENTRY_OUTBOX;
 }
@@ -112,7 +128,13 @@ void producer_entry_accept(struct producer *producer, uint32_t slot, uint32_t li
         producer->accepted++;
         producer->awaited++;
     }
-    if (!guarded && (entry->flags & SUBMISSION_WANTS_RESULT) == 0) {
+    bool kept = guarded || (entry->flags & SUBMISSION_WANTS_RESULT) != 0;
+    if (entry->cancelled) {
+        if (!kept) producer_cancel_hush(producer, slot);
+        producer_cancel_keep(producer, slot, link);
+        return;
+    }
+    if (!kept) {
         producer_entry_forget(producer, slot);
         return;
     }
@@ -121,12 +143,16 @@ void producer_entry_accept(struct producer *producer, uint32_t slot, uint32_t li
     circle_append(&producer->places, producer_awaited_head(producer, link), slot);
     entry->state = ENTRY_AWAITED;
     entry->where = link;
+    entry->tenure = producer->links[link].tenure;
 }
 
 void producer_entry_forget(struct producer *producer, uint32_t slot)
 {
     assert(circle_next(&producer->places, slot) == slot);
-    if (producer->entries[slot].accepted) producer->awaited--;
+    if (producer->entries[slot].remnant)
+        producer->remnants--;
+    else if (producer->entries[slot].accepted)
+        producer->awaited--;
     store_drop(&producer->store, &producer->entries[slot].task);
     circle_remove(&producer->ages, slot); /* harmless when it was accepted long ago */
     index_remove(&producer->index, slot);
@@ -172,7 +198,10 @@ void producer_entry_expire(struct producer *producer, struct producer_actions *o
     for (uint32_t n = 0; n < PRODUCER_ENDS_PER_TURN; n++) {
         if (oldest_expires(producer) > producer->now_ns) break;
         uint32_t oldest = circle_next(&producer->ages, producer_outbox_head(producer));
-        producer_entry_end_unknown(producer, oldest, REASON_NONE, out);
+        if (producer->entries[oldest].cancelled)
+            producer_cancel_end(producer, oldest, out);
+        else
+            producer_entry_end_unknown(producer, oldest, REASON_NONE, out);
     }
 }
 

@@ -6,8 +6,8 @@
  */
 #include "producer_state.h"
 
-static struct message *say(struct producer *producer, enum message_kind kind, uint32_t link,
-                           struct producer_actions *out)
+struct message *producer_session_say(struct producer *producer, enum message_kind kind,
+                                     uint32_t link, struct producer_actions *out)
 {
     struct producer_action *action = producer_act(out, PRODUCER_SEND, link);
     action->passage = PASSAGE_FRONT;
@@ -22,13 +22,14 @@ static void on_connected(struct producer *producer, const struct producer_event 
     struct uplink *uplink = &producer->links[event->link].uplink;
     if (uplink->state != UPLINK_CONNECTING) return;
     uplink_connected(uplink, producer->now_ns);
-    say(producer, MESSAGE_HELLO, event->link, out)->u.hello = (struct message_hello){
-        .role = ROLE_PRODUCER,
-        .minor = MESSAGE_VERSION_MINOR,
-        .node = producer->options.node,
-        .software = producer->options.software,
-        .label = producer->options.label,
-    };
+    producer_session_say(producer, MESSAGE_HELLO, event->link, out)->u.hello =
+        (struct message_hello){
+            .role = ROLE_PRODUCER,
+            .minor = MESSAGE_VERSION_MINOR,
+            .node = producer->options.node,
+            .software = producer->options.software,
+            .label = producer->options.label,
+        };
 }
 
 /* What was accepted stays with its owner.  If this is the owner, back from a
@@ -41,12 +42,19 @@ static void opened(struct producer *producer, const struct producer_event *event
     struct producer_link *link = &producer->links[event->link];
     assert(!link->open && link->flying == 0);
     bool same = id_equal(&link->owner, &link->uplink.ventilator);
-    if (!same || !event->message->u.welcome.known) {
+    bool known = same && event->message->u.welcome.known;
+    producer_cancel_opened(producer, event->link,
+                           known  ? OWNER_SAME
+                           : same ? OWNER_FORGETFUL
+                                  : OWNER_OTHER);
+    if (!known) {
+        link->tenure++;
         circle_move_all(&producer->places, producer_orphans_head(producer),
                         producer_awaited_head(producer, event->link));
     }
     link->owner = link->uplink.ventilator;
     link->open = true;
+    link->minor = event->message->u.welcome.minor;
     link->draining = false;
     link->paused_until_ns = 0;
     link->busy_streak = 0;
@@ -67,6 +75,7 @@ static void shut(struct producer *producer, uint32_t index, struct producer_acti
     if (!link->open) return;
     producer_act(out, PRODUCER_LOST, index);
     producer_batch_recall(producer, index);
+    producer_cancel_lost(producer, index);
     link->open = false;
     link->lost_ns = producer->now_ns;
     link->receipt_due = false;
@@ -88,8 +97,11 @@ static void take(struct producer *producer, const struct producer_event *event,
     switch (event->message->kind) {
     case MESSAGE_ACCEPT: producer_answer_accept(producer, event, out); break;
     case MESSAGE_RESULT: producer_answer_result(producer, event, out); break;
-    case MESSAGE_ANSWER:
     case MESSAGE_DISPOSED:
+        if (producer_cancel_disposed(producer, event)) break;
+        producer_act(out, PRODUCER_ANSWER, event->link)->message = *event->message;
+        break;
+    case MESSAGE_ANSWER:
         producer_act(out, PRODUCER_ANSWER, event->link)->message = *event->message;
         break;
     case MESSAGE_HEARTBEAT:
@@ -138,14 +150,15 @@ static void on_query(struct producer *producer, const struct producer_event *eve
                      struct producer_actions *out)
 {
     if (!producer->links[event->link].open) return; /* whoever asked finds out by waiting */
-    say(producer, MESSAGE_QUERY, event->link, out)->u.query = event->query;
+    producer_session_say(producer, MESSAGE_QUERY, event->link, out)->u.query = event->query;
 }
 
 static void on_dispose(struct producer *producer, const struct producer_event *event,
                        struct producer_actions *out)
 {
     if (!producer->links[event->link].open) return;
-    say(producer, MESSAGE_DISPOSE, event->link, out)->u.dispose = *event->dispose;
+    producer->links[event->link].disposals++;
+    producer_session_say(producer, MESSAGE_DISPOSE, event->link, out)->u.dispose = *event->dispose;
 }
 
 void producer_session_event(struct producer *producer, const struct producer_event *event,
@@ -162,6 +175,7 @@ void producer_session_event(struct producer *producer, const struct producer_eve
     case PRODUCER_QUERY: on_query(producer, event, out); break;
     case PRODUCER_DISPOSE: on_dispose(producer, event, out); break;
     case PRODUCER_SUBMIT:
+    case PRODUCER_CANCEL:
     case PRODUCER_TURN:
     case PRODUCER_STOP: break;
     }
@@ -178,7 +192,7 @@ static void tick(struct producer *producer, uint32_t index, struct producer_acti
             uplink_opening(uplink, producer->now_ns);
             producer_act(out, PRODUCER_OPEN, index);
             break;
-        case UPLINK_BEAT: say(producer, MESSAGE_HEARTBEAT, index, out); break;
+        case UPLINK_BEAT: producer_session_say(producer, MESSAGE_HEARTBEAT, index, out); break;
         case UPLINK_LOST: shut(producer, index, out); break;
         case UPLINK_IGNORE:
         case UPLINK_TAKE:
@@ -195,7 +209,8 @@ void producer_session_turn(struct producer *producer, struct producer_actions *o
         tick(producer, i, out);
         if (!link->receipt_due || producer->crowded) continue;
         assert(link->open);
-        say(producer, MESSAGE_RECEIPT, i, out)->u.receipt.through = link->receipt_through;
+        producer_session_say(producer, MESSAGE_RECEIPT, i, out)->u.receipt.through =
+            link->receipt_through;
         link->receipt_due = false;
     }
 }
@@ -215,6 +230,6 @@ uint64_t producer_session_deadline(const struct producer *producer)
 void producer_session_stop(struct producer *producer, struct producer_actions *out)
 {
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
-        if (producer->links[i].open) say(producer, MESSAGE_BYE, i, out);
+        if (producer->links[i].open) producer_session_say(producer, MESSAGE_BYE, i, out);
     }
 }

@@ -8,9 +8,11 @@
  *
  * A guarded one stays AWAITED, whether a result is wanted or not.  When its
  * ventilator is away or lost it, it goes into a batch from there, before the
- * outbox, and is accepted once more without another word.  REJECTED, UNKNOWN and RESULT end an
- * entry from wherever they find it.  A batch, once made, stays together until its ACCEPT, whatever
- * becomes of sessions: WAITING batches stand before the outbox and go out again whole.
+ * outbox, and is accepted once more without another word.  A task that is CANCELLED while some
+ * ventilator may have it is kept until that one has heard so (producer_cancel.c).  REJECTED,
+ * UNKNOWN and RESULT end an entry from wherever they find it.  A batch, once made, stays together
+ * until its ACCEPT, whatever becomes of sessions: WAITING batches stand before the outbox and go
+ * out again whole.
  */
 #ifndef CORE_PRODUCER_STATE_H
 #define CORE_PRODUCER_STATE_H
@@ -24,30 +26,36 @@
 
 enum {
     PRODUCER_BATCH_ITEMS_MAX = MESSAGE_ITEMS_MAX / 4,
-    PRODUCER_BATCHES_MAX = 256,   /* numbers a link remembers; the bound of batches_max */
-    PRODUCER_ITEM_BYTES = 64,     /* what a task adds to a message besides its texts */
-    PRODUCER_ENDS_PER_TURN = 1024 /* tasks that one TURN tells to be UNKNOWN */
+    PRODUCER_BATCHES_MAX = 256,    /* numbers a link remembers; the bound of batches_max */
+    PRODUCER_ITEM_BYTES = 64,      /* what a task adds to a message besides its texts */
+    PRODUCER_ENDS_PER_TURN = 1024, /* tasks that one TURN tells to be UNKNOWN, and CANCELLED */
+    PRODUCER_REMNANTS_MAX = 4096,  /* of tasks whose end was told, besides tasks_max */
+    PRODUCER_CANCEL_MINOR = 2      /* the least version that knows how to cancel */
 };
 
 /* A link takes another batch as long as less than this is unanswered on it. */
 static const uint64_t PRODUCER_UNANSWERED_BYTES_MAX = 8 * 1024 * 1024;
 
 /* Of an entry's place.  `accepted` says whether a ventilator ever took it. */
-enum entry_state { ENTRY_OUTBOX, ENTRY_SENT, ENTRY_AWAITED };
+enum entry_state { ENTRY_OUTBOX, ENTRY_SENT, ENTRY_AWAITED, ENTRY_CANCELLED };
 
 struct producer_entry {
     struct circle_link place; /* in the outbox, in its batch, or among its owner's awaited */
     struct circle_link age;   /* among all that are not accepted, in order of submission */
     uint64_t submitted_ns;
     struct stored task; /* name, queue and payload in one run; dropped when accepted unguarded */
-    uint32_t where;     /* SENT: its batch; AWAITED: the link that accepted it */
+    uint32_t where;     /* SENT: its batch; AWAITED, CANCELLED: the link that has it */
+    uint32_t tenure;    /* AWAITED: of that link, when it accepted it */
     uint32_t flags, attempts_max, crashes_max;
     uint32_t backoff_ms, backoff_ms_max, limit_ms;
     uint32_t ticket; /* the shell's number for it */
     enum entry_state state;
-    uint16_t item; /* SENT: its position in the batch */
+    uint16_t item; /* SENT: its position in the batch; CANCELLED: in the DISPOSE */
     uint8_t name_bytes, queue_bytes;
-    bool accepted; /* by whomever, and the application knows */
+    bool accepted;  /* by whomever, and the application knows */
+    bool flew;      /* some ventilator may have it */
+    bool cancelled; /* SENT: to be cancelled as soon as somebody has it */
+    bool remnant;   /* CANCELLED: the application has heard the end */
 };
 
 enum batch_state { BATCH_FREE, BATCH_WAITING, BATCH_FLYING };
@@ -63,6 +71,7 @@ struct producer_batch {
     uint32_t bytes;      /* estimated size of the message */
     uint32_t timeouts;   /* how often it flew for resend_ns in vain */
     uint32_t flown;      /* how often it was sent */
+    uint32_t cancelled;  /* of the entries */
 };
 
 /* A batch number of a session.  Outlives the flight, so that an ACCEPT that
@@ -85,6 +94,11 @@ struct producer_link {
     uint32_t busy_streak;
     uint64_t backlog;    /* from its latest HEARTBEAT */
     struct id owner;     /* of the awaited entries: ventilator of the last session */
+    uint32_t tenure;     /* changes when what it accepted before is not its any more */
+    uint32_t minor;      /* of the protocol, as it speaks it */
+    uint32_t disposals;  /* of the application, unanswered in this session */
+    uint32_t before;     /* of these, those that are answered before our own */
+    bool asked;          /* our own is unanswered */
     uint64_t lost_ns;    /* when that session ended */
     uint64_t number;     /* of the next batch */
     uint64_t oldest;     /* no batch before this number is flying */
@@ -113,6 +127,8 @@ struct producer {
     uint8_t *scratch; /* one task, assembled for the store */
 
     uint32_t awaited;
+    uint32_t doomed;   /* cancelled entries that are SENT */
+    uint32_t remnants; /* of all entries */
     uint64_t accepted, rejected, ended, unknown, resent, failed_over;
     /* By position in the batch that an ACCEPT is about: its rejection plus one,
      * 0 for none.  All 0 between steps. */
@@ -121,25 +137,60 @@ struct producer {
 
 /* ---- Heads of circles: rows behind those of slots and of batches ---- */
 
+static inline uint32_t producer_slots(const struct producer *producer)
+{
+    return producer->options.tasks_max + PRODUCER_REMNANTS_MAX;
+}
+
 static inline uint32_t producer_outbox_head(const struct producer *producer)
 {
-    return producer->options.tasks_max; /* of places; of ages the same row */
+    return producer_slots(producer); /* of places; of ages the same row */
 }
 
 /* Awaited entries whose ventilator lost them: restarted without them, or gave them up. */
 static inline uint32_t producer_orphans_head(const struct producer *producer)
 {
-    return producer->options.tasks_max + 1;
+    return producer_slots(producer) + 1;
+}
+
+/* Cancelled entries that end in the next TURN, and that nobody need hear of. */
+static inline uint32_t producer_gone_head(const struct producer *producer)
+{
+    return producer_slots(producer) + 2;
+}
+
+/* Cancelled entries that end in the next TURN, and that their ventilator may still have. */
+static inline uint32_t producer_astray_head(const struct producer *producer)
+{
+    return producer_slots(producer) + 3;
 }
 
 static inline uint32_t producer_awaited_head(const struct producer *producer, uint32_t link)
 {
-    return producer->options.tasks_max + 2 + link;
+    return producer_slots(producer) + 4 + link;
+}
+
+/* Cancelled entries of which the ventilator of `link` has to hear. */
+static inline uint32_t producer_cancelled_head(const struct producer *producer, uint32_t link)
+{
+    return producer_awaited_head(producer, producer->options.link_count) + link;
+}
+
+/* Those that its unanswered DISPOSE is about, or was, while their RESULT is due. */
+static inline uint32_t producer_asked_head(const struct producer *producer, uint32_t link)
+{
+    return producer_cancelled_head(producer, producer->options.link_count) + link;
+}
+
+/* Remnants of which it has to hear. */
+static inline uint32_t producer_remnants_head(const struct producer *producer, uint32_t link)
+{
+    return producer_asked_head(producer, producer->options.link_count) + link;
 }
 
 static inline uint32_t producer_batch_head(const struct producer *producer, uint32_t batch)
 {
-    return producer_awaited_head(producer, producer->options.link_count) + batch;
+    return producer_remnants_head(producer, producer->options.link_count) + batch;
 }
 
 /* Enough: a batch is made only while none is waiting, and then all others fly. */
@@ -162,9 +213,9 @@ static inline uint32_t producer_free_head(const struct producer *producer)
 
 /* A step has at most 2 * MESSAGE_ITEMS_MAX actions about tasks and batches, and
  * at most four for each link besides: RESULT and ACCEPT have at most two and one
- * for each item; a TURN has 2 * PRODUCER_ENDS_PER_TURN ends, at most
- * MESSAGE_ITEMS_MAX batches, because each holds an item, and for each link SHUT
- * and LOST or OPEN or HEARTBEAT, and RECEIPT. */
+ * for each item; a TURN has 3 * PRODUCER_ENDS_PER_TURN ends, at most
+ * MESSAGE_ITEMS_MAX batches, because each holds an item, one DISPOSE, and for each link
+ * SHUT and LOST or OPEN or HEARTBEAT, and RECEIPT. */
 static inline struct producer_action *producer_act(struct producer_actions *out,
                                                    enum producer_action_kind kind, uint32_t link)
 {
@@ -233,6 +284,41 @@ void producer_batch_timeout(struct producer *producer);
 /* When the next of these is due. */
 uint64_t producer_batch_deadline(const struct producer *producer);
 
+/* Whether `batch` waits to be sent to the same ventilator again in the same session. */
+bool producer_batch_goes_again(const struct producer *producer, uint32_t batch);
+
+/* ---- producer_cancel.c: what becomes of tasks that the application cancelled ---- */
+
+/* CANCEL. */
+void producer_cancel_task(struct producer *producer, const struct producer_event *event,
+                          struct producer_actions *out);
+
+/* The detached task is with the ventilator of `link`, which is to hear of it. */
+void producer_cancel_keep(struct producer *producer, uint32_t slot, uint32_t link);
+
+/* Makes a remnant of the task: the application hears no more of it. */
+void producer_cancel_hush(struct producer *producer, uint32_t slot);
+
+/* The application hears that the task, which is detached then, ended so. */
+void producer_cancel_tell(struct producer *producer, uint32_t slot, struct producer_actions *out);
+
+/* Ends, as CANCELLED, a task that is in no ventilator's hands, or only perhaps. */
+void producer_cancel_end(struct producer *producer, uint32_t slot, struct producer_actions *out);
+
+/* A session with `link` opened, or ended. */
+enum cancel_owner { OWNER_SAME, OWNER_FORGETFUL, OWNER_OTHER };
+void producer_cancel_opened(struct producer *producer, uint32_t link, enum cancel_owner owner);
+void producer_cancel_lost(struct producer *producer, uint32_t link);
+
+/* DISPOSED.  False: it answers the application's question, not ours. */
+bool producer_cancel_disposed(struct producer *producer, const struct producer_event *event);
+
+/* Ends what has to end, and tells a ventilator what it has to hear, a bounded number. */
+void producer_cancel_turn(struct producer *producer, struct producer_actions *out);
+
+/* When the next of these is due. */
+uint64_t producer_cancel_deadline(const struct producer *producer);
+
 /* ---- producer_line.c: which tasks go out next ---- */
 
 /* The head of the circle whose first task goes out next; it may be empty only if it
@@ -259,6 +345,10 @@ void producer_answer_result(struct producer *producer, const struct producer_eve
                             struct producer_actions *out);
 
 /* ---- producer_session.c: sessions and what goes with them ---- */
+
+/* Adds a message to `link`, to be filled in. */
+struct message *producer_session_say(struct producer *producer, enum message_kind kind,
+                                     uint32_t link, struct producer_actions *out);
 
 /* CONNECTED, CLOSED, INTAKE_UP, INTAKE_DOWN, MESSAGE, QUERY, DISPOSE. */
 void producer_session_event(struct producer *producer, const struct producer_event *event,

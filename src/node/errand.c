@@ -1,4 +1,4 @@
-/* errand.c - a question or an order about dead letters, and what has been answered. */
+/* errand.c - a question or an order that goes to all ventilators, and their answers. */
 #include "errand.h"
 
 #include "failure.h"
@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MINOR_OF_DISPOSE = 1, LETTERS_AT_FIRST = 64 };
+enum { MINOR_OF_DISPOSE = 1, MINOR_OF_CANCEL = 2, LETTERS_AT_FIRST = 64 };
 
-static void clear(struct errand *errand)
+void errand_clear(struct errand *errand)
 {
     for (size_t at = 0; at < errand->letter_count; at++) {
         free((void *)errand->letters[at].error);
@@ -19,26 +19,32 @@ static void clear(struct errand *errand)
     free(errand->letters);
     free(errand->rows);
     free(errand->refusals);
-    *errand = (struct errand){.busy = false};
+    free(errand->tasks);
+    *errand = (struct errand){.serial = errand->serial};
 }
 
-bool errand_begin(struct errand *errand, enum errand_kind kind, const tmesh_dead_choice_t *choice,
+bool errand_begin(struct errand *errand, const struct errand_order *order,
                   const char *const *endpoints, uint32_t count)
 {
-    *errand = (struct errand){.busy = true, .kind = kind, .choice = *choice, .link_count = count};
+    size_t ids = order->choice.id_count;
+    bool cancel = order->kind == ERRAND_CANCEL;
+    *errand = (struct errand){.busy = true,
+                              .held = cancel,
+                              .serial = errand->serial + 1,
+                              .order = *order,
+                              .link_count = count};
     errand->rows = calloc(count, sizeof *errand->rows);
-    errand->refusals = calloc(choice->id_count + 1, sizeof *errand->refusals);
-    if (errand->rows == NULL || errand->refusals == NULL) {
-        clear(errand);
+    errand->refusals = calloc(ids + 1, sizeof *errand->refusals);
+    errand->tasks = calloc(cancel ? ids + 1 : 1, sizeof *errand->tasks);
+    if (errand->rows == NULL || errand->refusals == NULL || errand->tasks == NULL) {
+        errand_clear(errand);
         return false;
     }
     for (uint32_t link = 0; link < count; link++) {
         snprintf(errand->rows[link].endpoint, sizeof errand->rows[link].endpoint, "%s",
                  endpoints[link]);
     }
-    for (size_t id = 0; id < choice->id_count; id++) {
-        errand->refusals[id] = failure_reason(REASON_NO_LETTER);
-    }
+    for (size_t id = 0; id < ids; id++) errand->refusals[id] = failure_reason(REASON_NO_LETTER);
     return true;
 }
 
@@ -50,29 +56,41 @@ bool errand_is_complete(const struct errand *errand)
     return true;
 }
 
-/* The endpoint of a letter points into the rows, which stay where they are. */
-enum tmesh_err errand_end(struct errand *errand, tmesh_dead_t **dead)
+enum tmesh_err errand_end(struct errand *errand, struct errand *ended)
 {
     enum tmesh_err result = errand_is_complete(errand) ? TMESH_OK : TMESH_E_TIMEOUT;
-    tmesh_dead_t *whole = errand->starved ? NULL : malloc(sizeof *whole);
-    *dead = whole;
-    if (whole == NULL) {
-        clear(errand);
-        return TMESH_E_SYSTEM;
+    *ended = *errand;
+    *errand = (struct errand){.serial = errand->serial};
+    if (!ended->starved) return result;
+    errand_clear(ended);
+    return TMESH_E_SYSTEM;
+}
+
+/* The endpoint of a letter points into the rows, which stay where they are. */
+tmesh_dead_t *errand_report_dead(struct errand *ended)
+{
+    tmesh_dead_t *dead = malloc(sizeof *dead);
+    if (dead == NULL) {
+        errand_clear(ended);
+        return NULL;
     }
-    *whole = (tmesh_dead_t){
-        .ventilators = errand->rows,
-        .ventilator_count = errand->link_count,
-        .letters = errand->letters,
-        .letter_count = errand->letter_count,
-        .refusals = errand->refusals,
-        .refusal_count = errand->choice.id_count,
+    *dead = (tmesh_dead_t){
+        .ventilators = ended->rows,
+        .ventilator_count = ended->link_count,
+        .letters = ended->letters,
+        .letter_count = ended->letter_count,
+        .refusals = ended->refusals,
+        .refusal_count = ended->order.choice.id_count,
     };
-    for (uint32_t link = 0; link < errand->link_count; link++) {
-        whole->affected += errand->rows[link].affected;
+    for (uint32_t link = 0; link < ended->link_count; link++) {
+        dead->affected += ended->rows[link].affected;
     }
-    *errand = (struct errand){.busy = false};
-    return result;
+    ended->rows = NULL;
+    ended->letters = NULL;
+    ended->letter_count = 0;
+    ended->refusals = NULL;
+    errand_clear(ended);
+    return dead;
 }
 
 static void finish(struct errand *errand, uint32_t link)
@@ -84,13 +102,13 @@ static void finish(struct errand *errand, uint32_t link)
 static void ask_dispose(const struct errand *errand, const struct errand_link *link,
                         struct errand_question *question)
 {
-    const tmesh_dead_choice_t *choice = &errand->choice;
-    bool retry = errand->kind == ERRAND_RETRY;
+    const tmesh_dead_choice_t *choice = &errand->order.choice;
+    enum errand_kind kind = errand->order.kind;
     struct message_dispose *dispose = &question->dispose;
     question->kind = MESSAGE_DISPOSE;
     *dispose = (struct message_dispose){.cursor = link->cursor, .ids = question->ids};
     if (choice->all) {
-        dispose->disposal = retry ? DISPOSAL_RETRY_ALL : DISPOSAL_DROP_ALL;
+        dispose->disposal = kind == ERRAND_RETRY ? DISPOSAL_RETRY_ALL : DISPOSAL_DROP_ALL;
         snprintf(question->queue, sizeof question->queue, "%s", choice->queue ? choice->queue : "");
         snprintf(question->name, sizeof question->name, "%s", choice->name ? choice->name : "");
         dispose->queue = bytes_text(question->queue);
@@ -98,35 +116,53 @@ static void ask_dispose(const struct errand *errand, const struct errand_link *l
         return;
     }
     size_t left = choice->id_count - link->asked_ids;
-    dispose->disposal = retry ? DISPOSAL_RETRY : DISPOSAL_DROP;
+    dispose->disposal = kind == ERRAND_CANCEL  ? DISPOSAL_CANCEL
+                        : kind == ERRAND_RETRY ? DISPOSAL_RETRY
+                                               : DISPOSAL_DROP;
     dispose->count = left < MESSAGE_LETTERS_MAX ? (uint32_t)left : MESSAGE_LETTERS_MAX;
     _Static_assert(sizeof(tmesh_id_t) == sizeof(struct id), "one form of ids");
     memcpy(question->ids, choice->ids + link->asked_ids, dispose->count * sizeof(struct id));
+}
+
+/* Why a ventilator of this version cannot do it; NULL: it can. */
+static const char *inability(enum errand_kind kind, uint32_t minor)
+{
+    switch (kind) {
+    case ERRAND_LIST: return NULL;
+    case ERRAND_SHOW:
+    case ERRAND_RETRY:
+    case ERRAND_DROP:
+        if (minor >= MINOR_OF_DISPOSE) return NULL;
+        return "this ventilator is of an older version, which can only list its letters";
+    case ERRAND_CANCEL: break;
+    }
+    if (minor >= MINOR_OF_CANCEL) return NULL;
+    return "this ventilator is of an older version, which cannot cancel tasks";
 }
 
 bool errand_ask(struct errand *errand, uint32_t number, uint32_t minor,
                 struct errand_question *question)
 {
     struct errand_link *link = &errand->links[number];
-    if (!errand->busy || link->asked || link->done) return false;
-    if (errand->kind != ERRAND_LIST && minor < MINOR_OF_DISPOSE) {
-        errand->rows[number].refusal = "this ventilator is of an older version, which can only "
-                                       "list its letters";
+    if (!errand->busy || errand->held || link->asked || link->done) return false;
+    errand->rows[number].refusal = inability(errand->order.kind, minor);
+    if (errand->rows[number].refusal != NULL) {
         finish(errand, number);
         return false;
     }
     link->asked = true;
     question->kind = MESSAGE_QUERY;
     question->query = (struct message_query){.cursor = (uint32_t)link->cursor};
-    switch (errand->kind) {
+    switch (errand->order.kind) {
     case ERRAND_LIST: question->query.query = QUERY_DEAD; break;
     case ERRAND_SHOW:
         question->query.query = QUERY_LETTER;
-        memcpy(question->query.id.octets, errand->choice.ids[0].octets,
+        memcpy(question->query.id.octets, errand->order.choice.ids[0].octets,
                sizeof question->query.id.octets);
         break;
     case ERRAND_RETRY:
-    case ERRAND_DROP: ask_dispose(errand, link, question); break;
+    case ERRAND_DROP:
+    case ERRAND_CANCEL: ask_dispose(errand, link, question); break;
     }
     return true;
 }
@@ -201,8 +237,8 @@ static void add_list(struct errand *errand, uint32_t number, const struct messag
     struct errand_link *link = &errand->links[number];
     for (uint32_t at = 0; at < answer->count && link->letters < INQUIRY_DEAD_ROWS_MAX; at++) {
         const struct dead_row *row = &answer->dead[at];
-        if (!is_wanted(errand->choice.queue, row->queue)) continue;
-        if (!is_wanted(errand->choice.name, row->name)) continue;
+        if (!is_wanted(errand->order.choice.queue, row->queue)) continue;
+        if (!is_wanted(errand->order.choice.name, row->name)) continue;
         if (add_letter(errand, number, row) == NULL) break;
     }
     /* A cursor that does not advance would keep us asking for ever. */
@@ -241,7 +277,7 @@ static void add_shown(struct errand *errand, uint32_t number, const struct messa
 
 /* What one ventilator did with the ids it was asked about.  That another keeps no
  * such letter says nothing. */
-static void settle_ids(struct errand *errand, size_t first, uint32_t count,
+static void settle_ids(struct errand *errand, uint32_t link, size_t first, uint32_t count,
                        const struct message_disposed *disposed)
 {
     enum reason reasons[MESSAGE_LETTERS_MAX] = {REASON_NONE};
@@ -250,6 +286,10 @@ static void settle_ids(struct errand *errand, size_t first, uint32_t count,
         if (rejection->item >= count) continue;
         reasons[rejection->item] =
             rejection->reason != REASON_NONE ? rejection->reason : REASON_NO_LETTER;
+    }
+    if (errand->order.kind == ERRAND_CANCEL) {
+        errand_settle_tasks(errand, link, first, count, reasons);
+        return;
     }
     for (uint32_t at = 0; at < count; at++) {
         const char **refusal = &errand->refusals[first + at];
@@ -265,19 +305,19 @@ static void add_disposed(struct errand *errand, uint32_t number,
                          const struct message_disposed *disposed)
 {
     struct errand_link *link = &errand->links[number];
-    tmesh_dead_ventilator_t *row = &errand->rows[number];
+    tmesh_reply_t *row = &errand->rows[number];
     row->affected += disposed->affected;
     if (disposed->reason != REASON_NONE) row->refusal = failure_reason(disposed->reason);
-    if (errand->choice.all) {
+    if (errand->order.choice.all) {
         link->cursor = disposed->cursor;
         if (disposed->cursor == 0 || disposed->reason != REASON_NONE) finish(errand, number);
         return;
     }
-    size_t left = errand->choice.id_count - link->asked_ids;
+    size_t left = errand->order.choice.id_count - link->asked_ids;
     uint32_t count = left < MESSAGE_LETTERS_MAX ? (uint32_t)left : MESSAGE_LETTERS_MAX;
-    settle_ids(errand, link->asked_ids, count, disposed);
+    settle_ids(errand, number, link->asked_ids, count, disposed);
     link->asked_ids += count;
-    if (link->asked_ids == errand->choice.id_count) finish(errand, number);
+    if (link->asked_ids == errand->order.choice.id_count) finish(errand, number);
 }
 
 static bool answers(enum errand_kind kind, const struct message *message)
@@ -287,7 +327,8 @@ static bool answers(enum errand_kind kind, const struct message *message)
     case ERRAND_LIST: return query && message->u.answer.query == QUERY_DEAD;
     case ERRAND_SHOW: return query && message->u.answer.query == QUERY_LETTER;
     case ERRAND_RETRY:
-    case ERRAND_DROP: break;
+    case ERRAND_DROP:
+    case ERRAND_CANCEL: break;
     }
     return message->kind == MESSAGE_DISPOSED;
 }
@@ -295,13 +336,15 @@ static bool answers(enum errand_kind kind, const struct message *message)
 void errand_add(struct errand *errand, uint32_t number, const struct message *message)
 {
     struct errand_link *link = &errand->links[number];
-    if (!errand->busy || !link->asked || link->done || !answers(errand->kind, message)) return;
+    if (!errand->busy || !link->asked || link->done || !answers(errand->order.kind, message))
+        return;
     link->asked = false;
-    switch (errand->kind) {
+    switch (errand->order.kind) {
     case ERRAND_LIST: add_list(errand, number, &message->u.answer); break;
     case ERRAND_SHOW: add_shown(errand, number, &message->u.answer); break;
     case ERRAND_RETRY:
-    case ERRAND_DROP: add_disposed(errand, number, &message->u.disposed); break;
+    case ERRAND_DROP:
+    case ERRAND_CANCEL: add_disposed(errand, number, &message->u.disposed); break;
     }
 }
 
@@ -309,12 +352,12 @@ void tmesh_dead_destroy(tmesh_dead_t **dead)
 {
     if (*dead == NULL) return;
     struct errand whole = {
-        .rows = (tmesh_dead_ventilator_t *)(*dead)->ventilators,
+        .rows = (tmesh_reply_t *)(*dead)->ventilators,
         .letters = (tmesh_letter_t *)(*dead)->letters,
         .letter_count = (*dead)->letter_count,
         .refusals = (const char **)(*dead)->refusals,
     };
-    clear(&whole);
+    errand_clear(&whole);
     free(*dead);
     *dead = NULL;
 }

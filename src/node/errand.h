@@ -1,17 +1,26 @@
-/* errand.h - a question or an order about dead letters, to all ventilators, and
- * what they have answered so far.
+/* errand.h - a question or an order that goes to all ventilators, about dead letters
+ * or tasks, and what they have answered so far.
  *
- * Owns: the letters and the answers that are being put together, until whoever
- * asked takes them.  The producer's lock is held around every call.
+ * Owns: the answers that are being put together, until whoever asked takes them.
+ * The producer's lock is held around every call but those about an errand that has
+ * ended.  Not here: who asks and waits (producer_errand.c).
  */
 #ifndef NODE_ERRAND_H
 #define NODE_ERRAND_H
 
+#include "../core/producer.h"
 #include "inquiry.h"
 
+#include <tmesh/cancel.h>
 #include <tmesh/dead.h>
 
-enum errand_kind { ERRAND_LIST, ERRAND_SHOW, ERRAND_RETRY, ERRAND_DROP };
+enum errand_kind { ERRAND_LIST, ERRAND_SHOW, ERRAND_RETRY, ERRAND_DROP, ERRAND_CANCEL };
+
+/* What is asked.  All that it points to is the asker's, who waits. */
+struct errand_order {
+    enum errand_kind kind;
+    tmesh_dead_choice_t choice; /* CANCEL: ids alone */
+};
 
 struct errand_link {
     uint64_t cursor;
@@ -21,17 +30,28 @@ struct errand_link {
     bool asked, done;
 };
 
+/* CANCEL: what is known of one id. */
+struct errand_task {
+    uint8_t link; /* whose ventilator answered for it */
+    bool cancelled, ended;
+    uint8_t hold; /* enum producer_hold: what this producer had of it */
+};
+
 struct errand {
     bool busy;    /* somebody asks; others wait their turn */
     bool starved; /* memory was short: something is missing */
-    enum errand_kind kind;
-    tmesh_dead_choice_t choice; /* what it points to is the asker's, who waits */
+    bool held;    /* nobody is asked yet: this producer is not done with its own part */
+    bool late;    /* whoever asks has waited for long enough */
+    uint32_t serial;
+    struct errand_order order;
     uint32_t link_count;
     struct errand_link links[INQUIRY_LINKS_MAX];
-    tmesh_dead_ventilator_t *rows; /* one for each link */
+    tmesh_reply_t *rows; /* one for each link */
     tmesh_letter_t *letters;
     size_t letter_count, letter_room;
-    const char **refusals; /* one for each id */
+    const char **refusals;     /* RETRY and DROP: one for each id */
+    struct errand_task *tasks; /* CANCEL: one for each id */
+    size_t tried_ids;          /* CANCEL: that this producer has looked for in its own hands */
 };
 
 /* What to say to one ventilator next: a copy, good without the lock. */
@@ -44,11 +64,14 @@ struct errand_question {
 };
 
 /* False: out of memory, and nothing has begun. */
-bool errand_begin(struct errand *errand, enum errand_kind kind, const tmesh_dead_choice_t *choice,
+bool errand_begin(struct errand *errand, const struct errand_order *order,
                   const char *const *endpoints, uint32_t count);
 
-/* Hands over what came, and ends.  *dead is NULL when memory was short. */
-enum tmesh_err errand_end(struct errand *errand, tmesh_dead_t **dead);
+/* Ends, and moves what came to `ended`, which a report or errand_clear has to free.
+ * TMESH_OK: all have answered; TMESH_E_TIMEOUT; TMESH_E_SYSTEM: memory was short,
+ * and `ended` is empty. */
+enum tmesh_err errand_end(struct errand *errand, struct errand *ended);
+void errand_clear(struct errand *ended);
 
 bool errand_is_complete(const struct errand *errand);
 
@@ -62,5 +85,15 @@ void errand_lose(struct errand *errand, uint32_t link);
 
 /* Adds what a ventilator answered to the latest question. */
 void errand_add(struct errand *errand, uint32_t link, const struct message *message);
+
+/* Reports of an errand that has ended, which is empty then.  NULL: out of memory. */
+tmesh_dead_t *errand_report_dead(struct errand *ended);
+tmesh_cancel_t *errand_report_cancel(struct errand *ended);
+
+/* ---- errand_cancel.c ---- */
+
+/* What one ventilator said of `count` ids from `first` on, each by its reason. */
+void errand_settle_tasks(struct errand *errand, uint32_t link, size_t first, uint32_t count,
+                         const enum reason reasons[]);
 
 #endif

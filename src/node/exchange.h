@@ -53,6 +53,7 @@ struct exchange {
     uint64_t given_up;             /* tasks that had not come to their end when the thread ended */
     struct inquiry inquiry;
     struct errand errand;
+    uint64_t errand_staged;                    /* `staged` as it was when the errand began */
     char refusals[TMESH_ERROR_TEXT_BYTES / 2]; /* what the last ventilator that refused us said */
 };
 

@@ -3,6 +3,7 @@
 #include "../watch/thread.h"
 #include "failure.h"
 #include "producer_node.h"
+#include "spool.h"
 
 /* What was said of this task in particular, as a text of C, or else the general
  * sentence for its reason. */
@@ -67,7 +68,8 @@ void producer_tell(struct tmesh_producer *producer, const struct producer_action
         if (over) producer_settle(producer, action->ticket);
         return;
     }
-    if (action->kind == PRODUCER_ENDED && ticket->deliver == TMESH_DELIVER_NONE) {
+    bool heard_all = ticket->deliver == TMESH_DELIVER_NONE && ticket->state == TICKET_AWAITED;
+    if (action->kind == PRODUCER_ENDED && heard_all) {
         producer_settle(producer, action->ticket);
         return;
     }
@@ -84,6 +86,22 @@ void producer_tell(struct tmesh_producer *producer, const struct producer_action
     if (!well || action->result.reason != REASON_NONE) answer.reason = reason_of(action, text);
     tell(producer, ticket, &answer);
     producer_settle(producer, action->ticket);
+}
+
+void producer_tell_cancelled(struct tmesh_producer *producer, const struct spooled *task)
+{
+    struct ticket ticket = {.deliver = (uint8_t)task->deliver};
+    memcpy(ticket.id.octets, task->submission.id.octets, sizeof ticket.id.octets);
+    const tmesh_answer_t answer = {.kind = TMESH_ENDED,
+                                   .id = ticket.id,
+                                   .state = TMESH_STATE_CANCELLED,
+                                   .reason = failure_reason(REASON_CANCELLED)};
+    if (task->deliver == TMESH_DELIVER_WAIT) {
+        pthread_mutex_lock(&producer->exchange.lock);
+        (void)waits_expect(&producer->exchange.waits, &ticket.id);
+        pthread_mutex_unlock(&producer->exchange.lock);
+    }
+    tell(producer, &ticket, &answer);
 }
 
 static void show_answers(const struct tmesh_producer *producer)

@@ -6,7 +6,9 @@
  *   producer_spool.c    their way over the disk, when there is a spool
  *   producer_answer.c   answers on their way out
  *   producer_status.c   questions to the ventilators
+ *   producer_errand.c   what is asked of them all: its way there and back
  *   producer_dead.c     questions and orders about dead letters
+ *   producer_cancel.c   tasks that are not to run any more
  *
  * What the application and the thread share is in exchange.h.
  */
@@ -50,11 +52,14 @@ struct tmesh_producer {
     struct producer *core;
     struct producer_actions *actions;
     struct stage taking;         /* staged submissions being stepped */
+    uint64_t taken;              /* staged submissions that were, or were dropped */
+    bool core_is_full;           /* the next one has to wait for an answer */
     struct spool *spool;         /* NULL: there is none, or its disk failed, or we are done */
     struct stage spooling;       /* staged submissions that are written, and not safe yet */
     uint64_t spooling_lsn;       /* of their last record */
     uint64_t spooling_number;    /* of the last one of them */
     uint64_t spooling_bytes;     /* of all of them */
+    uint64_t cancel_lsn;         /* of the last record that a cancel has to wait for */
     bool spool_behind;           /* nothing more is to be written for now */
     struct answer_queue telling; /* answers of this turn */
     uint32_t *settled;           /* tickets to be returned after this turn */
@@ -102,6 +107,9 @@ enum tmesh_err producer_await_disk(struct tmesh_producer *producer, uint64_t num
 /* The task of this ticket is over, and the ticket goes back when the turn is published. */
 void producer_settle(struct tmesh_producer *producer, uint32_t ticket);
 void producer_tell(struct tmesh_producer *producer, const struct producer_action *action);
+/* Tells whoever submitted it that a task was cancelled that never had a ticket. */
+struct spooled;
+void producer_tell_cancelled(struct tmesh_producer *producer, const struct spooled *task);
 void producer_publish(struct tmesh_producer *producer);
 /* Every ticket that is out answers unknown; at the end. */
 void producer_tell_rest(struct tmesh_producer *producer);
@@ -116,7 +124,17 @@ void producer_note_session(struct tmesh_producer *producer, uint32_t link, enum 
  * until_ns came first. */
 bool producer_await_turn(struct tmesh_producer *producer, uint64_t until_ns);
 
-/* producer_dead.c: the thread's. */
+/* producer_errand.c */
+/* The thread's: asks what is to be asked now. */
 void producer_pursue_errand(struct tmesh_producer *producer, uint64_t now_ns);
+/* Any thread's: sends an errand and waits for its end.  TMESH_OK and TMESH_E_TIMEOUT: `ended`
+ * is the caller's to report. */
+enum tmesh_err producer_send_errand(struct tmesh_producer *producer,
+                                    const struct errand_order *order, uint32_t timeout_ms,
+                                    struct errand *ended);
+
+/* producer_cancel.c: the thread's. */
+/* Cancels what this producer has in its own hands, before others are asked. */
+void producer_pursue_cancel(struct tmesh_producer *producer, uint64_t now_ns);
 
 #endif

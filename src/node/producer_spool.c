@@ -101,6 +101,7 @@ static void drop(struct tmesh_producer *producer, struct stage *stage)
         producer_settle(producer, number);
     }
     stage_reset(stage);
+    producer->taken += dropped;
     pthread_mutex_lock(&producer->exchange.lock);
     producer->exchange.submitted -= dropped;
     pthread_mutex_unlock(&producer->exchange.lock);

@@ -160,7 +160,8 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
                                                    .submission = &submission,
                                                    .ticket = ticket},
                           producer->actions);
-            if (producer->actions->full) return false; /* an answer makes room, and comes first */
+            producer->core_is_full = producer->actions->full;
+            if (producer->core_is_full) return false; /* an answer makes room, and comes first */
         }
         if (second || producer->actions->duplicate) {
             producer_tell(producer, &(struct producer_action){
@@ -170,6 +171,7 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
                                             "a task with this id is in this producer already")});
         }
         stage_pass(&producer->taking);
+        producer->taken++;
     }
     return more;
 }

@@ -107,6 +107,19 @@ static void write_items(struct producer_story *story, const struct message_submi
     }
 }
 
+/* A cancel is the producer's own, and names its tasks. */
+static void write_dispose(struct producer_story *story, const struct message_dispose *dispose)
+{
+    if (dispose->disposal != DISPOSAL_CANCEL || dispose->count > 16) {
+        write_text(story, "dispose %d of %u", (int)dispose->disposal, (unsigned)dispose->count);
+        return;
+    }
+    write_text(story, "cancel ");
+    for (uint32_t i = 0; i < dispose->count; i++) {
+        write_text(story, "%c", dispose->ids[i].octets[15]);
+    }
+}
+
 static void write_message(struct producer_story *story, const struct producer_action *action)
 {
     const struct message *message = &action->message;
@@ -131,8 +144,7 @@ static void write_message(struct producer_story *story, const struct producer_ac
     } else if (message->kind == MESSAGE_QUERY) {
         write_text(story, "query %d", (int)message->u.query.query);
     } else if (message->kind == MESSAGE_DISPOSE) {
-        write_text(story, "dispose %d of %u", (int)message->u.dispose.disposal,
-                   (unsigned)message->u.dispose.count);
+        write_dispose(story, &message->u.dispose);
     } else if (message->kind == MESSAGE_BYE) {
         write_text(story, "bye");
     } else {
@@ -235,6 +247,7 @@ void producer_story_open(struct producer_story *story, uint32_t link, char node)
         .kind = MESSAGE_WELCOME,
         .session = story->sessions,
         .u.welcome = {.node = producer_story_id(node),
+                      .minor = story->minor,
                       .known = story->links[link].node == node && !story->links[link].forgetful,
                       .heartbeat_ms = 100 * 1000,
                       .lost_ms = 400 * 1000,
@@ -254,15 +267,31 @@ void producer_story_say(struct producer_story *story, uint32_t link, struct mess
                                    .kind = PRODUCER_MESSAGE, .link = link, .message = &message});
 }
 
-void producer_story_start_open(struct producer_story *story, const struct producer_options *options)
+void producer_story_start_minor(struct producer_story *story,
+                                const struct producer_options *options, uint32_t minor)
 {
     producer_story_start(story, options);
+    story->minor = minor;
     producer_story_turn(story);
     for (uint32_t link = 0; link < options->link_count; link++) {
         producer_story_open(story, link, (char)('V' + link));
     }
     story->used = 0;
     story->trace[0] = '\0';
+}
+
+void producer_story_start_open(struct producer_story *story, const struct producer_options *options)
+{
+    producer_story_start_minor(story, options, MESSAGE_VERSION_MINOR);
+}
+
+enum producer_hold producer_story_cancel(struct producer_story *story, const char *letters)
+{
+    for (; *letters != '\0'; letters++) {
+        struct id id = producer_story_id(*letters);
+        producer_story_step(story, (struct producer_event){.kind = PRODUCER_CANCEL, .id = &id});
+    }
+    return story->out->hold;
 }
 
 void producer_story_accept(struct producer_story *story, uint32_t link, uint64_t batch)

@@ -17,6 +17,7 @@ struct producer_story {
     struct producer_actions *out;
     uint64_t now_ns;
     uint32_t sessions; /* opened so far */
+    uint32_t minor;    /* of the protocol, as the ventilators speak it */
     struct {
         uint32_t session, sequence;
         char node;      /* that said WELCOME last */
@@ -39,6 +40,10 @@ struct producer_options producer_story_options_for(uint32_t link_count);
 void producer_story_start_open(struct producer_story *story,
                                const struct producer_options *options);
 
+/* The same, with ventilators of minor version `minor`. */
+void producer_story_start_minor(struct producer_story *story,
+                                const struct producer_options *options, uint32_t minor);
+
 void producer_story_end(struct producer_story *story);
 
 struct id producer_story_id(char letter);
@@ -56,6 +61,9 @@ void producer_story_pass(struct producer_story *story, uint64_t ms);
 
 /* Submits a task for each letter. */
 void producer_story_submit(struct producer_story *story, const char *letters);
+
+/* Cancels the task of each letter; returns what the last one found. */
+enum producer_hold producer_story_cancel(struct producer_story *story, const char *letters);
 
 /* A session opens on `link`, with ventilator `node`. */
 void producer_story_open(struct producer_story *story, uint32_t link, char node);

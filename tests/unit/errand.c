@@ -23,7 +23,9 @@ static struct errand *begin(enum errand_kind kind, const tmesh_dead_choice_t *ch
 {
     struct errand *errand = malloc(sizeof *errand);
     assert_non_null(errand);
-    assert_true(errand_begin(errand, kind, choice, endpoints, count));
+    const struct errand_order order = {.kind = kind, .choice = *choice};
+    *errand = (struct errand){.busy = false};
+    assert_true(errand_begin(errand, &order, endpoints, count));
     assert_true(errand->busy);
     assert_false(errand_is_complete(errand));
     return errand;
@@ -31,9 +33,10 @@ static struct errand *begin(enum errand_kind kind, const tmesh_dead_choice_t *ch
 
 static tmesh_dead_t *end(struct errand *errand, enum tmesh_err expected)
 {
-    tmesh_dead_t *dead;
-    assert_int_equal(errand_end(errand, &dead), expected);
+    struct errand ended;
+    assert_int_equal(errand_end(errand, &ended), expected);
     assert_false(errand->busy);
+    tmesh_dead_t *dead = errand_report_dead(&ended);
     assert_non_null(dead);
     free(errand);
     return dead;

@@ -109,7 +109,7 @@ static const tmesh_letter_t letters[] = {{.id = {{1, 2, 3}},
                                           .payload_bytes = 2,
                                           .payload = "\xff\xfe"}};
 
-static const tmesh_dead_ventilator_t ventilators[] = {
+static const tmesh_reply_t ventilators[] = {
     {.endpoint = "tcp://a:1", .answered = true, .affected = 3},
     {.endpoint = "tcp://b:2", .refusal = "busy"}};
 
