@@ -2,17 +2,14 @@
  *
  * Not here: how the answer is shown (dead_table.c, dead_json.c).
  */
-#include "backlog.h"
 #include "dead_view.h"
-#include "logging.h"
+#include "ids.h"
 #include "mesh.h"
 #include "nearest.h"
 #include "notice.h"
 #include "options.h"
-#include "stopping.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <tmesh.h>
@@ -58,7 +55,8 @@ enum { ACTIONS = sizeof action_names / sizeof *action_names };
 /* What the user asks for. */
 struct request {
     enum dead_action action;
-    tmesh_id_t *ids;
+    const struct settings *settings;
+    struct ids ids;
     tmesh_dead_choice_t choice;
 };
 
@@ -108,22 +106,10 @@ static int check_count(const struct options *options, const struct request *requ
 
 static int take_ids(const struct options *options, struct request *request)
 {
-    size_t count = (size_t)options->argument_count - 1;
-    request->ids = calloc(count + 1, sizeof *request->ids);
-    if (!request->ids) {
-        notice_print("out of memory");
-        return EX_OSERR;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (tmesh_id_parse(options->arguments[i + 1], &request->ids[i]) == TMESH_OK) continue;
-        return options_refuse(options,
-                              "'%s' is not the ID of a task, which is a UUID, such as "
-                              "018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5d",
-                              options->arguments[i + 1]);
-    }
-    request->choice.ids = request->ids;
-    request->choice.id_count = count;
-    return OPTIONS_READY;
+    int status = ids_from_arguments(&request->ids, options, 1);
+    request->choice.ids = request->ids.items;
+    request->choice.id_count = request->ids.count;
+    return status;
 }
 
 /* From elsewhere than the command line they may be meant for other commands, and
@@ -187,7 +173,7 @@ static int judge(const struct request *request, const tmesh_dead_t *dead)
     for (size_t i = 0; i < dead->refusal_count && request->action != DEAD_SHOW; i++) {
         char id[TMESH_ID_TEXT_BYTES];
         if (!dead->refusals[i]) continue;
-        tmesh_id_text(&request->ids[i], id);
+        tmesh_id_text(&request->ids.items[i], id);
         notice_print("%s: %s", id, dead->refusals[i]);
         refused++;
     }
@@ -209,27 +195,25 @@ static int show(const struct settings *settings, const struct request *request,
     int status = judge(request, dead);
     output_open(&output, STDOUT_FILENO);
     if (settings->json) {
-        dead_json(request->action, dead, request->ids, &output);
+        dead_json(request->action, dead, request->ids.items, &output);
     } else {
         dead_table(request->action, dead, &output);
     }
     return output_end(&output, status);
 }
 
-static int ask(tmesh_producer_t *producer, const struct settings *settings,
-               const struct request *request, struct stopping *stopping)
+static int ask(tmesh_producer_t *producer, void *context)
 {
-    uint32_t timeout_ms = (uint32_t)settings->timeout_ms;
+    const struct request *request = context;
+    uint32_t timeout_ms = (uint32_t)request->settings->timeout_ms;
     tmesh_dead_t *dead = NULL;
     enum tmesh_err code = TMESH_OK;
-    int status = mesh_connect(producer, settings->connect, settings->timeout_ms, stopping);
-    if (status) return status;
     switch (request->action) {
     case DEAD_LIST:
         code = tmesh_producer_dead_list(producer, &request->choice, timeout_ms, &dead);
         break;
     case DEAD_SHOW:
-        code = tmesh_producer_dead_show(producer, request->ids, timeout_ms, &dead);
+        code = tmesh_producer_dead_show(producer, request->ids.items, timeout_ms, &dead);
         break;
     case DEAD_RETRY:
         code = tmesh_producer_dead_retry(producer, &request->choice, timeout_ms, &dead);
@@ -238,26 +222,9 @@ static int ask(tmesh_producer_t *producer, const struct settings *settings,
         code = tmesh_producer_dead_drop(producer, &request->choice, timeout_ms, &dead);
         break;
     }
-    status = dead ? show(settings, request, dead) : mesh_fault(&(tmesh_error_t){.code = code});
+    int status =
+        dead ? show(request->settings, request, dead) : mesh_fault(&(tmesh_error_t){.code = code});
     tmesh_dead_destroy(&dead);
-    return status;
-}
-
-static int run_with(const struct settings *settings, const struct request *request)
-{
-    struct logging logging = logging_from(settings->log_level, settings->log_format);
-    tmesh_producer_options_t options = {
-        .connect = settings->connect, .log = logging_write, .log_context = &logging};
-    struct stopping stopping;
-    tmesh_error_t error;
-    int status = stopping_open(&stopping);
-    if (status) return status;
-    logging_hold(&logging);
-    tmesh_producer_t *producer = tmesh_producer_new(&options, &error);
-    backlog_start();
-    status = producer ? ask(producer, settings, request, &stopping) : mesh_fault(&error);
-    tmesh_producer_destroy(&producer);
-    stopping_close(&stopping);
     return status;
 }
 
@@ -265,11 +232,15 @@ static int run(int argc, char **argv)
 {
     struct settings settings = {.log_level = "error", .log_format = "text", .timeout_ms = 5000};
     struct options options = {.command = &dead_command, .settings = &settings};
-    struct request request = {.action = DEAD_LIST};
+    struct request request = {.action = DEAD_LIST, .settings = &settings};
     int status = options_parse(&options, argc, argv);
     if (status == OPTIONS_READY) status = take_request(&options, &request);
-    if (status == OPTIONS_READY) status = run_with(&settings, &request);
-    free(request.ids);
+    if (status == OPTIONS_READY) {
+        const struct mesh_visit visit = {settings.connect, settings.log_level, settings.log_format,
+                                         settings.timeout_ms};
+        status = mesh_ask(&visit, ask, &request);
+    }
+    ids_clear(&request.ids);
     options_clear(&options);
     return status;
 }

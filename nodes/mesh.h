@@ -1,5 +1,5 @@
 /* mesh.h - reaching a mesh, and saying in words for people why it cannot be
- * reached: what submit, map and status share.
+ * reached: what all commands share that ask one something.
  */
 #ifndef NODES_MESH_H
 #define NODES_MESH_H
@@ -16,5 +16,18 @@ int mesh_fault(const tmesh_error_t *error);
  * reason said, EX_UNAVAILABLE; or the status of the signal that came. */
 int mesh_connect(tmesh_producer_t *producer, const char *connect, uint64_t timeout_ms,
                  struct stopping *stopping);
+
+/* What a command says of the mesh that it asks. */
+struct mesh_visit {
+    const char *connect, *log_level, *log_format;
+    uint64_t timeout_ms;
+};
+
+/* Returns an exit status. */
+typedef int mesh_ask_fn(tmesh_producer_t *producer, void *context);
+
+/* Makes a producer, connects it, has `ask` do its work, and returns its exit status; or
+ * says why that is not possible, and returns another one. */
+int mesh_ask(const struct mesh_visit *visit, mesh_ask_fn *ask, void *context);
 
 #endif

@@ -2,13 +2,10 @@
  *
  * Not here: how the answer is shown (status_table.c, status_json.c).
  */
-#include "backlog.h"
-#include "logging.h"
 #include "mesh.h"
 #include "notice.h"
 #include "options.h"
 #include "status_view.h"
-#include "stopping.h"
 
 #include <sysexits.h>
 #include <tmesh.h>
@@ -52,37 +49,13 @@ static int show(const struct settings *settings, const tmesh_status_t *status)
     return output_end(&output, result);
 }
 
-static int ask(tmesh_producer_t *producer, const struct settings *settings,
-               struct stopping *stopping)
+static int ask(tmesh_producer_t *producer, void *context)
 {
+    const struct settings *settings = context;
     tmesh_status_t *status = NULL;
-    int result = mesh_connect(producer, settings->connect, settings->timeout_ms, stopping);
-    if (result) return result;
     enum tmesh_err code = tmesh_producer_status(producer, (uint32_t)settings->timeout_ms, &status);
-    if (status) {
-        result = show(settings, status);
-    } else {
-        result = mesh_fault(&(tmesh_error_t){.code = code});
-    }
+    int result = status ? show(settings, status) : mesh_fault(&(tmesh_error_t){.code = code});
     tmesh_status_destroy(&status);
-    return result;
-}
-
-static int run_with(const struct settings *settings)
-{
-    struct logging logging = logging_from(settings->log_level, settings->log_format);
-    tmesh_producer_options_t options = {
-        .connect = settings->connect, .log = logging_write, .log_context = &logging};
-    struct stopping stopping;
-    tmesh_error_t error;
-    int result = stopping_open(&stopping);
-    if (result) return result;
-    logging_hold(&logging);
-    tmesh_producer_t *producer = tmesh_producer_new(&options, &error);
-    backlog_start();
-    result = producer ? ask(producer, settings, &stopping) : mesh_fault(&error);
-    tmesh_producer_destroy(&producer);
-    stopping_close(&stopping);
     return result;
 }
 
@@ -98,7 +71,11 @@ static int run(int argc, char **argv)
         result = options_refuse(&options, "--connect is missing: the ventilators to ask, such as "
                                           "--connect tcp://127.0.0.1:5555");
     }
-    if (result == OPTIONS_READY) result = run_with(&settings);
+    if (result == OPTIONS_READY) {
+        const struct mesh_visit visit = {settings.connect, settings.log_level, settings.log_format,
+                                         settings.timeout_ms};
+        result = mesh_ask(&visit, ask, &settings);
+    }
     options_clear(&options);
     return result;
 }

@@ -14,13 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&ventilator_command,
-                                                 &worker_command,
-                                                 &submit_command,
-                                                 &map_command,
-                                                 &status_command,
-                                                 &dead_command,
-                                                 NULL};
+static const struct command *const commands[] = {
+    &ventilator_command, &worker_command, &submit_command, &map_command,
+    &status_command,     &dead_command,   &cancel_command, NULL};
 
 static struct capture capture;
 
