@@ -28,14 +28,24 @@ void checker_life_over(struct mesh *mesh, uint32_t life)
 
 /* ---- Runs ---- */
 
-/* Credit is what a worker has room for. */
+/* Whether the worker had room for it, whatever became of it then. */
+static bool was_taken(struct mesh *mesh, const struct lease *lease)
+{
+    uint32_t number = ledger_find(&mesh->ledger, &lease->id);
+    const struct grant *grant =
+        number == LEDGER_NONE ? NULL : ledger_grant(&mesh->ledger, number, lease);
+    return grant != NULL && grant->assigned;
+}
+
+/* Credit is what a worker has room for.  What is recalled, or would have to wait for
+ * long, it may give back later. */
 void checker_worker_says(struct mesh *mesh, const struct node *worker,
                          const struct message *message)
 {
     if (message->kind != MESSAGE_COMPLETE || worker->draining) return;
     for (uint32_t at = 0; at < message->u.complete.count; at++) {
         const struct completion *item = &message->u.complete.items[at];
-        if (item->outcome != OUTCOME_RETURNED) continue;
+        if (item->outcome != OUTCOME_RETURNED || was_taken(mesh, &item->lease)) continue;
         checker_fail(mesh, "credit", "%s has no room for %s, and gave credit for it", worker->name,
                      story_task(mesh, &item->lease.id));
     }
@@ -62,11 +72,14 @@ void checker_assigned(struct mesh *mesh, const struct node *worker,
         checker_fail(mesh, "unexpected", "%s runs %s, which it does not serve", worker->name,
                      story_task(mesh, &lease->id));
     }
-    if (ledger_grant(&mesh->ledger, number, lease) == NULL) {
+    struct grant *grant = ledger_grant(&mesh->ledger, number, lease);
+    if (grant == NULL) {
         mesh->counts.unexpected++;
         checker_fail(mesh, "unexpected", "%s runs %s under a lease that nobody gave", worker->name,
                      story_task(mesh, &lease->id));
+        return;
     }
+    grant->assigned = true;
 }
 
 void checker_started(struct mesh *mesh, const struct node *worker, const struct lease *lease)

@@ -71,8 +71,8 @@ struct grant {
     uint32_t life;
     uint32_t attempt;
     uint64_t token;
-    uint32_t node, process; /* the worker */
-    bool started, finished;
+    uint32_t node, process;           /* the worker */
+    bool assigned, started, finished; /* handed to the pool, and so on */
     enum outcome outcome;
     uint32_t next; /* of the task */
 };
