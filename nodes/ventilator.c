@@ -127,12 +127,17 @@ static int serve(tmesh_ventilator_t *ventilator, const struct settings *settings
 {
     int status = say_ready(tmesh_ventilator_endpoint(ventilator), settings->json);
     if (status) return status;
+    uint64_t grace_ms = grace_of(settings);
     if (!stopping_wait_beside(stopping, 0, tmesh_ventilator_fd(ventilator))) {
         tmesh_error_t error;
-        (void)tmesh_ventilator_fault(ventilator, &error);
-        return mesh_fault(&error);
+        uint32_t asked_ms;
+        if (tmesh_ventilator_fault(ventilator, &error) != TMESH_OK) return mesh_fault(&error);
+        /* Asked from afar, which is as good as a signal. */
+        if (tmesh_ventilator_asked_to_drain(ventilator, &asked_ms) && asked_ms != UINT32_MAX) {
+            grace_ms = asked_ms;
+        }
     }
-    uint64_t open = drain(ventilator, grace_of(settings), stopping);
+    uint64_t open = drain(ventilator, grace_ms, stopping);
     if (open > 0 && settings->journal) {
         notice_print("stopped; %" PRIu64 " unfinished task%s kept in %s", open,
                      open == 1 ? " is" : "s are", settings->journal);
@@ -206,8 +211,8 @@ const struct command ventilator_command = {
         "until it has ended, whatever becomes of the worker. Run as many as you like, and name "
         "them all where producers and workers connect; none needs another.\n\n"
         "Tasks are kept in memory; with --journal also on disk, where a crash or a power cut "
-        "leaves them. The first SIGTERM or ^C lets them end within the grace time, the second "
-        "stops at once. Exit status 75 says that unfinished tasks were forgotten, 74 that the "
+        "leaves them. The first SIGTERM or ^C, or being asked from afar to drain, lets them end "
+        "within the grace time, the second stops at once. Exit status 75 says that unfinished tasks were forgotten, 74 that the "
         "journal could not be written: nothing acknowledged is lost, start again when the disk is "
         "well. 65: the journal is damaged, see tmesh journal --help.",
     .examples = "  tmesh ventilator --bind tcp://127.0.0.1:5555\n"

@@ -65,8 +65,17 @@ TMESH_EXPORT const char *tmesh_ventilator_endpoint(const tmesh_ventilator_t *ven
 TMESH_EXPORT enum tmesh_err tmesh_ventilator_fault(tmesh_ventilator_t *ventilator,
                                                    tmesh_error_t *error);
 
-/* A descriptor that becomes readable when that happens, for the host's own event
- * loop.  Only to be watched: never read it or close it. */
+/* Whether somebody asked this ventilator from afar to drain and stop, as `tmesh drain`
+ * does.  It takes no new tasks from then on, and its host should do what it does when
+ * it is to end: tmesh_ventilator_drain, then tmesh_ventilator_destroy.  `*grace_ms` (if
+ * not NULL, and true is returned) is how long it is to wait for open tasks; UINT32_MAX:
+ * as the host thinks fit.  A ventilator inside a producer is never asked.  Any thread. */
+TMESH_EXPORT bool tmesh_ventilator_asked_to_drain(tmesh_ventilator_t *ventilator,
+                                                  uint32_t *grace_ms);
+
+/* A descriptor that becomes readable, and stays so, when either happens: a fault, or
+ * being asked to drain.  For the host's own event loop; only to be watched: never read
+ * it or close it. */
 TMESH_EXPORT int tmesh_ventilator_fd(const tmesh_ventilator_t *ventilator);
 
 /* Takes no new tasks, waits at most `timeout_ms` for those it has to end, and

@@ -46,7 +46,9 @@ struct peer {
     /* a worker's */
     uint32_t profile, slots;
     uint32_t held, running, hung; /* as its latest HEARTBEAT said */
-    bool draining;
+    bool draining;                /* it said so, or was told to */
+    bool drain_due;               /* it is to be told, with this grace */
+    uint32_t drain_grace_ms;
     uint32_t unstarted; /* of these, when it stands in `stuck` */
     struct circle_link stuck;
     uint64_t credit_tasks, credit_bytes; /* granted in this session */

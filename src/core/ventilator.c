@@ -129,6 +129,7 @@ static bool role_may(const struct peer *peer, const struct ventilator_event *eve
     case MESSAGE_SUBMIT: return peer->role == ROLE_PRODUCER;
     case MESSAGE_RECEIPT:
     case MESSAGE_QUERY:
+    case MESSAGE_DRAIN:
     case MESSAGE_DISPOSE: return front && peer->role == ROLE_PRODUCER;
     case MESSAGE_CREDIT:
     case MESSAGE_PROGRESS:
@@ -144,7 +145,6 @@ static bool role_may(const struct peer *peer, const struct ventilator_event *eve
     case MESSAGE_RESULT:
     case MESSAGE_ANSWER:
     case MESSAGE_DISPOSED:
-    case MESSAGE_DRAIN:
     case MESSAGE_DRAINING:
     case MESSAGE_REVOKE:
     case MESSAGE_RECALL:
@@ -160,6 +160,7 @@ static void take(struct ventilator *ventilator, uint32_t peer, const struct mess
     case MESSAGE_RECEIPT: ventilator_receipt(ventilator, peer, message->u.receipt.through); break;
     case MESSAGE_QUERY: ventilator_query(ventilator, peer, &message->u.query); break;
     case MESSAGE_DISPOSE: ventilator_dispose(ventilator, peer, &message->u.dispose); break;
+    case MESSAGE_DRAIN: ventilator_drain(ventilator, peer, &message->u.drain); break;
     case MESSAGE_CREDIT: ventilator_credit(ventilator, peer, &message->u.credit); break;
     case MESSAGE_COMPLETE: ventilator_complete(ventilator, peer, &message->u.complete); break;
     case MESSAGE_PROGRESS: ventilator_progress(ventilator, peer, &message->u.progress); break;
@@ -174,7 +175,6 @@ static void take(struct ventilator *ventilator, uint32_t peer, const struct mess
     case MESSAGE_RESULT:
     case MESSAGE_ANSWER:
     case MESSAGE_DISPOSED:
-    case MESSAGE_DRAIN:
     case MESSAGE_DRAINING:
     case MESSAGE_REVOKE:
     case MESSAGE_RECALL:
@@ -235,9 +235,9 @@ static bool serve(struct ventilator *ventilator, uint32_t slot)
         if (!ventilator_take_back(ventilator, slot)) return false;
     }
     if (peer->state != PEER_OPEN) return true;
-    return held_send_receipt(ventilator, slot) && ventilator_send_revokes(ventilator, slot) &&
-           ventilator_send_work(ventilator, slot) && ventilator_send_progress(ventilator, slot) &&
-           ventilator_send_results(ventilator, slot);
+    return held_send_receipt(ventilator, slot) && ventilator_send_drain(ventilator, slot) &&
+           ventilator_send_revokes(ventilator, slot) && ventilator_send_work(ventilator, slot) &&
+           ventilator_send_progress(ventilator, slot) && ventilator_send_results(ventilator, slot);
 }
 
 static void serve_touched(struct ventilator *ventilator)
@@ -302,7 +302,7 @@ void ventilator_step(struct ventilator *ventilator, const struct ventilator_even
     out->send_count = out->record_count = 0;
     out->assignment_count = out->result_count = out->rejection_count = 0;
     out->lease_count = out->entry_count = out->progress_count = 0;
-    out->more = false;
+    out->more = out->asked_to_drain = false;
     out->refusal = REASON_NONE;
     out->release_lsn = 0;
     ventilator->letter_drops = LETTER_DROPS_EACH_STEP;

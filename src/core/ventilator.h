@@ -32,8 +32,9 @@ struct ventilator_options {
     uint64_t heartbeat_ns, suspect_ns, lost_ns, closed_ns;
     uint32_t attempts_max, crashes_max, losses_max;
     uint64_t backoff_ns, backoff_ns_max;
-    uint64_t absent_ns_max;       /* results wait this long for a producer that went away */
-    bool journals;                /* asks for entries, and answers only what is durable */
+    uint64_t absent_ns_max; /* results wait this long for a producer that went away */
+    bool embedded;          /* its host alone says when it ends: nobody may drain it from afar */
+    bool journals;          /* asks for entries, and answers only what is durable */
     uint64_t journal_slack_bytes; /* beyond twice what is held, old entries are copied forward */
 };
 
@@ -86,6 +87,8 @@ struct ventilator_send {
  * Large: allocate one and reuse it. */
 struct ventilator_actions {
     uint32_t send_count, record_count;
+    bool asked_to_drain;     /* a producer wants this ventilator to drain and stop, and ... */
+    uint32_t drain_grace_ms; /* ... what runs to have so long; UINT32_MAX: as the host says */
     bool more; /* a TURN, STOP or REPLAYED could not say all: perform this, then step it again */
     enum reason refusal;  /* REPLAY: BUSY when the limits allow no more, MALFORMED for an entry that
                              cannot be; the ventilator is of no use then */

@@ -44,9 +44,7 @@ void ventilator_bury(struct ventilator *ventilator, uint32_t slot, enum record_k
 {
     struct peer *peer = &ventilator->peers.peers[slot];
     assert(peer->state != PEER_GONE && peer->state != PEER_FREE);
-    ventilator_forget_revokes(ventilator, slot);
-    ventilator_forget_unstarted(ventilator, slot);
-    ventilator_forget_progress(ventilator, slot);
+    ventilator_forget_session(ventilator, slot);
     peers_shut(&ventilator->peers, slot);
     peer->state = PEER_GONE;
     peer->lost = why == RECORD_PEER_LOST;
@@ -111,7 +109,7 @@ static void give_up(struct ventilator *ventilator, uint32_t slot)
     struct peer *peer = &ventilator->peers.peers[slot];
     if (peer->session != 0) ventilator_who(ventilator, peer->link, peer->session);
     if (peer->role == ROLE_PRODUCER && peer->owned > 0 && peer->state != PEER_ABSENT) {
-        ventilator_forget_progress(ventilator, slot);
+        ventilator_forget_session(ventilator, slot);
         peers_shut(&ventilator->peers, slot);
         peer->state = PEER_ABSENT;
         peer->gone_ns = instant_after(ventilator->now_ns, ventilator->options.absent_ns_max);
@@ -139,7 +137,8 @@ void ventilator_heartbeat(struct ventilator *ventilator, uint32_t slot,
     worker->held = heartbeat->held;
     worker->running = heartbeat->running;
     worker->hung = heartbeat->hung;
-    worker->draining = heartbeat->draining != 0;
+    /* Never taken back: one that was just told may not have heard of it yet. */
+    if (heartbeat->draining != 0) worker->draining = true;
     ventilator_note_unstarted(ventilator, slot);
     ventilator_ring_update(ventilator, slot);
 }

@@ -22,13 +22,19 @@ void ventilator_who(struct ventilator *ventilator, uint32_t link, uint32_t sessi
     message->session = session;
 }
 
+void ventilator_forget_session(struct ventilator *ventilator, uint32_t slot)
+{
+    ventilator_forget_revokes(ventilator, slot);
+    ventilator_forget_unstarted(ventilator, slot);
+    ventilator_forget_progress(ventilator, slot);
+    ventilator->peers.peers[slot].drain_due = false;
+}
+
 void ventilator_close_session(struct ventilator *ventilator, uint32_t slot, enum record_kind why)
 {
     struct peer *peer = &ventilator->peers.peers[slot];
     assert(peer->session != 0);
-    ventilator_forget_revokes(ventilator, slot);
-    ventilator_forget_unstarted(ventilator, slot);
-    ventilator_forget_progress(ventilator, slot);
+    ventilator_forget_session(ventilator, slot);
     peers_shut(&ventilator->peers, slot);
     peer->state = PEER_CLOSED;
     /* After a gap the peer is alive, and learns of it by a message that may take

@@ -14,6 +14,7 @@
  *   ventilator_query.c     QUERY
  *   ventilator_dispose.c   DISPOSE
  *   ventilator_revoke.c    REVOKE
+ *   ventilator_drain.c     DRAIN
  *   ventilator_journal.c   what is written down, and what is copied forward
  *   ventilator_held.c      answers that wait until it is durable
  *   ventilator_replay.c    the same tasks after a restart
@@ -199,6 +200,8 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
 void ventilator_bye(struct ventilator *ventilator, uint32_t peer);
 /* The session is over, the node may come back: its leases wait for a moment. */
 void ventilator_close_session(struct ventilator *ventilator, uint32_t peer, enum record_kind why);
+/* What a peer was to be told in a session that is over. */
+void ventilator_forget_session(struct ventilator *ventilator, uint32_t peer);
 /* Whether the sequence is the next one; otherwise the session was reset. */
 bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t peer,
                             const struct ventilator_event *event);
@@ -275,6 +278,12 @@ void ventilator_query(struct ventilator *ventilator, uint32_t peer,
                       const struct message_query *query);
 void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
                         const struct message_dispose *dispose);
+
+/* ventilator_drain.c */
+void ventilator_drain(struct ventilator *ventilator, uint32_t peer,
+                      const struct message_drain *drain);
+/* False when something is left for the next step. */
+bool ventilator_send_drain(struct ventilator *ventilator, uint32_t peer);
 
 /* ventilator_revoke.c */
 void revokes_init(struct revokes *revokes, struct arena *arena);

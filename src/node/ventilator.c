@@ -46,6 +46,7 @@ static enum tmesh_err open_journal(struct tmesh_ventilator *node,
 
 static enum tmesh_err build_core(struct tmesh_ventilator *node, tmesh_error_t *error)
 {
+    node->options.embedded = node->own_context == NULL;
     node->options.intakes = front_intakes(node->front, &node->options.intake_count);
     size_t bytes = ventilator_memory_bytes(&node->options);
     if (block_reserve(&node->block, bytes) != 0) {
@@ -124,6 +125,15 @@ enum tmesh_err tmesh_ventilator_fault(tmesh_ventilator_t *ventilator, tmesh_erro
     if (code != TMESH_OK && error != NULL) *error = ventilator->fault;
     pthread_mutex_unlock(&ventilator->lock);
     return code;
+}
+
+bool tmesh_ventilator_asked_to_drain(tmesh_ventilator_t *ventilator, uint32_t *grace_ms)
+{
+    pthread_mutex_lock(&ventilator->lock);
+    bool asked = ventilator->asked_to_drain;
+    if (asked && grace_ms != NULL) *grace_ms = ventilator->drain_grace_ms;
+    pthread_mutex_unlock(&ventilator->lock);
+    return asked;
 }
 
 static void wish_for(struct tmesh_ventilator *node, enum ventilator_wish wish)

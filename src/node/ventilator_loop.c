@@ -27,6 +27,18 @@ static void send_messages(struct tmesh_ventilator *node)
     }
 }
 
+/* From afar: no new tasks from this turn on, and the host is told. */
+static void begin_drain(struct tmesh_ventilator *node)
+{
+    pthread_mutex_lock(&node->lock);
+    if (node->wish < WISH_DRAIN) node->wish = WISH_DRAIN;
+    node->asked_to_drain = true;
+    node->drain_grace_ms = node->actions->drain_grace_ms;
+    pthread_mutex_unlock(&node->lock);
+    log_line(&node->log, TMESH_INFO, "asked to drain");
+    waker_wake(&node->alarm);
+}
+
 /* What cannot be written down must not be said either. */
 static void perform(struct tmesh_ventilator *node)
 {
@@ -38,6 +50,7 @@ static void perform(struct tmesh_ventilator *node)
         node->broken = true;
     }
     if (!node->broken) send_messages(node);
+    if (actions->asked_to_drain) begin_drain(node);
 }
 
 static void step(struct tmesh_ventilator *node, const struct ventilator_event *event)

@@ -29,7 +29,7 @@ struct tmesh_ventilator {
     struct front *front;
     char endpoint[256];
     struct waker waker;
-    struct waker alarm; /* readable when it failed */
+    struct waker alarm; /* readable when it failed, or was asked to drain */
     struct decoder *decoder;
     struct encoder *encoder;
     struct block block;
@@ -48,6 +48,8 @@ struct tmesh_ventilator {
     enum ventilator_wish wish; /* guarded by lock */
     uint64_t open_count;       /* guarded by lock; kept while draining */
     tmesh_error_t fault;       /* guarded by lock; its code is TMESH_OK while all is well */
+    bool asked_to_drain;       /* guarded by lock: from afar */
+    uint32_t drain_grace_ms;   /* guarded by lock: as whoever asked says */
 };
 
 /* As tmesh_ventilator_new, for a producer of the same process: `context` is the

@@ -50,6 +50,7 @@ void story_start_with(struct story *story, const struct ventilator_options *opti
     for (uint32_t peer = 0; peer < STORY_PEERS; peer++) {
         story->peers[peer].minor = MESSAGE_VERSION_MINOR;
         story->peers[peer].slots = 4;
+        story->peers[peer].label = "host";
         story->peers[peer].names = "t";
         story->peers[peer].queues = "default";
     }
@@ -275,7 +276,7 @@ void story_greet(struct story *story, uint32_t at)
     hello->role = at < W1 ? ROLE_PRODUCER : ROLE_WORKER;
     hello->minor = peer->minor;
     hello->node = story_node(at);
-    hello->label = bytes_text("host");
+    hello->label = bytes_text(peer->label);
     if (at >= W1) {
         for (uint32_t held = 0; held < peer->held_count; held++) {
             leases[held] = peer->held[held].lease;

@@ -32,6 +32,7 @@ struct story_peer {
     struct message_heartbeat beat; /* what it says in every HEARTBEAT */
     bool alive;                    /* says HEARTBEAT when it is due */
     uint64_t said_ns, tasks, bytes, batch;
+    const char *label;
     const char *names, *queues; /* of a worker: apart by spaces */
     struct story_lease held[512];
     uint32_t held_count;

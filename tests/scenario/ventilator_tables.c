@@ -249,7 +249,7 @@ static void check_peer(const struct ventilator *ventilator, uint32_t slot, struc
         uint32_t place = peers->deadlines.where[slot] - 1;
         demand(peers->deadlines.entries[place].key <= due_of(ventilator, peer), "watched late");
     }
-    demand((peer->revokes == 0 && peer->progress == 0) || peer->session != 0,
+    demand((peer->revokes == 0 && peer->progress == 0 && !peer->drain_due) || peer->session != 0,
            "to be told without a session");
     if (peer->role == ROLE_WORKER)
         check_worker(ventilator, slot, census);
@@ -268,6 +268,7 @@ static void check_settled(const struct ventilator *ventilator)
         if (peer->state != PEER_OPEN) continue;
         demand(peer->fresh.count == 0, "work not sent");
         demand(peer->progress == 0, "progress not told");
+        demand(!peer->drain_due, "a worker not told to drain");
         demand(peer->revokes == 0, "a worker not told that a lease is over");
         demand(!peer->receipt_due || peer->receipt_lsn > ventilator->durable_lsn,
                "a receipt not sent");

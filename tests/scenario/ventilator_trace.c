@@ -246,7 +246,10 @@ void ventilator_trace_send(struct story *story, const struct ventilator_send *se
     case MESSAGE_ANSWER: write_text(story, " answer of %u", message->u.answer.count); break;
     case MESSAGE_DISPOSED: write_disposed(story, &message->u.disposed); break;
     case MESSAGE_WORK: write_work(story, &message->u.work); break;
-    case MESSAGE_DRAIN: write_text(story, " drain"); break;
+    case MESSAGE_DRAIN:
+        assert_int_equal(message->u.drain.target.size, 0);
+        write_text(story, " drain %u ms", message->u.drain.grace_ms);
+        break;
     case MESSAGE_DRAINING: write_text(story, " draining %u", message->u.draining.affected); break;
     case MESSAGE_PROGRESS: write_progress(story, &message->u.progress); break;
     case MESSAGE_REVOKE: write_leases(story, "revoke", &message->u.revoke); break;
