@@ -21,7 +21,8 @@ struct settings {
     const char *connect, *spool, *id, *queue, *log_level, *log_format;
     bool lines, wait, json, guarded;
     uint64_t failover_ms;
-    uint64_t retries, crashes, backoff_ms, backoff_max_ms, time_limit_ms;
+    uint64_t retries, crashes, backoff_ms, backoff_max_ms;
+    uint64_t time_limit_ms, soft_time_limit_ms, stalled_after_ms;
     uint64_t timeout_ms, connect_timeout_ms;
 };
 
@@ -57,6 +58,14 @@ static const struct option options_table[] = {
      "how long one run may take; over it the run is ended and counts as failed; default: as the "
      "worker says, which is for ever",
      offsetof(struct settings, time_limit_ms), 1, UINT32_MAX},
+    {"soft-time-limit", 0, OPTION_SECONDS, "T",
+     "after how long one run is asked to end, a command by SIGTERM; default: as the worker says, "
+     "which is never",
+     offsetof(struct settings, soft_time_limit_ms), 1, UINT32_MAX},
+    {"stalled-after", 0, OPTION_SECONDS, "T",
+     "how long one run may show no sign of life (tmesh_job_progress) before it is ended as one "
+     "over its time limit; default: as the worker says, which is for ever",
+     offsetof(struct settings, stalled_after_ms), 1, UINT32_MAX},
     {"guarded", 'g', OPTION_FLAG, NULL,
      "stay until every task has ended, and give the tasks of a ventilator that dies or stays away "
      "to another; they may run twice",
@@ -141,7 +150,9 @@ static int submit(const struct settings *settings, const struct options *options
                  .crashes_max = (uint32_t)settings->crashes,
                  .backoff_ms = (uint32_t)settings->backoff_ms,
                  .backoff_ms_max = (uint32_t)settings->backoff_max_ms,
-                 .limit_ms = (uint32_t)settings->time_limit_ms},
+                 .limit_ms = (uint32_t)settings->time_limit_ms,
+                 .soft_limit_ms = (uint32_t)settings->soft_time_limit_ms,
+                 .stalled_after_ms = (uint32_t)settings->stalled_after_ms},
         .connect = settings->connect,
         .spool = settings->spool,
         .logging = &logging,

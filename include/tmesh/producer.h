@@ -146,6 +146,11 @@ typedef struct tmesh_task {
     uint32_t limit_ms; /* how long one run may take, from its beginning; over it the run is ended
                           and counts as failed, with a reason that says so.  0: as its worker
                           says (time_limit_ms), which by default is for ever */
+    uint32_t soft_limit_ms;    /* after so long a run is asked to end: tmesh_job_should_stop says
+                                  yes, and a command gets SIGTERM.  What it returns then counts.
+                                  0: as its worker says (soft_time_limit_ms) */
+    uint32_t stalled_after_ms; /* a run that does not call tmesh_job_progress for so long is ended
+                                  as one over `limit_ms`.  0: as its worker says */
     enum tmesh_deliver deliver;
     bool report_accepted; /* tell acceptance too, as an answer of its own */
     void *tag;            /* comes back with every answer; not looked at */

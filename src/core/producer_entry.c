@@ -49,6 +49,8 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
         .backoff_ms = submission->backoff_ms,
         .backoff_ms_max = submission->backoff_ms_max,
         .limit_ms = submission->limit_ms,
+        .soft_ms = submission->soft_ms,
+        .stalled_ms = submission->stalled_ms,
         .ticket = event->ticket,
         .state = ENTRY_OUTBOX,
         .name_bytes = (uint8_t)submission->name.size,
@@ -77,6 +79,8 @@ struct submission producer_entry_submission(const struct producer *producer, uin
         .backoff_ms = entry->backoff_ms,
         .backoff_ms_max = entry->backoff_ms_max,
         .limit_ms = entry->limit_ms,
+        .soft_ms = entry->soft_ms,
+        .stalled_ms = entry->stalled_ms,
     };
     if (entry->queue_bytes != 0) {
         submission.queue = bytes_of(task.data + entry->name_bytes, entry->queue_bytes);

@@ -47,7 +47,7 @@ struct producer_entry {
     uint32_t where;     /* SENT: its batch; AWAITED, CANCELLED: the link that has it */
     uint32_t tenure;    /* AWAITED: of that link, when it accepted it */
     uint32_t flags, attempts_max, crashes_max;
-    uint32_t backoff_ms, backoff_ms_max, limit_ms;
+    uint32_t backoff_ms, backoff_ms_max, limit_ms, soft_ms, stalled_ms;
     uint32_t ticket; /* the shell's number for it */
     enum entry_state state;
     uint16_t item; /* SENT: its position in the batch; CANCELLED: in the DISPOSE */

@@ -74,7 +74,9 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
         .crashes_max = task->crashes_max,
         .backoff_ms = task->backoff_ms,
         .backoff_ms_max = task->backoff_ms_max,
-        .limit_ms = task->limit_ms};
+        .limit_ms = task->limit_ms,
+        .soft_ms = task->soft_limit_ms,
+        .stalled_ms = task->stalled_after_ms};
     memcpy(submission.id.octets, id->octets, sizeof id->octets);
     if (task->queue != NULL) submission.queue = bytes_text(task->queue);
     bool waited = task->deliver == TMESH_DELIVER_WAIT;

@@ -9,7 +9,8 @@ enum { STAGE_BYTES_MIN = 64 * 1024, STAGE_BYTES_KEPT = 4 * 1024 * 1024 };
 /* In the run: this, name, queue, payload; then room up to a multiple of eight. */
 struct staged {
     struct id id;
-    uint32_t ticket, flags, attempts_max, crashes_max, backoff_ms, backoff_ms_max, limit_ms;
+    uint32_t ticket, flags, attempts_max, crashes_max, backoff_ms, backoff_ms_max;
+    uint32_t limit_ms, soft_ms, stalled_ms;
     uint32_t payload_bytes;
     uint8_t name_bytes, queue_bytes;
     bool has_queue, has_payload;
@@ -51,6 +52,8 @@ bool stage_append(struct stage *stage, const struct submission *submission, uint
                             .backoff_ms = submission->backoff_ms,
                             .backoff_ms_max = submission->backoff_ms_max,
                             .limit_ms = submission->limit_ms,
+                            .soft_ms = submission->soft_ms,
+                            .stalled_ms = submission->stalled_ms,
                             .payload_bytes = submission->payload.size,
                             .name_bytes = (uint8_t)submission->name.size,
                             .queue_bytes = (uint8_t)submission->queue.size,
@@ -80,7 +83,9 @@ bool stage_next(const struct stage *stage, struct submission *submission, uint32
                                       .crashes_max = staged.crashes_max,
                                       .backoff_ms = staged.backoff_ms,
                                       .backoff_ms_max = staged.backoff_ms_max,
-                                      .limit_ms = staged.limit_ms};
+                                      .limit_ms = staged.limit_ms,
+                                      .soft_ms = staged.soft_ms,
+                                      .stalled_ms = staged.stalled_ms};
     at += staged.name_bytes;
     if (staged.has_queue) submission->queue = bytes_of(at, staged.queue_bytes);
     at += staged.queue_bytes;

@@ -81,6 +81,8 @@ static void what_was_submitted_is_what_is_sent(void **state)
         .backoff_ms = 300,
         .backoff_ms_max = 7000,
         .limit_ms = 4000,
+        .soft_ms = 3000,
+        .stalled_ms = 2000,
     };
     producer_story_step(
         &story, (struct producer_event){.kind = PRODUCER_SUBMIT, .submission = &submission});
@@ -104,6 +106,8 @@ static void what_was_submitted_is_what_is_sent(void **state)
     assert_int_equal(submit->items[0].backoff_ms, 300);
     assert_int_equal(submit->items[0].backoff_ms_max, 7000);
     assert_int_equal(submit->items[0].limit_ms, 4000);
+    assert_int_equal(submit->items[0].soft_ms, 3000);
+    assert_int_equal(submit->items[0].stalled_ms, 2000);
     assert_true(bytes_equal(submit->items[1].name, bytes_text("n")));
     assert_null(submit->items[1].queue.data);
     assert_int_equal(submit->items[1].payload.size, 0);

@@ -133,6 +133,9 @@ static void a_task_comes_back_as_it_went_in(void **state)
     struct spooled tasks[3] = {task_of(1), task_of(2), task_of(3)};
     tasks[0].deliver = TMESH_DELIVER_WAIT;
     tasks[0].submission.attempts_max = 77;
+    tasks[0].submission.limit_ms = 5000;
+    tasks[0].submission.soft_ms = 4000;
+    tasks[0].submission.stalled_ms = 3000;
     tasks[0].submission.flags = SUBMISSION_WANTS_RESULT;
     tasks[1].report_accepted = true;
     tasks[1].deliver = TMESH_DELIVER_POLL;
@@ -162,6 +165,9 @@ static void a_task_comes_back_as_it_went_in(void **state)
         assert_int_equal(out->queue.data == NULL, in->queue.data == NULL);
         assert_true(bytes_equal(out->payload, in->payload));
         assert_int_equal(out->attempts_max, in->attempts_max);
+        assert_int_equal(out->limit_ms, in->limit_ms);
+        assert_int_equal(out->soft_ms, in->soft_ms);
+        assert_int_equal(out->stalled_ms, in->stalled_ms);
         assert_int_equal(out->flags, in->flags);
         assert_int_equal(found.deliver, tasks[at].deliver);
         assert_int_equal(found.report_accepted, tasks[at].report_accepted);

@@ -22,7 +22,9 @@ static struct submission submission_of(unsigned number)
                                .crashes_max = number + 1,
                                .backoff_ms = number + 2,
                                .backoff_ms_max = number + 3,
-                               .limit_ms = number + 4};
+                               .limit_ms = number + 4,
+                               .soft_ms = number + 5,
+                               .stalled_ms = number + 6};
 }
 
 static void check_equal(struct bytes a, struct bytes b)
@@ -48,6 +50,8 @@ static void check_next(struct stage *stage, const struct submission *expected, u
         assert_int_equal(submission.backoff_ms, expected->backoff_ms);
         assert_int_equal(submission.backoff_ms_max, expected->backoff_ms_max);
         assert_int_equal(submission.limit_ms, expected->limit_ms);
+        assert_int_equal(submission.soft_ms, expected->soft_ms);
+        assert_int_equal(submission.stalled_ms, expected->stalled_ms);
     }
     stage_pass(stage);
 }
