@@ -26,11 +26,11 @@ commands=(
     --command 'seen=sh -c "echo $SECRET,$PASSED,$PASSED_TOO,${PATH:+path}"'
     --command 'limits=sh -c "echo $(ulimit -v) $(ulimit -f) $(ulimit -n)"'
     --command 'words=sh -c "echo half; echo one >&2; echo no such customer >&2; exit 65"'
-    --command 'family=sh -c "(sleep 1000 & echo $! >>$PIDS; wait) & sleep 1000 & echo $! >>$PIDS; wait"'
+    --command 'family=sh -c "(sleep 999 & echo $! >>$F; wait) & sleep 999 & echo $! >>$F; wait"'
 )
 
 # Without a word only what programs need to find their way about.
-export SECRET=s PASSED=p PASSED_TOO=pp PIDS=$scratch/pids
+export SECRET=s PASSED=p PASSED_TOO=pp F=$scratch/family
 start_worker plain --connect "$front" "${commands[@]}"
 wants seen ',,,path\n'
 wants limits "$(ulimit -v) $(ulimit -f) 1024\\n"
@@ -53,10 +53,10 @@ start_worker doomed --connect "$front" "${commands[@]}" --command-env '*' --slot
 run_well 20 "$tmesh" submit --connect "$front" family
 run_well 20 "$tmesh" submit --connect "$front" family
 has_started() {
-    [ -e "$PIDS" ] && [ "$(wc -l <"$PIDS")" -eq 4 ]
+    [ -e "$F" ] && [ "$(wc -l <"$F")" -eq 4 ]
 }
 wait_until 20 has_started || fail "the commands did not start"
-mapfile -t family <"$PIDS"
+mapfile -t family <"$F"
 kill -0 "${family[@]}" || fail "the commands did not last"
 before_ms=$(now_ms)
 murder doomed

@@ -27,7 +27,7 @@ struct stage {
     struct pool *pool;
     struct spawn_limits limits;
     const char *const *environment; /* of commands; NULL: the usual */
-    int bell; /* an eventfd that the pool's wake rings */
+    int bell;                       /* an eventfd that the pool's wake rings */
     atomic_uint wakes;
     uint32_t submitted, over;
     struct outing outings[STAGE_JOBS_MAX]; /* by the job's number */
