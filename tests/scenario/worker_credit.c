@@ -114,10 +114,10 @@ static void every_ventilator_gets_on_with_a_single_slot(void **unused)
     mesh_end(&mesh);
 }
 
-/* Ventilator 0 says that it has a backlog, but others are faster. */
-static void a_backlog_that_others_worked_off_does_not_hold_slots(void **unused)
+/* Ventilator 0 says that it has a backlog, but others are faster.  It has time for an
+ * answer, which is longer when it is far away; then the slots are for ventilator 1. */
+static void wait_for_a_backlog(uint64_t round_trip_ns, const char *moved)
 {
-    (void)unused;
     struct worker_story story;
     struct worker_options options = worker_story_options();
     options.link_count = 2;
@@ -128,18 +128,22 @@ static void a_backlog_that_others_worked_off_does_not_hold_slots(void **unused)
     worker_story_open(&story, 1, 'u', "");
     worker_story_turn(&story);
     worker_story_clear(&story);
+    story.worker->links[0].trips.now_ns = round_trip_ns;
     worker_story_give(&story, 0, "a1", 50);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
     worker_story_turn(&story);
     worker_story_give(&story, 1, "b1", 50);
-    worker_story_pass(&story, 60);
-    assert_string_equal(story.trace, "[ 0.00] 0 run a1\n"
-                                     "[ 0.00] 0 CREDIT 4\n"
-                                     "[ 0.00] 0 COMPLETE a1 done =a1\n"
-                                     "[ 0.00] 0 CREDIT 5\n"
-                                     "[ 0.00] 1 run b1\n"
-                                     "[ 0.05] 1 CREDIT 4\n");
+    worker_story_begin(&story, "b1");
+    worker_story_pass(&story, 300);
+    assert_string_equal(moved, strstr(story.trace, "1 run b1\n") + strlen("1 run b1\n"));
     worker_story_end(&story);
+}
+
+static void a_backlog_that_others_worked_off_does_not_hold_slots(void **unused)
+{
+    (void)unused;
+    wait_for_a_backlog(0, "[ 0.05] 1 CREDIT 4\n");
+    wait_for_a_backlog(100 * MILLISECOND, "[ 0.25] 1 CREDIT 4\n");
 }
 
 /* Two hundred milliseconds of work for the four slots must be on their way or here
@@ -170,9 +174,9 @@ static void the_round_trip_is_the_shortest_of_late_whatever_else_takes_time(void
     mesh_pass(&mesh, 2 * SECOND);
     const struct worker_link *link = &mesh.worker->links[0];
     assert_in_range(worker_pace_round_trip(link), 2 * MILLISECOND, 2 * MILLISECOND);
-    for (int i = 0; i < 50; i++) { /* tasks that come whenever somebody has one */
+    for (int i = 0; i < 150; i++) { /* tasks that come whenever somebody has one */
         mesh_add(&mesh, 0, 4, 20 * MILLISECOND);
-        mesh_pass(&mesh, SECOND);
+        mesh_pass(&mesh, 300 * MILLISECOND);
     }
     assert_in_range(worker_pace_round_trip(link), 2 * MILLISECOND, 2 * MILLISECOND);
     mesh.ventilators[0].latency_ns = 20 * MILLISECOND;
@@ -243,6 +247,111 @@ static void one_long_run_does_not_slow_the_short_ones(void **unused)
     /* 25 ms for the first thousand, 100 ms for the others on three slots. */
     assert_true(mesh.now_ns - began_ns < 160 * MILLISECOND);
     mesh_end(&mesh);
+}
+
+static void run_some(struct worker_story *story, uint32_t count, uint64_t run_ms)
+{
+    for (; count > 0; count--) {
+        worker_story_give(story, 0, "z1", 0);
+        worker_story_finish(story, "z1", OUTCOME_DONE, run_ms);
+        worker_story_turn(story);
+        worker_story_receipt(story, 0);
+        worker_story_clear(story);
+    }
+}
+
+static uint64_t ahead_of(const struct worker_story *story)
+{
+    return worker_pace_ahead(story->worker, &story->worker->links[0]);
+}
+
+static void start_story(struct worker_story *story)
+{
+    struct worker_options options = worker_story_options();
+    worker_story_start(story, &options);
+    worker_story_turn(story);
+    worker_story_open(story, 0, 'v', "");
+    worker_story_turn(story);
+}
+
+static void a_slot_counts_no_more_when_its_run_takes_long(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start_story(&story);
+    run_some(&story, 10, 1);
+    assert_int_equal(ahead_of(&story), 20);
+    worker_story_give(&story, 0, "a1 b1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_pass(&story, 9);
+    worker_story_begin(&story, "b1");
+    worker_story_turn(&story);
+    assert_int_equal(ahead_of(&story), 20);
+    worker_story_pass(&story, 9);
+    worker_story_turn(&story);
+    assert_int_equal(ahead_of(&story), 10);
+    worker_story_pass(&story, 9);
+    worker_story_turn(&story);
+    assert_int_equal(ahead_of(&story), 0);
+    worker_story_finish(&story, "a1", OUTCOME_RETURNED, 0); /* both leave again */
+    worker_story_finish(&story, "b1", OUTCOME_RETURNED, 0);
+    assert_int_equal(ahead_of(&story), 20);
+    worker_story_end(&story);
+}
+
+static void one_long_run_is_noticed_at_once_and_not_held_against_the_short_ones(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start_story(&story);
+    run_some(&story, 10, 1);
+    run_some(&story, 1, 30000);
+    assert_int_equal(ahead_of(&story), 0);
+    run_some(&story, 20, 1);
+    assert_in_range(ahead_of(&story), 4, 20);
+    worker_story_end(&story);
+}
+
+/* Once in ten, the answer comes as fast as the way allows. */
+static void the_shortest_of_the_latest_round_trips_counts(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start_story(&story);
+    worker_story_give(&story, 0, "z1 y1", 50);
+    worker_story_finish(&story, "y1", OUTCOME_DONE, 5000);
+    worker_story_turn(&story);
+    for (int round = 1; round <= 100; round++) {
+        worker_story_pass(&story, round % 10 == 0 ? 3 : 30);
+        worker_story_give(&story, 0, "a1", 50);
+        worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
+        worker_story_turn(&story);
+        worker_story_receipt(&story, 0);
+        worker_story_clear(&story);
+        if (round < 40) continue;
+        assert_int_equal(worker_pace_round_trip(&story.worker->links[0]), 3 * MILLISECOND);
+    }
+    worker_story_end(&story);
+}
+
+/* Others worked off the backlog that we gave credit for: when the next task comes
+ * says nothing of how far away the ventilator is. */
+static void a_backlog_that_is_gone_measures_nothing(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start_story(&story);
+    for (int round = 0; round < 100; round++) {
+        worker_story_give(&story, 0, "a1", 50);
+        worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
+        worker_story_turn(&story);
+        worker_story_receipt(&story, 0);
+        worker_story_say(&story, 0, (struct message){.kind = MESSAGE_HEARTBEAT});
+        worker_story_pass(&story, 40);
+        worker_story_clear(&story);
+    }
+    assert_int_equal(worker_pace_round_trip(&story.worker->links[0]), 0);
+    worker_story_end(&story);
 }
 
 static uint64_t some_run_ns(uint64_t *random)
@@ -321,6 +430,10 @@ int main(void)
         cmocka_unit_test(a_far_and_a_near_ventilator_share_the_slots),
         cmocka_unit_test(who_had_short_tasks_does_not_sit_on_long_ones),
         cmocka_unit_test(one_long_run_does_not_slow_the_short_ones),
+        cmocka_unit_test(a_slot_counts_no_more_when_its_run_takes_long),
+        cmocka_unit_test(one_long_run_is_noticed_at_once_and_not_held_against_the_short_ones),
+        cmocka_unit_test(the_shortest_of_the_latest_round_trips_counts),
+        cmocka_unit_test(a_backlog_that_is_gone_measures_nothing),
         cmocka_unit_test(no_fault_exceeds_credit_or_loses_it),
         cmocka_unit_test(a_table_just_large_enough_is_never_overrun),
     };

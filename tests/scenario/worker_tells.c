@@ -247,6 +247,25 @@ static void a_worker_that_drains_says_so_at_once(void **unused)
     worker_story_end(&story);
 }
 
+/* What was said was said because of the drain, and not because something waits. */
+static void what_goes_back_in_a_drain_is_not_said_at_once(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story, 1);
+    give_and_begin(&story, 0, "a1");
+    give_and_begin(&story, 0, "b1");
+    worker_story_give(&story, 0, "c1", 0);
+    worker_story_clear(&story);
+    worker_story_on(&story, WORKER_DRAIN, 0);
+    worker_story_turn(&story);
+    worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
+    worker_story_pass(&story, 500);
+    assert_string_equal(story.trace, "[ 0.00] 0 HEARTBEAT held 3 running 2 draining\n"
+                                     "[ 0.00] 0 COMPLETE c1 returned\n");
+    worker_story_end(&story);
+}
+
 static void ask_to_drain(struct worker_story *story, uint32_t link, uint32_t grace_ms)
 {
     struct message message = {.kind = MESSAGE_DRAIN};
@@ -302,6 +321,7 @@ int main(void)
         cmocka_unit_test(that_nothing_waits_any_more_is_said_too),
         cmocka_unit_test(jobs_that_pass_quickly_are_said_nothing_of),
         cmocka_unit_test(a_worker_that_drains_says_so_at_once),
+        cmocka_unit_test(what_goes_back_in_a_drain_is_not_said_at_once),
         cmocka_unit_test(who_is_asked_to_drain_hears_it_once),
         cmocka_unit_test(a_worker_whose_grace_is_over_tells_what_runs_and_says_bye),
     };

@@ -242,6 +242,36 @@ static void more_completions_than_one_step_holds_go_in_several(void **unused)
     worker_story_end(&story);
 }
 
+/* The latest goes first, as far as the next would be taken ahead of the slots; and
+ * what the pool does not give back is asked for again, by and by. */
+static void what_waits_far_too_long_goes_back(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_give(&story, 0, "a1 b1 c1 d1 e1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_begin(&story, "b1");
+    worker_story_pass(&story, 99);
+    worker_story_clear(&story);
+    worker_story_pass(&story, 100);
+    assert_string_equal(story.trace, "[ 0.10] 0 recall e1\n"
+                                     "[ 0.10] 0 recall d1\n");
+    worker_story_clear(&story);
+    worker_story_finish(&story, "e1", OUTCOME_RETURNED, 0);
+    worker_story_pass(&story, 2);
+    assert_string_equal(story.trace, "[ 0.20] 0 COMPLETE e1 returned\n"
+                                     "[ 0.20] 0 HEARTBEAT held 4 running 2\n"
+                                     "[ 0.20] 0 recall d1\n");
+    worker_story_finish(&story, "d1", OUTCOME_RETURNED, 0);
+    worker_story_turn(&story);
+    worker_story_clear(&story);
+    worker_story_pass(&story, 700);
+    assert_null(strstr(story.trace, "recall"));
+    assert_int_equal(counts_of(&story).held, 3);
+    worker_story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +279,7 @@ int main(void)
         cmocka_unit_test(the_same_lease_from_another_ventilator_is_given_back),
         cmocka_unit_test(what_there_is_no_room_for_is_given_back),
         cmocka_unit_test(a_worker_that_drains_gives_back_what_did_not_start),
+        cmocka_unit_test(what_waits_far_too_long_goes_back),
         cmocka_unit_test(a_result_the_ventilator_would_refuse_is_a_permanent_failure),
         cmocka_unit_test(a_task_whose_result_has_no_room_is_given_back),
         cmocka_unit_test(more_completions_than_one_step_holds_go_in_several),
