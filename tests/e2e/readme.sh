@@ -32,8 +32,9 @@ expect out "\"result\":\"$digest\""
 (cd "$source" && find include -type f -exec sha256sum {} \;) >"$scratch/digests"
 while read -r line; do expect out "$line"; done <"$scratch/digests"
 
-# The C program, against a mesh of its own.
-block c | grep -v '^# block' >"$scratch/service.c"
+# The C programs, against a mesh of their own: a producer, and then a worker.
+block c | awk -v folder="$scratch" '/^# block/ {file = folder "/service-" ++count ".c"; next}
+    {print >file}'
 library=$(find "$build" -name 'libtmesh.so' | head -n 1)
 flags=(-std=c11 -Wall -Wextra -Werror "-I$source/include")
 if grep -q 'TMESH_SANITIZE:[A-Z]*=address' "$build/CMakeCache.txt"; then
@@ -41,13 +42,28 @@ if grep -q 'TMESH_SANITIZE:[A-Z]*=address' "$build/CMakeCache.txt"; then
 elif grep -q 'TMESH_SANITIZE:[A-Z]*=thread' "$build/CMakeCache.txt"; then
     flags+=(-fsanitize=thread)
 fi
-cc "${flags[@]}" "$scratch/service.c" -o "$scratch/service" \
-    "$library" "-Wl,-rpath,$(dirname "$library")"
+for number in 1 2; do
+    cc "${flags[@]}" "$scratch/service-$number.c" -o "$scratch/service-$number" \
+        "$library" "-Wl,-rpath,$(dirname "$library")"
+done
+
+# says_hello: the first program, whoever runs its task.
+says_hello() {
+    run_well 30 "$scratch/service-1" "${endpoints[ventilator]}"
+    said=$(cat "$scratch/out")
+    [ "$said" = HELLO ] || fail "the README's program said '$said' with $1"
+}
+
 start_ventilator ventilator
 start_worker worker --connect "${endpoints[ventilator]}" --command 'shout=tr a-z A-Z'
-run_well 30 "$scratch/service" "${endpoints[ventilator]}"
-said=$(cat "$scratch/out")
-[ "$said" = HELLO ] || fail "the README's program said '$said'"
+says_hello "a command"
 retire worker
+mkfifo "$scratch/input"
+start service "$scratch/service-2" "${endpoints[ventilator]}" <"$scratch/input"
+exec 3>"$scratch/input"
+says_hello "the README's worker"
+exec 3>&-
+collect service 20
+[ "$status" -eq 0 ] || fail "the README's worker ended with $status"
 retire ventilator
-echo "README: $blocks blocks of commands and one program did what they say"
+echo "README: $blocks blocks of commands and two programs did what they say"
