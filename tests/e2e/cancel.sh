@@ -86,7 +86,7 @@ submit work stubborn
 stubborn=$id
 submit work obedient
 obedient=$id
-wait_until 20 has_run stubborn && wait_until 20 has_run obedient || fail "they did not run"
+for name in stubborn obedient; do wait_until 20 has_run $name || fail "$name did not run"; done
 begun=$(now_ms)
 ends 0 "$stubborn" "$obedient"
 for how in stubborn obedient; do
@@ -99,7 +99,7 @@ echo "both commands were gone after $(($(now_ms) - begun)) ms"
 submit work first
 first=$id
 submit work second
-wait_until 20 has_run first && wait_until 20 has_run second || fail "the slots are not free"
+for name in first second; do wait_until 20 has_run $name || fail "the slots are not free"; done
 ends 0 "$first" "$id"
 
 # One that waits for its next run has had its last.

@@ -14,7 +14,7 @@ block() {
 
 port=$(free_port)
 block sh | sed -e "s/5555/$port/g" -e 's|^\./dev build$|:|' \
-    -e "s|\$PWD/build/release|$build|" -e "s|build/release|$build|" >"$scratch/commands"
+    -e "s|\$PWD/build/release|$build|" -e "s|\([^/]\)build/release|\1$build|" >"$scratch/commands"
 blocks=$(grep -c '^# block' "$scratch/commands")
 [ "$blocks" -ge 4 ] || fail "only $blocks blocks of commands found in README.md"
 
@@ -59,8 +59,8 @@ start_worker worker --connect "${endpoints[ventilator]}" --command 'shout=tr a-z
 says_hello "a command"
 retire worker
 mkfifo "$scratch/input"
+exec 3<>"$scratch/input" # both ways, or it would wait for the other end
 start service "$scratch/service-2" "${endpoints[ventilator]}" <"$scratch/input"
-exec 3>"$scratch/input"
 says_hello "the README's worker"
 exec 3>&-
 collect service 20
