@@ -6,8 +6,9 @@
  * A ventilator asks for tasks back when they wait here while another worker is
  * idle, so it must hear that they wait before the next second is over: as soon as
  * one has waited for STUCK_NS, if the numbers are not the ones it knows, and again
- * when they change, until nothing waits for so long.  The same goes for slots that
- * are lost, and for the end of taking tasks.
+ * when they change, or when the last one has waited for so long: a ventilator passes
+ * over what it gave just now.  The same goes for slots that are lost, and for the end
+ * of taking tasks.
  */
 #include "worker_state.h"
 
@@ -50,12 +51,13 @@ void worker_beat_say(struct worker *worker, uint32_t link, struct worker_actions
     worker_send(worker, out, link, MESSAGE_HEARTBEAT)->u.heartbeat = peer->said;
 }
 
-/* Since when the first job of the link waits that has not begun. */
-static uint64_t waits_since(const struct worker *worker, const struct worker_link *peer,
-                            const struct message_heartbeat *beat)
+/* When this job of the link, the first or the last of those that wait, will have
+ * waited for long. */
+static uint64_t stuck_at(const struct worker *worker, uint32_t job,
+                         const struct message_heartbeat *beat)
 {
-    bool waits = peer->waiting.count > 0 && beat->held > beat->running;
-    return waits ? worker->jobs[peer->waiting.first].taken_ns : INSTANT_NEVER;
+    bool waits = job != JOB_NONE && beat->held > beat->running;
+    return waits ? instant_after(worker->jobs[job].taken_ns, STUCK_NS) : INSTANT_NEVER;
 }
 
 uint64_t worker_beat_deadline(const struct worker *worker, uint32_t link)
@@ -69,7 +71,9 @@ uint64_t worker_beat_deadline(const struct worker *worker, uint32_t link)
     if (lasting || (passing && peer->said_early))
         due_ns = 0;
     else if (passing)
-        due_ns = instant_after(waits_since(worker, peer, &beat), STUCK_NS);
+        due_ns = stuck_at(worker, peer->waiting.first, &beat);
+    else if (peer->said_early && stuck_at(worker, peer->waiting.last, &beat) > peer->said_ns)
+        due_ns = stuck_at(worker, peer->waiting.last, &beat);
     if (due_ns == INSTANT_NEVER || peer->said_ns == 0) return due_ns;
     uint64_t again_ns = instant_after(peer->said_ns, STUCK_NS);
     return due_ns > again_ns ? due_ns : again_ns;
@@ -80,6 +84,5 @@ void worker_beat_tick(struct worker *worker, uint32_t link, struct worker_action
     if (worker_beat_deadline(worker, link) > worker->now_ns) return;
     struct worker_link *peer = &worker->links[link];
     worker_beat_say(worker, link, out);
-    uint64_t since_ns = waits_since(worker, peer, &peer->said);
-    peer->said_early = instant_after(since_ns, STUCK_NS) <= worker->now_ns;
+    peer->said_early = stuck_at(worker, peer->waiting.first, &peer->said) <= worker->now_ns;
 }

@@ -182,6 +182,25 @@ static void a_job_that_waits_is_said_after_25_ms_and_when_that_changes(void **un
     worker_story_end(&story);
 }
 
+/* The ventilator passes over what it gave less than 20 ms ago, and has forgotten the
+ * rest when that is old enough. */
+static void that_the_last_one_waits_for_long_is_said_again(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story, 1);
+    give_and_begin(&story, 0, "a1");
+    give_and_begin(&story, 0, "b1");
+    worker_story_give(&story, 0, "c1", 0);
+    worker_story_pass(&story, 20);
+    worker_story_give(&story, 0, "d1", 0);
+    worker_story_clear(&story);
+    worker_story_pass(&story, 79);
+    assert_string_equal(story.trace, "[ 0.03] 0 HEARTBEAT held 4 running 2\n"
+                                     "[ 0.05] 0 HEARTBEAT held 4 running 2\n");
+    worker_story_end(&story);
+}
+
 static void that_nothing_waits_any_more_is_said_too(void **unused)
 {
     (void)unused;
@@ -318,6 +337,7 @@ int main(void)
         cmocka_unit_test(a_new_session_hears_of_the_next_progress_only),
         cmocka_unit_test(an_old_ventilator_hears_of_no_progress),
         cmocka_unit_test(a_job_that_waits_is_said_after_25_ms_and_when_that_changes),
+        cmocka_unit_test(that_the_last_one_waits_for_long_is_said_again),
         cmocka_unit_test(that_nothing_waits_any_more_is_said_too),
         cmocka_unit_test(jobs_that_pass_quickly_are_said_nothing_of),
         cmocka_unit_test(a_worker_that_drains_says_so_at_once),
