@@ -204,9 +204,9 @@ TMESH_EXPORT void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_count
  * for the host's own event loop.  Only to be watched: never read it or close it. */
 TMESH_EXPORT int tmesh_worker_fd(const tmesh_worker_t *worker);
 
-/* Whether that has happened.  Then `*grace_ms` is how long what runs should have to
- * end, or UINT32_MAX: as long as the program likes; go on with tmesh_worker_drain,
- * and tmesh_worker_destroy.  Any thread. */
+/* Whether that has happened.  Then `*grace_ms` (if not NULL) is how long what runs
+ * should have to end, or UINT32_MAX: as long as the program likes; go on with
+ * tmesh_worker_drain, and tmesh_worker_destroy.  Any thread. */
 TMESH_EXPORT bool tmesh_worker_asked_to_drain(tmesh_worker_t *worker, uint32_t *grace_ms);
 
 /* Takes no more tasks, gives back those not started, and waits at most

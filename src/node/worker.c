@@ -414,7 +414,7 @@ bool tmesh_worker_asked_to_drain(tmesh_worker_t *worker, uint32_t *grace_ms)
 {
     pthread_mutex_lock(&worker->lock);
     bool asked = worker->asked_to_drain;
-    if (asked) *grace_ms = worker->grace_ms;
+    if (asked && grace_ms != NULL) *grace_ms = worker->grace_ms;
     pthread_mutex_unlock(&worker->lock);
     return asked;
 }

@@ -1,5 +1,5 @@
-/* api_drain.c - a ventilator in a host program that an operator drains from afar, in
- * the words of the protocol.
+/* api_drain.c - nodes in a host program that an operator drains from afar, in the words
+ * of the protocol.
  */
 #include "api_mesh.h"
 
@@ -87,17 +87,22 @@ static void leave(struct foreman *foreman)
     decoder_destroy(&foreman->decoder);
 }
 
-/* Returns how many were told. */
-static uint32_t drain(const char *endpoint, uint32_t grace_ms)
+/* Of the ventilator itself when `target` is empty.  Returns how many were told. */
+static uint32_t drain_node(const char *endpoint, const char *target, uint32_t grace_ms)
 {
     struct foreman foreman;
     connect_to(&foreman, endpoint);
     struct message message = {.kind = MESSAGE_DRAIN, .session = foreman.session, .sequence = 1};
-    message.u.drain.grace_ms = grace_ms;
+    message.u.drain = (struct message_drain){.target = bytes_text(target), .grace_ms = grace_ms};
     say(&foreman, &message);
     uint32_t told = hear(&foreman, MESSAGE_DRAINING).u.draining.affected;
     leave(&foreman);
     return told;
+}
+
+static uint32_t drain(const char *endpoint, uint32_t grace_ms)
+{
+    return drain_node(endpoint, "", grace_ms);
 }
 
 static bool is_readable(int fd, int timeout_ms)
@@ -153,11 +158,58 @@ static void a_ventilator_inside_a_producer_is_not_drained(void **state)
     mesh_stop(&mesh);
 }
 
+/* One task runs, one waits: that one comes back before anybody does anything here. */
+static void a_worker_that_is_asked_drains_at_once_and_tells_its_host(void **state)
+{
+    (void)state;
+    struct mesh mesh = {0};
+    struct ledger ledger = {0};
+    struct gate gate = {0};
+    const tmesh_handler_t handlers[] = {{.name = "work", .handler = handle_gate, .context = &gate}};
+    uint32_t grace_ms = 7;
+    mesh_ventilator(&mesh, NULL);
+    mesh_producer(&mesh, NULL);
+    mesh_worker(&mesh,
+                &(tmesh_worker_options_t){
+                    .label = "the worker", .slots = 1, .handlers = handlers, .handler_count = 1});
+    const char *endpoint = tmesh_ventilator_endpoint(mesh.ventilator);
+    (void)mesh_submit(&mesh, "work", "");
+    gate_await(&gate, 1);
+    (void)mesh_submit(&mesh, "work", "");
+    int fd = tmesh_worker_fd(mesh.worker);
+    assert_false(is_readable(fd, 0));
+    assert_false(tmesh_worker_asked_to_drain(mesh.worker, &grace_ms));
+    assert_int_equal(grace_ms, 7);
+    assert_int_equal(drain_node(endpoint, "somebody else", 1500), 0);
+    assert_int_equal(drain_node(endpoint, "the worker", 1500), 1);
+    assert_true(is_readable(fd, PATIENCE_MS));
+    assert_true(tmesh_worker_asked_to_drain(mesh.worker, &grace_ms));
+    assert_int_equal(grace_ms, 1500);
+    assert_true(tmesh_worker_asked_to_drain(mesh.worker, NULL));
+
+    /* Another runs what waited, while the first is still at its task. */
+    struct mesh second = {.ventilator = mesh.ventilator};
+    mesh_worker(&second,
+                &(tmesh_worker_options_t){.slots = 1, .handlers = handlers, .handler_count = 1});
+    gate_await(&gate, 2);
+    assert_int_equal(tmesh_worker_drain(mesh.worker, 0), TMESH_E_TIMEOUT);
+    atomic_store(&gate.open, true);
+    assert_int_equal(tmesh_worker_drain(mesh.worker, PATIENCE_MS), TMESH_OK);
+    ledger_await(&ledger, mesh.producer, 2);
+    assert_int_equal(atomic_load(&gate.entered), 2); /* each ran once */
+    assert_int_equal(ledger.rows[0].attempt, 1);
+    assert_int_equal(ledger.rows[1].attempt, 1);
+    tmesh_worker_destroy(&second.worker);
+    ledger_clear(&ledger);
+    mesh_stop(&mesh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whoever_watches_the_descriptor_learns_that_it_is_to_drain),
         cmocka_unit_test(a_ventilator_inside_a_producer_is_not_drained),
+        cmocka_unit_test(a_worker_that_is_asked_drains_at_once_and_tells_its_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
