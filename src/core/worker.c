@@ -25,6 +25,7 @@ static struct worker *lay_out(struct arena *arena, const struct worker_options *
     struct worker *worker = arena_take(arena, 1, sizeof *worker);
     parts->links = arena_take(arena, options->link_count, sizeof *parts->links);
     parts->jobs = arena_take(arena, options->jobs_max, sizeof *parts->jobs);
+    parts->progress = arena_take(arena, options->jobs_max, sizeof *parts->progress);
     index_init(&parts->index, arena, options->jobs_max, options->seed);
     heap_init(&parts->alarms, arena, options->jobs_max);
     heap_init(&parts->reports, arena, options->jobs_max);

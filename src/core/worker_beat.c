@@ -57,7 +57,7 @@ static uint64_t stuck_at(const struct worker *worker, uint32_t job,
                          const struct message_heartbeat *beat)
 {
     bool waits = job != JOB_NONE && beat->held > beat->running;
-    return waits ? instant_after(worker->jobs[job].taken_ns, STUCK_NS) : INSTANT_NEVER;
+    return waits ? instant_after(worker->jobs[job].since_ns, STUCK_NS) : INSTANT_NEVER;
 }
 
 uint64_t worker_beat_deadline(const struct worker *worker, uint32_t link)

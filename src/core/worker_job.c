@@ -61,24 +61,19 @@ static void list_remove(struct worker *worker, struct worker_list *list, enum wo
     list->count--;
 }
 
-/* Takes the job out of the list that its run names, and puts it where `run` says. */
-static void set_run(struct worker *worker, uint32_t job, enum worker_run run)
+/* Takes the job out of the list that its run names. */
+static void leave_run(struct worker *worker, uint32_t job)
 {
     struct worker_job *entry = &worker->jobs[job];
-    struct worker_list *waiting = &worker->links[entry->link].waiting;
     switch (entry->run) {
-    case RUN_NONE: break;
-    case RUN_WAITING: list_remove(worker, waiting, CHAIN_RUN, job); break;
+    case RUN_NONE: return;
+    case RUN_WAITING:
+        list_remove(worker, &worker->links[entry->link].waiting, CHAIN_RUN, job);
+        break;
     case RUN_YOUNG: list_remove(worker, &worker->young, CHAIN_RUN, job); break;
     case RUN_OLD: worker->old--; break;
     }
-    switch (run) {
-    case RUN_NONE: break;
-    case RUN_WAITING: list_append(worker, waiting, CHAIN_RUN, job); break;
-    case RUN_YOUNG: list_append(worker, &worker->young, CHAIN_RUN, job); break;
-    case RUN_OLD: worker->old++; break;
-    }
-    entry->run = run;
+    entry->run = RUN_NONE;
 }
 
 uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
@@ -120,10 +115,11 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
         .limit_ms = given->limit_ms != 0 ? given->limit_ms : worker->options.limit_ms,
         .soft_ms = given->soft_ms != 0 ? given->soft_ms : worker->options.soft_ms,
         .stalled_ms = given->stalled_ms != 0 ? given->stalled_ms : worker->options.stalled_ms,
-        .taken_ns = worker->now_ns,
+        .since_ns = worker->now_ns,
+        .run = RUN_WAITING,
     };
     list_append(worker, &worker->links[link].held, CHAIN_STATE, slot);
-    set_run(worker, slot, RUN_WAITING);
+    list_append(worker, &worker->links[link].waiting, CHAIN_RUN, slot);
     worker->held++;
     return slot;
 }
@@ -134,8 +130,10 @@ void worker_job_begin(struct worker *worker, uint32_t job, uint64_t began_ns)
     assert(entry->state == JOB_HELD || entry->state == JOB_DROPPED);
     assert(!entry->running);
     entry->running = true;
-    entry->began_ns = entry->alive_ns = began_ns;
-    set_run(worker, job, RUN_YOUNG);
+    entry->since_ns = entry->alive_ns = began_ns;
+    leave_run(worker, job);
+    list_append(worker, &worker->young, CHAIN_RUN, job);
+    entry->run = RUN_YOUNG;
     worker->running++;
     if (entry->state == JOB_HELD) worker->links[entry->link].running++;
 }
@@ -144,8 +142,11 @@ void worker_job_begin(struct worker *worker, uint32_t job, uint64_t began_ns)
  * late, behind a younger one, is late by a turn. */
 void worker_job_age(struct worker *worker, uint64_t since_ns)
 {
-    while (worker->young.count > 0 && worker->jobs[worker->young.first].began_ns < since_ns) {
-        set_run(worker, worker->young.first, RUN_OLD);
+    while (worker->young.count > 0 && worker->jobs[worker->young.first].since_ns < since_ns) {
+        struct worker_job *job = &worker->jobs[worker->young.first];
+        leave_run(worker, worker->young.first);
+        job->run = RUN_OLD;
+        worker->old++;
     }
 }
 
@@ -161,10 +162,10 @@ static void leave_pool(struct worker *worker, uint32_t slot)
     }
     if (job->hung) worker->hung--;
     job->running = job->hung = false;
-    set_run(worker, slot, RUN_NONE);
+    leave_run(worker, slot);
     worker->held--;
     heap_remove(&worker->alarms, slot);
-    worker_progress_forget(worker, slot);
+    if (job->progresses) worker_progress_forget(worker, slot);
     store_drop(&worker->store, &job->name);
     store_drop(&worker->store, &job->payload);
 }
@@ -196,7 +197,7 @@ void worker_job_give_up(struct worker *worker, uint32_t job)
     worker->hung++;
     entry->hung = true;
     heap_remove(&worker->alarms, job);
-    worker_progress_forget(worker, job);
+    if (entry->progresses) worker_progress_forget(worker, job);
     if (entry->state == JOB_DROPPED) return;
     worker->links[entry->link].running--;
     owe(worker, job);
@@ -220,9 +221,9 @@ void worker_job_drop(struct worker *worker, uint32_t job)
     if (entry->running)
         link->running--;
     else
-        set_run(worker, job, RUN_NONE);
+        leave_run(worker, job);
     heap_remove(&worker->alarms, job);
-    worker_progress_forget(worker, job);
+    if (entry->progresses) worker_progress_forget(worker, job);
     entry->killed = false;
     entry->state = JOB_DROPPED;
 }

@@ -46,7 +46,7 @@ static bool is_limited(const struct worker_job *job)
 static uint64_t recall_due(const struct worker *worker, const struct worker_job *job)
 {
     if (job->limit_ms == 0) return INSTANT_NEVER;
-    return instant_after(job->taken_ns, lost_ns_of(worker, job) / 2);
+    return instant_after(job->since_ns, lost_ns_of(worker, job) / 2);
 }
 
 /* The job has not begun as far as we know. */
@@ -64,9 +64,9 @@ static void watch_waiting(struct worker *worker, uint32_t job)
 static void watch_running(struct worker *worker, uint32_t job)
 {
     const struct worker_job *entry = &worker->jobs[job];
-    uint64_t due_ns = earlier(limit_due(entry->began_ns, entry->limit_ms),
+    uint64_t due_ns = earlier(limit_due(entry->since_ns, entry->limit_ms),
                               limit_due(entry->alive_ns, entry->stalled_ms));
-    if (!entry->told) due_ns = earlier(due_ns, limit_due(entry->began_ns, entry->soft_ms));
+    if (!entry->told) due_ns = earlier(due_ns, limit_due(entry->since_ns, entry->soft_ms));
     if (due_ns == INSTANT_NEVER)
         heap_remove(&worker->alarms, job);
     else
@@ -126,13 +126,13 @@ static void ring_waiting(struct worker *worker, uint32_t job, struct worker_acti
 static void ring_running(struct worker *worker, uint32_t job, struct worker_actions *out)
 {
     struct worker_job *entry = &worker->jobs[job];
-    uint64_t limit_ns = limit_due(entry->began_ns, entry->limit_ms);
+    uint64_t limit_ns = limit_due(entry->since_ns, entry->limit_ms);
     uint64_t stalled_ns = limit_due(entry->alive_ns, entry->stalled_ms);
     if (earlier(limit_ns, stalled_ns) <= worker->now_ns) {
         worker_limit_kill(worker, job, limit_ns <= stalled_ns ? END_LIMIT : END_STALLED, out);
         return;
     }
-    if (!entry->told && limit_due(entry->began_ns, entry->soft_ms) <= worker->now_ns) {
+    if (!entry->told && limit_due(entry->since_ns, entry->soft_ms) <= worker->now_ns) {
         entry->told = true;
         worker_job_end(worker, WORKER_TELL, job, END_SOFT_LIMIT, out);
     }

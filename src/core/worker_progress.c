@@ -27,18 +27,22 @@ void worker_progress_heard(struct worker *worker, const struct worker_event *eve
 
     struct bytes text = event->text;
     if (text.size > MESSAGE_PROGRESS_BYTES_MAX) text.size = MESSAGE_PROGRESS_BYTES_MAX;
-    job->number = event->number;
-    store_drop(&worker->store, &job->progress);
-    job->progress = store_put(&worker->store, text); /* a number alone if there is no room */
-    bool first = job->reported_ns == 0;
+    struct worker_progress *progress = &worker->progress[event->job];
+    if (!job->progresses) *progress = (struct worker_progress){.number = 0};
+    job->progresses = true;
+    progress->number = event->number;
+    store_drop(&worker->store, &progress->text);
+    progress->text = store_put(&worker->store, text); /* a number alone if there is no room */
+    bool first = progress->reported_ns == 0;
     heap_set(&worker->reports, event->job,
-             first ? worker->now_ns : instant_after(job->reported_ns, REPORT_NS));
+             first ? worker->now_ns : instant_after(progress->reported_ns, REPORT_NS));
 }
 
 void worker_progress_forget(struct worker *worker, uint32_t job)
 {
     heap_remove(&worker->reports, job);
-    store_drop(&worker->store, &worker->jobs[job].progress);
+    store_drop(&worker->store, &worker->progress[job].text);
+    worker->jobs[job].progresses = false;
 }
 
 /* Takes what is due, as far as there is room for it; returns how many jobs. */
@@ -61,12 +65,13 @@ static void tell_link(struct worker *worker, uint32_t link, const uint32_t *jobs
     struct progress *first = &out->progress[out->progress_count];
     uint32_t told = 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct worker_job *job = &worker->jobs[jobs[i]];
+        const struct worker_job *job = &worker->jobs[jobs[i]];
+        struct worker_progress *progress = &worker->progress[jobs[i]];
         if (job->link != link) continue;
-        job->reported_ns = worker->now_ns;
+        progress->reported_ns = worker->now_ns;
         first[told++] = (struct progress){.lease = job->lease,
-                                          .number = job->number,
-                                          .text = store_get(&worker->store, job->progress)};
+                                          .number = progress->number,
+                                          .text = store_get(&worker->store, progress->text)};
     }
     if (told == 0) return;
     out->progress_count += told;

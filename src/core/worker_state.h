@@ -57,17 +57,22 @@ struct worker_job {
     bool told;   /* asked to end at its soft limit */
     bool killed; /* the pool was asked to end its run */
     bool hung;
+    bool progresses; /* it told of its progress */
     uint32_t link;
     uint32_t next[WORKER_CHAINS], previous[WORKER_CHAINS];
     uint32_t sequence; /* OWED and sent: of the COMPLETE that carried it */
     uint32_t retry_after_ms;
     uint32_t limit_ms, soft_ms, stalled_ms; /* 0: none */
-    uint64_t taken_ns;
-    uint64_t began_ns;    /* when it runs */
-    uint64_t alive_ns;    /* its latest sign of life, its beginning included */
-    uint64_t number;      /* what it told of its progress last, */
-    uint64_t reported_ns; /* and when the ventilator was told last; 0: never */
-    struct stored name, payload, result, text, progress;
+    uint64_t since_ns;                      /* when it came, or when it began */
+    uint64_t alive_ns;                      /* its latest sign of life, its beginning included */
+    struct stored name, payload, result, text;
+};
+
+/* What a run told of its progress last, and when its ventilator was told last (0:
+ * never).  Beside the jobs, since few have any. */
+struct worker_progress {
+    uint64_t number, reported_ns;
+    struct stored text;
 };
 
 /* Jobs in order of arrival. */
@@ -112,10 +117,11 @@ struct worker {
     struct worker_options options;
     struct worker_link *links;
     struct worker_job *jobs;
-    struct index index;       /* of lease keys, see worker_job.c */
-    struct heap alarms;       /* by job: when to look at it again, see worker_limit.c */
-    struct heap reports;      /* by job: when to tell of its progress */
-    struct worker_list young; /* see RUN_YOUNG */
+    struct worker_progress *progress; /* by job */
+    struct index index;               /* of lease keys, see worker_job.c */
+    struct heap alarms;               /* by job: when to look at it again, see worker_limit.c */
+    struct heap reports;              /* by job: when to tell of its progress */
+    struct worker_list young;         /* see RUN_YOUNG */
     struct store store;
     struct turn turn;
     uint64_t now_ns;     /* of this step */

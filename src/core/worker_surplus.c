@@ -35,8 +35,8 @@ static uint64_t due(const struct worker *worker, const struct worker_link *link)
     if (!worker->starts_told || link->waiting.count <= may_wait(worker, link)) {
         return INSTANT_NEVER;
     }
-    uint64_t taken_ns = worker->jobs[link->waiting.first].taken_ns;
-    uint64_t from_ns = taken_ns > link->reduced_ns ? taken_ns : link->reduced_ns;
+    uint64_t came_ns = worker->jobs[link->waiting.first].since_ns;
+    uint64_t from_ns = came_ns > link->reduced_ns ? came_ns : link->reduced_ns;
     return instant_after(from_ns, patience_ns(worker));
 }
 
