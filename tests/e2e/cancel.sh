@@ -64,7 +64,8 @@ run 20 "$tmesh" cancel --connect tcp://127.0.0.1:1 --timeout 300ms $other
 [ "$status" -eq 69 ] || fail "no mesh: exit status $status, not 69"
 
 # While there is no worker: it never runs, and whoever waits for it hears why.
-start waiter "$tmesh" submit --connect "$front" --wait work queued
+queued=018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5e
+start waiter "$tmesh" submit --connect "$front" --wait --id $queued work queued
 wait_until 20 reaches "$front" ready 1 || fail "the task did not arrive"
 submit work never
 never=$id
@@ -77,7 +78,6 @@ ends 0 --json - <"$scratch/ids"
 ends 1 "$never" $other
 expect out "$never  cancelled" "$other  no task"
 [ "$(figure "$front" ready)" -eq 1 ] || fail "more than one is left"
-# The one that is waited for tells its id only in the end; it is found by a run below.
 
 # A running command is told to stop, and killed when it does not.
 start_worker worker --connect "$front" --slots 3 --command "work=$scratch/work $scratch"
@@ -107,8 +107,12 @@ submit work fails --backoff 1h --backoff-max 1h
 wait_until 20 reaches "$front" waiting 1 || fail "the failed task does not wait"
 ends 0 "$id"
 [ "$(figure "$front" waiting)" -eq 0 ] || fail "it still waits"
-kill -TERM "${pids[waiter]}"
-collect waiter 10
+
+# Whoever waits for one that runs hears it too.
+ends 0 $queued
+collect waiter 20
+[ "$status" -eq 1 ] || fail "whoever waited ended with $status"
+expect waiter.out "$queued" '"state":"cancelled"' 'it was cancelled'
 retire worker
 retire ventilator
 ! has_run never || fail "a task ran that was cancelled before a worker came"
