@@ -96,13 +96,23 @@ static void complain(const tmesh_answer_t *answer, const char *state)
                  answer->reason ? answer->reason : "");
 }
 
+/* Not on stdout, which is for answers. */
+static void print_progress(const tmesh_answer_t *answer)
+{
+    char id[TMESH_ID_TEXT_BYTES];
+    tmesh_id_text(&answer->id, id);
+    notice_print("task %s: %" PRIu64 "%s%s", id, answer->number, answer->text[0] ? " " : "",
+                 answer->text);
+}
+
 static void take_answer(const tmesh_answer_t *answer, void *context)
 {
     struct submission *submission = context;
     const struct submission_plan *plan = submission->plan;
     bool ids = plan->answers == SUBMISSION_IDS;
     const char *state = "accepted";
-    bool over = answer->kind != TMESH_ACCEPTED || !stays_for_ends(plan);
+    bool goes_on = answer->kind == TMESH_ACCEPTED && stays_for_ends(plan);
+    bool over = !goes_on && answer->kind != TMESH_PROGRESS;
     if (over && is_own(answer)) submission->answered++;
     switch (answer->kind) {
     case TMESH_ACCEPTED:
@@ -114,6 +124,7 @@ static void take_answer(const tmesh_answer_t *answer, void *context)
         if (plan->answers != SUBMISSION_RESULTS) return; /* it was only guarded */
         state = tmesh_state_text(answer->state);
         break;
+    case TMESH_PROGRESS: print_progress(answer); return;
     }
     bool well = answer->kind == TMESH_ACCEPTED ||
                 (answer->kind == TMESH_ENDED && answer->state == TMESH_STATE_DONE);

@@ -19,7 +19,7 @@ enum { RETRIES_UNSET = -1 };
 
 struct settings {
     const char *connect, *spool, *id, *queue, *log_level, *log_format;
-    bool lines, wait, json, guarded;
+    bool lines, wait, json, guarded, progress;
     uint64_t failover_ms;
     uint64_t retries, crashes, backoff_ms, backoff_max_ms;
     uint64_t time_limit_ms, soft_time_limit_ms, stalled_after_ms;
@@ -35,6 +35,9 @@ static const struct option options_table[] = {
     {"wait", 'w', OPTION_FLAG, NULL,
      "wait for the results, and print each as one line of JSON when it arrives",
      offsetof(struct settings, wait), 0, 0},
+    {"progress", 0, OPTION_FLAG, NULL,
+     "with --wait: print what runs tell of their progress on stderr, a line each time",
+     offsetof(struct settings, progress), 0, 0},
     {"id", 0, OPTION_TEXT, "UUID",
      "the task's id: the same id again is the same task; default: a new one",
      offsetof(struct settings, id), 0, 0},
@@ -150,6 +153,7 @@ static int submit(const struct settings *settings, const struct options *options
                  .crashes_max = (uint32_t)settings->crashes,
                  .backoff_ms = (uint32_t)settings->backoff_ms,
                  .backoff_ms_max = (uint32_t)settings->backoff_max_ms,
+                 .report_progress = settings->progress && settings->wait,
                  .limit_ms = (uint32_t)settings->time_limit_ms,
                  .soft_limit_ms = (uint32_t)settings->soft_time_limit_ms,
                  .stalled_after_ms = (uint32_t)settings->stalled_after_ms},

@@ -153,12 +153,18 @@ typedef struct tmesh_task {
                                   as one over `limit_ms`.  0: as its worker says */
     enum tmesh_deliver deliver;
     bool report_accepted; /* tell acceptance too, as an answer of its own */
-    void *tag;            /* comes back with every answer; not looked at */
+    /* Tell what its handler says of its progress, by tmesh_producer_poll, each time as an
+     * answer of its own.  Only the latest of each task waits to be polled, and those of at
+     * most 1,024 tasks, of which the oldest make way; none comes after the end.  It travels
+     * at most every 100 ms, and may get lost.  Not with TMESH_DELIVER_NONE, and not for
+     * tasks that a later run finds in a spool. */
+    bool report_progress;
+    void *tag; /* comes back with every answer; not looked at */
 } tmesh_task_t;
 
 /* Hands a task over.  *id (if not NULL) receives its id, also on error.
- *   TMESH_E_INVALID    name or queue break the rule, or an answer to the same id is kept for
- *                      tmesh_producer_wait.  (Any other id that is in this producer already
+ *   TMESH_E_INVALID    name or queue break the rule, progress but no result is wanted, or an answer
+ * to the same id is kept for tmesh_producer_wait.  (Any other id that is in this producer already
  *                      answers `rejected`.)
  *   TMESH_E_TOO_BIG    the payload is over TMESH_PAYLOAD_BYTES_MAX
  *   TMESH_E_FULL       the outbox was still full after `timeout_ms`, or as many tasks are
@@ -174,19 +180,28 @@ TMESH_EXPORT enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer,
                                                   const tmesh_task_t *task, uint32_t timeout_ms,
                                                   tmesh_id_t *id);
 
-enum tmesh_answer_kind { TMESH_ACCEPTED, TMESH_REJECTED, TMESH_UNKNOWN, TMESH_ENDED };
+enum tmesh_answer_kind {
+    TMESH_ACCEPTED,
+    TMESH_REJECTED,
+    TMESH_UNKNOWN,
+    TMESH_ENDED,
+    TMESH_PROGRESS /* its run goes on: what its handler said of that, see report_progress */
+};
 
 typedef struct tmesh_answer {
     enum tmesh_answer_kind kind;
     tmesh_id_t id;
     void *tag;
     enum tmesh_state state; /* ENDED */
-    uint32_t attempt;       /* ENDED: the attempt that ended it, 1 for the first */
+    uint32_t attempt;       /* ENDED: the attempt that ended it, 1 for the first, 0 when it was
+                               cancelled before; PROGRESS: the one that is running */
     const void *result;     /* ENDED: what the handler returned, or what a command that failed
                                put out in its last run; NULL when there is none */
     size_t result_bytes;
     const char *reason; /* REJECTED, UNKNOWN, and ENDED unless done; also when it was done before
                            under this id and its result is no longer kept; else NULL */
+    uint64_t number;    /* PROGRESS: as its handler gave them to tmesh_job_progress */
+    const char *text; /* PROGRESS: at most TMESH_PROGRESS_BYTES_MAX bytes, "" for none; else NULL */
 } tmesh_answer_t;
 
 /* Called once for each answer; the answer is borrowed for the call.  May

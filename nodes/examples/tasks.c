@@ -2,7 +2,8 @@
  *
  *   echo     returns its payload
  *   fail     fails, to be tried again, with its payload as the reason
- *   sleep    waits as many milliseconds as its payload says, and says so in the log
+ *   sleep    waits as many milliseconds as its payload says, and says so in the log;
+ *            tells how many have passed, and stops when it is asked to
  *   sha256   returns the SHA-256, in hexadecimal, of the file its payload names
  *
  * If the environment names a file in TMESH_RECORD when the module is loaded,
@@ -20,7 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECORD_PAYLOAD_BYTES_MAX = 512, READ_BYTES = 64 * 1024, SLEEP_MS_MAX = 24 * 3600 * 1000 };
+enum {
+    RECORD_PAYLOAD_BYTES_MAX = 512,
+    READ_BYTES = 64 * 1024,
+    SLEEP_MS_MAX = 24 * 3600 * 1000,
+    SLICE_MS = 50
+};
 
 /* What the handlers share; read-only once the module is loaded. */
 struct tasks {
@@ -85,8 +91,16 @@ static int doze(tmesh_job_t *job, void *context)
         return TMESH_PERMANENT;
     }
     tmesh_job_log(job, TMESH_DEBUG, "sleeping for %ld ms", wait_ms);
-    struct timespec left = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+    for (long slept_ms = 0; slept_ms < wait_ms;) {
+        long slice_ms = wait_ms - slept_ms < SLICE_MS ? wait_ms - slept_ms : SLICE_MS;
+        struct timespec left = {.tv_nsec = slice_ms * 1000000};
+        while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+        slept_ms += slice_ms;
+        tmesh_job_progress(job, (uint64_t)slept_ms, "ms slept");
+        if (slept_ms == wait_ms || !tmesh_job_should_stop(job)) continue;
+        tmesh_job_reason(job, "it was woken");
+        return TMESH_RETRY;
+    }
     return TMESH_DONE;
 }
 

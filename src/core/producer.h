@@ -70,6 +70,7 @@ enum producer_action_kind {
     PRODUCER_ACCEPTED, /* `id` belongs to the ventilator behind `link` now; told once */
     PRODUCER_REJECTED, /* `id` was refused for `result.reason`; nothing is kept */
     PRODUCER_ENDED,    /* `result` of `result.id`; when guarded, also if it was not wanted */
+    PRODUCER_PROGRESS, /* how far a run of `id` is: `result.attempt`, `number`, `result.text` */
     PRODUCER_UNKNOWN, /* `id`: no answer will come any more (`result.reason`); it may or may not run
                        */
     PRODUCER_ANSWER,  /* `message`, ANSWER or DISPOSED, answers the oldest question of its kind to
@@ -86,6 +87,7 @@ struct producer_action {
     struct message message;
     struct result result; /* its id is the task's id in every action about a task */
     uint32_t ticket;      /* of the task */
+    uint64_t number;      /* PROGRESS */
 };
 
 /* What a CANCEL found. */

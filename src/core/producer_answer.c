@@ -1,4 +1,4 @@
-/* producer_answer.c - what ventilators say of tasks: ACCEPT and RESULT.
+/* producer_answer.c - what ventilators say of tasks: ACCEPT, RESULT, PROGRESS.
  *
  * Owns: how an answer changes what is kept and what the application hears.
  * Not here: whether the message belongs to a session (uplink.c).
@@ -154,4 +154,21 @@ void producer_answer_result(struct producer *producer, const struct producer_eve
     }
     link->receipt_due = true;
     link->receipt_through = event->message->sequence;
+}
+
+void producer_answer_progress(struct producer *producer, const struct producer_event *event,
+                              struct producer_actions *out)
+{
+    const struct message_progress *message = &event->message->u.progress;
+    if (message->count > MESSAGE_ITEMS_MAX) return;
+    for (uint32_t i = 0; i < message->count; i++) {
+        const struct progress *progress = &message->items[i];
+        uint32_t slot = index_find(&producer->index, &progress->lease.id);
+        if (slot == INDEX_NONE || producer->entries[slot].remnant) continue;
+        struct producer_action *action = producer_act(out, PRODUCER_PROGRESS, event->link);
+        action->result = (struct result){
+            .id = progress->lease.id, .attempt = progress->lease.attempt, .text = progress->text};
+        action->number = progress->number;
+        action->ticket = producer->entries[slot].ticket;
+    }
 }

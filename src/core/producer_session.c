@@ -97,6 +97,7 @@ static void take(struct producer *producer, const struct producer_event *event,
     switch (event->message->kind) {
     case MESSAGE_ACCEPT: producer_answer_accept(producer, event, out); break;
     case MESSAGE_RESULT: producer_answer_result(producer, event, out); break;
+    case MESSAGE_PROGRESS: producer_answer_progress(producer, event, out); break;
     case MESSAGE_DISPOSED:
         if (producer_cancel_disposed(producer, event)) break;
         producer_act(out, PRODUCER_ANSWER, event->link)->message = *event->message;
@@ -121,7 +122,6 @@ static void take(struct producer *producer, const struct producer_event *event,
     case MESSAGE_WORK:
     case MESSAGE_DRAIN:
     case MESSAGE_DRAINING:
-    case MESSAGE_PROGRESS:
     case MESSAGE_REVOKE:
     case MESSAGE_RECALL:
     case MESSAGE_COMPLETE: break;

@@ -344,6 +344,9 @@ void producer_answer_accept(struct producer *producer, const struct producer_eve
 void producer_answer_result(struct producer *producer, const struct producer_event *event,
                             struct producer_actions *out);
 
+void producer_answer_progress(struct producer *producer, const struct producer_event *event,
+                              struct producer_actions *out);
+
 /* ---- producer_session.c: sessions and what goes with them ---- */
 
 /* Adds a message to `link`, to be filled in. */

@@ -1,14 +1,16 @@
 /* exchange.h - what the application and the producer's thread hand each other.
  *
  * One lock guards all of it.  The thread takes it a fixed number of times each
- * turn, not per task, except for answers that somebody waits for by name, and for
- * tasks of an earlier run that come back from a spool.
+ * turn, not per task, except for answers that somebody waits for by name, for what
+ * runs say of their progress, and for tasks of an earlier run that come back from a
+ * spool.
  */
 #ifndef NODE_EXCHANGE_H
 #define NODE_EXCHANGE_H
 
 #include "../core/producer.h"
 #include "../net/waker.h"
+#include "board.h"
 #include "errand.h"
 #include "stage.h"
 #include "tickets.h"
@@ -47,6 +49,8 @@ struct exchange {
     bool ended;  /* it has ended */
 
     struct answer_queue answers; /* answers on their way out */
+    struct board board;          /* what runs say of their progress, likewise */
+    bool shown;                  /* answers_fd is readable */
     bool crowded;                /* too many of them */
     struct waits waits;
     struct producer_counts counts; /* as of the last turn */

@@ -105,6 +105,7 @@ static void lay_out(struct tmesh_producer *producer, struct arena *arena, size_t
 {
     producer->core = (struct producer *)arena_take(arena, core_bytes, 1);
     tickets_init(&producer->exchange.tickets, arena, producer->options.tasks_max);
+    board_init(&producer->exchange.board, arena);
     waits_init(&producer->exchange.waits, arena, producer->options.tasks_max,
                producer->options.seed);
 }

@@ -104,16 +104,34 @@ void producer_tell_cancelled(struct tmesh_producer *producer, const struct spool
     tell(producer, &ticket, &answer);
 }
 
-static void show_answers(const struct tmesh_producer *producer)
+void producer_tell_progress(struct tmesh_producer *producer, const struct producer_action *action)
 {
-    const struct waker bell = {.fd = producer->exchange.answers_fd};
-    waker_wake(&bell);
+    struct exchange *exchange = &producer->exchange;
+    const struct result *result = &action->result;
+    if (!exchange->tickets.tickets[action->ticket].report_progress) return;
+    pthread_mutex_lock(&exchange->lock);
+    board_note(&exchange->board, &exchange->tickets, action->ticket, result->attempt,
+               action->number, result->text);
+    pthread_mutex_unlock(&exchange->lock);
 }
 
-static void hide_answers(const struct tmesh_producer *producer)
+/* Whether there is anything to be polled, with the lock held. */
+static bool has_answers(const struct exchange *exchange)
 {
-    const struct waker bell = {.fd = producer->exchange.answers_fd};
-    waker_calm(&bell);
+    return exchange->answers.first != NULL || exchange->board.count > 0;
+}
+
+/* The descriptor tells it, too. */
+static void show_or_hide(struct exchange *exchange)
+{
+    const struct waker bell = {.fd = exchange->answers_fd};
+    bool show = has_answers(exchange);
+    if (show == exchange->shown) return;
+    exchange->shown = show;
+    if (show)
+        waker_wake(&bell);
+    else
+        waker_calm(&bell);
 }
 
 void producer_publish(struct tmesh_producer *producer)
@@ -121,12 +139,13 @@ void producer_publish(struct tmesh_producer *producer)
     struct producer_counts counts;
     producer_counts(producer->core, &counts);
     pthread_mutex_lock(&producer->exchange.lock);
-    bool told = producer->telling.first != NULL;
-    if (told && producer->exchange.answers.first == NULL) show_answers(producer);
+    bool told = producer->telling.first != NULL || producer->exchange.board.count > 0;
     answer_move(&producer->exchange.answers, &producer->telling);
     for (uint32_t at = 0; at < producer->settled_count; at++) {
+        board_wipe(&producer->exchange.board, &producer->exchange.tickets, producer->settled[at]);
         tickets_return(&producer->exchange.tickets, producer->settled[at]);
     }
+    show_or_hide(&producer->exchange);
     bool moved = told || producer->settled_count > 0 || producer->left_outbox > 0 ||
                  counts.links_open != producer->exchange.counts.links_open;
     producer->settled_count = 0;
@@ -183,12 +202,37 @@ int tmesh_producer_fd(const tmesh_producer_t *producer)
 /* Waits for an answer, with the lock held. */
 static void await_answers(struct tmesh_producer *producer, uint32_t timeout_ms)
 {
-    if (producer->exchange.answers.first != NULL || timeout_ms == 0) return;
+    if (has_answers(&producer->exchange) || timeout_ms == 0) return;
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
-    while (producer->exchange.answers.first == NULL && !producer->exchange.stop &&
+    while (!has_answers(&producer->exchange) && !producer->exchange.stop &&
            thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
                0) {
     }
+}
+
+/* With the lock held, but for the call.  After answers: acceptance comes before progress,
+ * and with the end of a task its progress is gone from the board. */
+static size_t hand_out_news(struct tmesh_producer *producer, size_t most, tmesh_answer_fn *handle,
+                            void *context)
+{
+    struct exchange *exchange = &producer->exchange;
+    struct news news;
+    size_t handed = 0, there = exchange->board.count; /* now, not for ever */
+    while (handed < most && handed < there &&
+           board_take(&exchange->board, &exchange->tickets, &news)) {
+        show_or_hide(exchange);
+        pthread_mutex_unlock(&exchange->lock);
+        handle(&(tmesh_answer_t){.kind = TMESH_PROGRESS,
+                                 .id = news.id,
+                                 .tag = news.tag,
+                                 .attempt = news.attempt,
+                                 .number = news.number,
+                                 .text = news.text},
+               context);
+        handed++;
+        pthread_mutex_lock(&exchange->lock);
+    }
+    return handed;
 }
 
 size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms, size_t answers_max,
@@ -203,18 +247,17 @@ size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms, size
     while (handed < most) {
         struct answer_chunk *chunk = answer_take(&producer->exchange.answers);
         if (chunk == NULL) break;
-        if (producer->exchange.answers.first == NULL) hide_answers(producer);
+        show_or_hide(&producer->exchange);
         bool last = chunk == until, rest;
         pthread_mutex_unlock(&producer->exchange.lock);
         handed += answer_hand_out(chunk, most - handed, handle, context, &rest);
         if (!rest) answer_chunk_free(chunk);
         pthread_mutex_lock(&producer->exchange.lock);
-        if (rest) {
-            if (producer->exchange.answers.first == NULL) show_answers(producer);
-            answer_put_back(&producer->exchange.answers, chunk);
-        }
+        if (rest) answer_put_back(&producer->exchange.answers, chunk);
+        show_or_hide(&producer->exchange);
         if (last) break;
     }
+    handed += hand_out_news(producer, most - handed, handle, context);
     relieved = producer->exchange.crowded &&
                producer->exchange.answers.bytes <= producer->answers_bytes_max / 2;
     if (relieved) pthread_cond_broadcast(&producer->exchange.changed); /* submitters wait too */

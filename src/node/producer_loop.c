@@ -60,6 +60,7 @@ static void perform_one(struct tmesh_producer *producer, const struct producer_a
     case PRODUCER_REJECTED:
     case PRODUCER_ENDED:
     case PRODUCER_UNKNOWN: producer_tell(producer, action); break;
+    case PRODUCER_PROGRESS: producer_tell_progress(producer, action); break;
     case PRODUCER_ANSWER: producer_take_answer(producer, action); break;
     case PRODUCER_REFUSED: take_refusal(producer, action); break;
     case PRODUCER_OPENED:

@@ -21,6 +21,7 @@ static enum tmesh_err judge(const tmesh_task_t *task)
     if (task->name == NULL || !tmesh_name_is_valid(task->name)) return TMESH_E_INVALID;
     if (task->queue != NULL && !tmesh_name_is_valid(task->queue)) return TMESH_E_INVALID;
     if (task->payload == NULL && task->payload_bytes > 0) return TMESH_E_INVALID;
+    if (task->report_progress && task->deliver == TMESH_DELIVER_NONE) return TMESH_E_INVALID;
     if (task->payload_bytes > TMESH_PAYLOAD_BYTES_MAX) return TMESH_E_TOO_BIG;
     return TMESH_OK;
 }
@@ -89,7 +90,8 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
                         .bytes = (uint32_t)task->payload_bytes,
                         .state = TICKET_OUTBOX,
                         .deliver = (uint8_t)task->deliver,
-                        .report_accepted = task->report_accepted};
+                        .report_accepted = task->report_accepted,
+                        .report_progress = task->report_progress};
     if (!stage_append(&producer->exchange.stage, &submission, number)) {
         if (waited) waits_forget(&producer->exchange.waits, id);
         tickets_return(&producer->exchange.tickets, number);

@@ -20,7 +20,9 @@ struct ticket {
     void *tag;
     uint32_t bytes; /* counted against the outbox */
     uint32_t next;  /* free ones, plus one */
-    uint8_t state, deliver, report_accepted;
+    uint16_t news;  /* its row on the board, plus one */
+    uint8_t state, deliver;
+    bool report_accepted, report_progress;
 };
 
 struct tickets {

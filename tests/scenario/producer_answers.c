@@ -371,6 +371,29 @@ static void patience_counts_from_the_submission_through_every_repetition(void **
     producer_story_end(&story);
 }
 
+static void progress_is_told_of_tasks_that_have_not_ended(void **state)
+{
+    (void)state;
+    struct producer_story story;
+    struct producer_options options = producer_story_options();
+    producer_story_start_open(&story, &options);
+    producer_story_submit(&story, "ab");
+    producer_story_turn(&story);
+    producer_story_accept(&story, 0, 1);
+    producer_story_result(&story, 0, "b");
+    story.used = 0;
+    const struct progress items[] = {
+        {.lease = {producer_story_id('a'), 2, 0}, .number = 42, .text = bytes_text("half")},
+        {.lease = {producer_story_id('b'), 1, 0}, .number = 1, .text = bytes_text("too late")},
+        {.lease = {producer_story_id('c'), 1, 0}, .number = 1, .text = bytes_text("whose?")},
+    };
+    producer_story_say(
+        &story, 0,
+        (struct message){.kind = MESSAGE_PROGRESS, .u.progress = {.items = items, .count = 3}});
+    producer_story_expect(&story, "[ 0.0] 0 progress a 42 of attempt 2: half\n");
+    producer_story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +412,7 @@ int main(void)
         cmocka_unit_test(one_receipt_answers_all_results_of_a_turn),
         cmocka_unit_test(a_crowded_application_puts_receipts_off),
         cmocka_unit_test(patience_counts_from_the_submission_through_every_repetition),
+        cmocka_unit_test(progress_is_told_of_tasks_that_have_not_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

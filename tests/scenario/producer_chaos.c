@@ -166,6 +166,7 @@ static void perform(struct world *world)
         case PRODUCER_UNKNOWN: tell(world, action); break;
         case PRODUCER_INTAKE:
         case PRODUCER_LOST: break;
+        case PRODUCER_PROGRESS:
         case PRODUCER_ANSWER:
         case PRODUCER_REFUSED: fail_msg("nobody asked, nobody refused");
         }

@@ -175,6 +175,12 @@ static void write_action(struct producer_story *story, const struct producer_act
     case PRODUCER_ACCEPTED: write_task(story, "accepted", action); break;
     case PRODUCER_REJECTED: write_task(story, "rejected", action); break;
     case PRODUCER_ENDED: write_task(story, "ended", action); break;
+    case PRODUCER_PROGRESS:
+        write_task(story, "progress", action);
+        write_text(story, " %u of attempt %u: %.*s", (unsigned)action->number,
+                   (unsigned)action->result.attempt, (int)action->result.text.size,
+                   (const char *)action->result.text.data);
+        break;
     case PRODUCER_UNKNOWN: write_task(story, "unknown", action); break;
     case PRODUCER_ANSWER:
         if (action->message.kind == MESSAGE_DISPOSED)

@@ -26,6 +26,7 @@ static void perform(struct mesh *mesh, struct node *node)
             checker_told(mesh, node, action);
             application_told(mesh, node, action);
             break;
+        case PRODUCER_PROGRESS:
         case PRODUCER_ANSWER:
         case PRODUCER_REFUSED:
         case PRODUCER_OPENED:

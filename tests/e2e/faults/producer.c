@@ -150,6 +150,7 @@ static void take_answer(const tmesh_answer_t *answer, void *context)
         take_end(feeder, answer);
         close_task(feeder, sent);
         break;
+    case TMESH_PROGRESS: break; /* is not asked for */
     }
 }
 
