@@ -14,7 +14,7 @@ sleep 0.05
 echo "result-$input"
 HANDLER
 chmod +x "$scratch/handler"
-export RECORD=$scratch/record
+export RECORD=$scratch/record TMESH_COMMAND_ENV=RECORD
 : >"$RECORD"
 hire() {
     start_worker "$1" --connect "$front" --slots 4 --command "record=$scratch/handler" \

@@ -20,7 +20,7 @@ echo "I hang" >&2
 wait
 SLEEPER
 chmod +x "$scratch/sleeper"
-export SLEEPERS=$scratch/sleepers
+export SLEEPERS=$scratch/sleepers TMESH_COMMAND_ENV=$'TMESH_RECORD\nSLEEPERS'
 : >"$SLEEPERS"
 
 start_ventilator ventilator

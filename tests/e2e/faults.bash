@@ -9,7 +9,7 @@
 
 tools=$build/tests/faults
 ledger=$scratch/ledger
-export TMESH_RECORD=$ledger
+export TMESH_RECORD=$ledger TMESH_COMMAND_ENV=TMESH_RECORD
 seed=${CHAOS_SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$((seed % 32768))
 : >"$ledger"

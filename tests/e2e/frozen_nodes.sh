@@ -16,7 +16,7 @@ sleep 0.2
 echo "$input $TMESH_ATTEMPT"
 HANDLER
 chmod +x "$scratch/handler"
-export RECORD=$scratch/record GATE=$scratch/gate
+export RECORD=$scratch/record GATE=$scratch/gate TMESH_COMMAND_ENV=$'RECORD\nGATE'
 
 # begin NAME INPUTS: a mesh of two workers that is at work on so many inputs.
 begin() {

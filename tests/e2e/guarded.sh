@@ -15,7 +15,7 @@ sleep 0.02
 echo "result-$input"
 HANDLER
 chmod +x "$scratch/handler"
-export RECORD=$scratch/record
+export RECORD=$scratch/record TMESH_COMMAND_ENV=RECORD
 : >"$RECORD"
 
 start_ventilator 0

@@ -11,7 +11,7 @@ echo "$input" >>"$RECORD"
 echo "result-$input"
 HANDLER
 chmod +x "$scratch/handler"
-export RECORD=$scratch/record
+export RECORD=$scratch/record TMESH_COMMAND_ENV=RECORD
 : >"$RECORD"
 endpoint=tcp://127.0.0.1:$(free_port)
 submit=("$tmesh" submit --connect "$endpoint" --spool "$scratch/spool" --lines)

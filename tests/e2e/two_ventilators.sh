@@ -11,7 +11,7 @@ read -r input || :
 echo "$TMESH_TASK_ID" >>"$RECORD"
 HANDLER
 chmod +x "$scratch/handler"
-export RECORD=$scratch/record
+export RECORD=$scratch/record TMESH_COMMAND_ENV=RECORD
 : >"$RECORD"
 lines_are() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 accepted() { sed -n 's/.* task=\([^ ]*\) .*accepted$/\1/p' "$scratch/$1.log" | sort -u; }
