@@ -21,11 +21,15 @@ fails() {
     id=$(sed -E 's/.*"id":"([^"]*)".*/\1/' "$scratch/out")
 }
 
+hold='while :; do sleep 999 & wait; done'
 # shellcheck disable=SC2016 # the commands' shells expand these
 commands=(
     --command 'seen=sh -c "echo $SECRET,$PASSED,$PASSED_TOO,${PATH:+path}"'
     --command 'limits=sh -c "echo $(ulimit -v) $(ulimit -f) $(ulimit -n)"'
     --command 'words=sh -c "echo half; echo one >&2; echo no such customer >&2; exit 65"'
+    --command "tidy=sh -c 'trap \"echo saved; exit 0\" TERM; $hold'"
+    --command "untidy=sh -c 'trap \"echo half way >&2; exit 3\" TERM; $hold'"
+    --command "deaf=sh -c 'trap : TERM; echo I hear nothing >&2; $hold'"
     --command 'family=sh -c "(sleep 999 & echo $! >>$F; wait) & sleep 999 & echo $! >>$F; wait"'
 )
 
@@ -40,6 +44,15 @@ start_worker given --connect "$front" "${commands[@]}" --command-env 'PASSED*' \
     --command-memory 1G --command-file-size 1M --command-files 77
 wants seen ',p,pp,path\n'
 wants limits '1048576 2048 77\n'
+
+# Told to end, it may finish; what it fails at is no surprise, and what it says comes
+# behind the cause.
+run_well 20 "$tmesh" submit --connect "$front" --wait --soft-time-limit 1s tidy
+expect out '"result":"saved\n"'
+run 20 "$tmesh" submit --connect "$front" --wait --soft-time-limit 1s untidy
+expect out '"state":"failed"' 'over its soft time limit of 1 s: exit status 3: half way'
+run 20 "$tmesh" submit --connect "$front" --wait --soft-time-limit 1s --time-limit 1500ms deaf
+expect out '"state":"failed"' 'over its time limit of 1500 ms: I hear nothing'
 
 # What it said last is why it failed, and is kept with its output.
 fails words
