@@ -22,7 +22,7 @@ enum {
 struct settings {
     const char *connect, *pool, *queue, *label, *log_level, *log_format;
     struct option_list modules, commands, command_environment;
-    bool allow_exec;
+    bool allow_exec, command_sandbox;
     uint64_t slots, grace_ms, time_limit_ms, soft_time_limit_ms, stalled_after_ms;
     uint64_t command_memory, command_file_size, command_files;
 };
@@ -55,6 +55,10 @@ static const struct option options_table[] = {
     {"command-files", 0, OPTION_COUNT, "N",
      "descriptors for each process of a command; default: 1024, until it asks for more",
      offsetof(struct settings, command_files), 16, UINT32_MAX},
+    {"command-sandbox", 0, OPTION_FLAG, NULL,
+     "refuse commands the system calls for tracing, mounts, namespaces, bpf, keys, kernel modules "
+     "and performance events",
+     offsetof(struct settings, command_sandbox), 0, 0},
     {"queue", 'q', OPTION_TEXT, "NAME[,NAME...]",
      "take tasks from these queues only; default: default", offsetof(struct settings, queue), 0, 0},
     {"slots", 's', OPTION_COUNT, "N", "tasks run at once; default: the number of processors",
@@ -203,6 +207,7 @@ static int plan_make(struct plan *plan, const struct settings *settings,
     plan->options.command_environment = settings->command_environment.items;
     plan->options.command_memory = settings->command_memory;
     plan->options.command_file_size = settings->command_file_size;
+    plan->options.command_sandbox = settings->command_sandbox;
     plan->options.command_files = (uint32_t)settings->command_files;
     return code;
 }

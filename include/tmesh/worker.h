@@ -160,6 +160,11 @@ typedef struct tmesh_worker_options {
     uint32_t command_files;     /* descriptors that each such process may have open
                                    (RLIMIT_NOFILE), at least 16; default: 1,024 until it raises
                                    that itself, to no more than the worker may have */
+    bool command_sandbox;       /* refuse them system calls by which one looks into other
+                                   processes or changes the machine: tracing, mounts, namespaces,
+                                   bpf, keys, kernel modules, performance events (EPERM, by
+                                   seccomp).  Files and the network stay open.  Only programs
+                                   of the machine's own architecture run; x86-64 and AArch64 */
     enum tmesh_pool pool;
     uint32_t tasks_per_child;    /* a child is replaced after so many runs; 0: never */
     uint64_t memory_per_child;   /* a child is replaced when it holds more than so many bytes after

@@ -1,6 +1,7 @@
 /* worker_setup.c - what a worker serves, read from its public options. */
 #include "worker_setup.h"
 
+#include "../pool/sandbox.h"
 #include "failure.h"
 
 #include <stdio.h>
@@ -105,9 +106,15 @@ static enum tmesh_err read_commands(struct worker_setup *setup,
         return failure(error, TMESH_E_INVALID, "command_files: at least %d, or 0",
                        (int)COMMAND_FILES_MIN);
     }
-    setup->command_limits = (struct spawn_limits){.memory_bytes = options->command_memory,
-                                                  .file_bytes = options->command_file_size,
-                                                  .files = options->command_files};
+    if (options->command_sandbox && !sandbox_is_available()) {
+        return failure(error, TMESH_E_SYSTEM,
+                       "command_sandbox: this kernel has no seccomp, or this architecture no list");
+    }
+    setup->command_limits = (struct spawn_limits){
+        .memory_bytes = options->command_memory,
+        .file_bytes = options->command_file_size,
+        .files = options->command_files,
+        .calls = options->command_sandbox ? SPAWN_SANDBOXED : SPAWN_ALL_CALLS};
     return TMESH_OK;
 }
 

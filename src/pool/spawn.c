@@ -7,6 +7,8 @@
  */
 #include "spawn.h"
 
+#include "sandbox.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -111,7 +113,8 @@ static int become_runner(const struct spawn *spawn, pid_t parent)
     for (int number = 1; number < NSIG; number++) (void)sigaction(number, &plain, NULL);
     sigset_t none;
     (void)sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL) != 0 ? errno : 0;
+    if (sigprocmask(SIG_SETMASK, &none, NULL) != 0) return errno;
+    return spawn->limits->calls == SPAWN_SANDBOXED ? sandbox_enter() : 0;
 }
 
 int spawn_start(const struct spawn *spawn, pid_t *pid)

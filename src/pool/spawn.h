@@ -14,11 +14,14 @@
 /* More breaks select(), and makes it slow to close all there might be. */
 enum { SPAWN_FILES = 1024 };
 
+enum spawn_calls { SPAWN_ALL_CALLS, SPAWN_SANDBOXED };
+
 /* What one process may have, but never more than its parent may.  0: as much as that. */
 struct spawn_limits {
-    uint64_t memory_bytes; /* of address space */
-    uint64_t file_bytes;   /* as long may it make a file */
-    uint32_t files;        /* descriptors; 0: SPAWN_FILES, until the program asks for more */
+    uint64_t memory_bytes;  /* of address space */
+    uint64_t file_bytes;    /* as long may it make a file */
+    uint32_t files;         /* descriptors; 0: SPAWN_FILES, until the program asks for more */
+    enum spawn_calls calls; /* sandbox.h */
 };
 
 struct spawn {

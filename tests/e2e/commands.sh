@@ -21,11 +21,16 @@ fails() {
     id=$(sed -E 's/.*"id":"([^"]*)".*/\1/' "$scratch/out")
 }
 
+sandbox=()
+case $(uname -m) in
+x86_64 | aarch64) sandbox=(--command-sandbox) ;;
+esac
 hold='while :; do sleep 999 & wait; done'
 # shellcheck disable=SC2016 # the commands' shells expand these
 commands=(
     --command 'seen=sh -c "echo $SECRET,$PASSED,$PASSED_TOO,${PATH:+path}"'
     --command 'limits=sh -c "echo $(ulimit -v) $(ulimit -f) $(ulimit -n)"'
+    --command 'status=sed -n s/^Seccomp:.//p /proc/self/status'
     --command 'words=sh -c "echo half; echo one >&2; echo no such customer >&2; exit 65"'
     --command "tidy=sh -c 'trap \"echo saved; exit 0\" TERM; $hold'"
     --command "untidy=sh -c 'trap \"echo half way >&2; exit 3\" TERM; $hold'"
@@ -41,9 +46,10 @@ wants limits "$(ulimit -v) $(ulimit -f) 1024\\n"
 retire plain
 
 start_worker given --connect "$front" "${commands[@]}" --command-env 'PASSED*' \
-    --command-memory 1G --command-file-size 1M --command-files 77
+    --command-memory 1G --command-file-size 1M --command-files 77 "${sandbox[@]}"
 wants seen ',p,pp,path\n'
 wants limits '1048576 2048 77\n'
+[ ${#sandbox[@]} -eq 0 ] || wants status '2\n'
 
 # Told to end, it may finish; what it fails at is no surprise, and what it says comes
 # behind the cause.
