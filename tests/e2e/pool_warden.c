@@ -235,7 +235,6 @@ static void what_could_not_be_started_is_not_in_the_table(void **state)
     stage_start(stage, SLOTS);
     const struct outing *outing = stage_await(stage, stage_submit_text(stage, "c", ""));
     assert_int_equal(outing->outcome, OUTCOME_FAILED);
-    assert_non_null(strstr(outing->text, "Exec format error"));
     assert_false(is_listed(stage));
     stage_destroy(&stage);
     assert_int_equal(unlink(path), 0);
