@@ -36,8 +36,6 @@ struct lane {
 struct profile {
     uint32_t workers;   /* that are not given up, with a session or without */
     uint32_t available; /* first of the ring of workers with credit, TASK_NOWHERE for none */
-    uint32_t awaited;   /* tasks asked back from others for these, at `asked_ns` */
-    uint64_t asked_ns;
     uint32_t name_count, queue_count;
     uint32_t texts;              /* bytes used */
     uint64_t lanes[LANES_WORDS]; /* that it serves */

@@ -51,6 +51,7 @@ struct peer {
     uint32_t drain_grace_ms;
     uint32_t unstarted; /* of these, when it stands in `stuck` */
     struct circle_link stuck;
+    uint32_t recalls;                    /* leases asked back, of which nothing was heard since */
     uint64_t credit_tasks, credit_bytes; /* granted in this session */
     uint64_t given_tasks, given_bytes;   /* of these, used */
     struct task_list leases;             /* sent, oldest first */

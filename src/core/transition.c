@@ -79,6 +79,7 @@ static void leave_worker(struct ventilator *ventilator, uint32_t slot)
     ventilator_end_progress(ventilator, slot);
     ventilator->lanes.lanes[task->lane].leased--;
     ventilator->totals.leased--;
+    ventilator_note_lease_over(ventilator, slot);
     task->holder = PEER_NONE;
     task->recalled = 0;
 }

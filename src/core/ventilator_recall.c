@@ -19,13 +19,30 @@ enum {
     FRESH_MS = 20 /* a lease this young is on its way, or waits for a short one */
 };
 
-/* What was asked back is on its way for so long; then whoever is still idle counts again. */
-static const uint64_t AWAITED_NS = 100 * MILLISECOND;
-
-void ventilator_forget_unstarted(struct ventilator *ventilator, uint32_t slot)
+static void leave_circle(struct ventilator *ventilator, uint32_t slot)
 {
     circle_remove(&ventilator->peers.stuck, slot);
     ventilator->peers.peers[slot].unstarted = 0;
+}
+
+/* What was asked back is as good as given to whoever is idle, until its worker gave it
+ * back, or ended it, or said anew how many have not begun. */
+void ventilator_forget_unstarted(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    leave_circle(ventilator, slot);
+    ventilator->recalls -= worker->recalls;
+    worker->recalls = 0;
+}
+
+void ventilator_note_lease_over(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    struct peer *worker = &ventilator->peers.peers[task->holder];
+    if (worker->unstarted > 0 && --worker->unstarted == 0) leave_circle(ventilator, task->holder);
+    if (!task->recalled || worker->recalls == 0) return;
+    worker->recalls--;
+    ventilator->recalls--;
 }
 
 void ventilator_note_unstarted(struct ventilator *ventilator, uint32_t slot)
@@ -55,18 +72,13 @@ static uint32_t idle_slots(const struct peer *worker)
     return lesser(worker->slots - busy, worker->credit_tasks - worker->given_tasks);
 }
 
-static uint32_t awaited_by(const struct ventilator *ventilator, const struct profile *idle)
-{
-    return ventilator->now_ns - idle->asked_ns < AWAITED_NS ? idle->awaited : 0;
-}
-
 /* How many tasks the workers of this profile, but one, could begin at once. */
 static uint32_t wanted_by(const struct ventilator *ventilator, uint32_t profile, uint32_t but,
                           struct effort *effort)
 {
     const struct profile *idle = &ventilator->lanes.profiles[profile];
     uint32_t slot = idle->available;
-    uint64_t slots = 0, awaited = awaited_by(ventilator, idle);
+    uint64_t slots = 0, awaited = ventilator->recalls;
     for (; effort->idle > 0; effort->idle--) {
         const struct peer *worker = &ventilator->peers.peers[slot];
         if (slot != but) slots += idle_slots(worker);
@@ -110,7 +122,6 @@ static uint32_t recall_for(struct ventilator *ventilator, uint32_t slot, uint32_
                            uint32_t wanted, struct effort *effort)
 {
     struct ventilator_actions *out = ventilator->out;
-    struct profile *idle = &ventilator->lanes.profiles[profile];
     wanted = lesser(wanted, effort->recalls);
     wanted = lesser(wanted, VENTILATOR_ITEMS_MAX - out->lease_count);
     uint32_t count = list_leases(ventilator, slot, profile, wanted, effort);
@@ -119,8 +130,8 @@ static uint32_t recall_for(struct ventilator *ventilator, uint32_t slot, uint32_
         (struct message_leases){.leases = &out->leases[out->lease_count], .count = count};
     out->lease_count += count;
     effort->recalls -= count;
-    idle->awaited = awaited_by(ventilator, idle) + count;
-    idle->asked_ns = ventilator->now_ns;
+    ventilator->peers.peers[slot].recalls += count;
+    ventilator->recalls += count;
     return count;
 }
 
@@ -138,7 +149,7 @@ static void recall_from(struct ventilator *ventilator, uint32_t slot, struct eff
         if (count < wanted) in_vain = true;
     }
     /* It has nothing more for them, as far as it said. */
-    if (in_vain) ventilator_forget_unstarted(ventilator, slot);
+    if (in_vain) leave_circle(ventilator, slot);
 }
 
 void ventilator_recall(struct ventilator *ventilator)

@@ -78,6 +78,7 @@ struct ventilator {
     struct letters letters;
     struct revokes revokes;
     struct runs runs;
+    uint32_t recalls; /* of all workers */
     struct totals totals;
     uint64_t owed; /* results not receipted */
     uint64_t owed_bytes;
@@ -224,6 +225,8 @@ void ventilator_heartbeat(struct ventilator *ventilator, uint32_t peer,
 /* ventilator_recall.c */
 /* A worker said how many of its leases have not begun. */
 void ventilator_note_unstarted(struct ventilator *ventilator, uint32_t peer);
+/* A worker's lease is over, so that it has begun another, or holds one less. */
+void ventilator_note_lease_over(struct ventilator *ventilator, uint32_t slot);
 /* What it said counts no more. */
 void ventilator_forget_unstarted(struct ventilator *ventilator, uint32_t peer);
 /* Asks such leases back for workers that have nothing to do.  All that could be

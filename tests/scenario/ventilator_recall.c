@@ -146,18 +146,66 @@ static void a_lease_is_asked_for_once(void **state)
     story_hello(&story, W2);
     story_credit(&story, W2, 1);
     story_beat(&story, W1);
-    story_clear(&story);
-    story_beat(&story, W1); /* it has not heard yet: C is on its way */
+    story_expect(&story, "[   25] w2 opened\n"
+                         "[   25] > w2 welcome\n"
+                         "[   25] > w1 recall C/1\n");
+    story_turn(&story); /* C is on its way */
     story_expect(&story, "");
-    story.now_ns += 100 * MILLISECOND;
     story_beat(&story, W1); /* C had begun */
-    story_expect(&story, "[  125] > w1 recall B/1\n");
-    story.now_ns += 100 * MILLISECOND;
+    story_expect(&story, "[   25] > w1 recall B/1\n");
     story_beat(&story, W1);
     story_expect(&story, "");
     story_complete(&story, W1, "CBA", OUTCOME_DONE);
     assert_int_equal(story_totals(&story).done, 3);
     assert_int_equal(story_totals(&story).recalled, 0);
+    story_end(&story);
+}
+
+static void what_is_asked_of_one_worker_is_not_asked_of_another(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    story_hello(&story, W1);
+    story_credit(&story, W1, 2);
+    story_submit(&story, P1, "AB");
+    story_hello(&story, W3);
+    story_credit(&story, W3, 2);
+    story_submit(&story, P1, "CD");
+    story.peers[W1].beat = story.peers[W3].beat =
+        (struct message_heartbeat){.held = 2, .running = 1};
+    story_hello(&story, W2);
+    story_credit(&story, W2, 1);
+    story_pass(&story, 25);
+    story_clear(&story);
+    story_beat(&story, W1);
+    story_expect(&story, "[   25] > w1 recall B/1\n");
+    story_beat(&story, W3);
+    story_expect(&story, "");
+    story_complete(&story, W1, "B", OUTCOME_DONE); /* it had begun */
+    assert_non_null(strstr(story.trace, "> w3 recall D/1\n"));
+    story_end(&story);
+}
+
+/* Its slot is taken by another ventilator's task when it says so, and free soon. */
+static void what_a_worker_said_is_over_with_the_lease_that_it_said_it_of(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    load(&story, "A");
+    story.peers[W1].beat = (struct message_heartbeat){.held = 1, .running = 0};
+    story_beat(&story, W1);
+    story_complete(&story, W1, "A", OUTCOME_DONE);
+    story_credit(&story, W1, 1);
+    story_submit(&story, P1, "B");
+    story_pass(&story, 25);
+    story_hello(&story, W2);
+    story_clear(&story);
+    story_credit(&story, W2, 1);
+    story_expect(&story, "");
+    story_beat(&story, W1);
+    story_expect(&story, "[   50] > w1 recall B/1\n");
     story_end(&story);
 }
 
@@ -356,6 +404,8 @@ int main(void)
         cmocka_unit_test(nor_when_the_other_has_other_names_too),
         cmocka_unit_test(but_it_does_when_nobody_else_can_take_it),
         cmocka_unit_test(a_lease_is_asked_for_once),
+        cmocka_unit_test(what_is_asked_of_one_worker_is_not_asked_of_another),
+        cmocka_unit_test(what_a_worker_said_is_over_with_the_lease_that_it_said_it_of),
         cmocka_unit_test(only_what_an_idle_worker_serves_is_asked_for),
         cmocka_unit_test(what_was_given_a_moment_ago_is_left_alone),
         cmocka_unit_test(what_a_heartbeat_said_is_held_against_what_ended_since),

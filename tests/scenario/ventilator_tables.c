@@ -11,7 +11,7 @@
 /* What a walk over everything counted. */
 struct census {
     uint64_t waiting, ready, leased, ended, kept_results, kept_dead, kept_ended;
-    uint64_t listed_leased, listed_results, workers, producers;
+    uint64_t recalls, listed_leased, listed_results, workers, producers;
 };
 
 static void demand(bool holds, const char *what)
@@ -183,6 +183,7 @@ static void check_worker(const struct ventilator *ventilator, uint32_t slot, str
                     !worker->draining && worker->given_tasks < worker->credit_tasks &&
                     worker->given_bytes < worker->credit_bytes;
     demand(worker->ringed == may_take, "a worker with credit must be asked, and no other");
+    census->recalls += worker->recalls;
     demand(worker->given_tasks <= worker->credit_tasks, "given more than was asked for");
     demand(circle_is_empty(&ventilator->peers.stuck, slot) == (worker->unstarted == 0),
            "a worker with unstarted leases outside its circle");
@@ -341,6 +342,7 @@ void ventilator_check_tables(const struct ventilator *ventilator, enum check_mom
         check_peer(ventilator, peer, &census);
     }
     const struct totals *totals = &ventilator->totals;
+    demand(census.recalls == ventilator->recalls, "leases asked back");
     demand(held == ventilator->ids.count, "ids held");
     demand(census.waiting == totals->waiting && census.ready == totals->ready, "tasks in line");
     demand(census.leased == totals->leased && census.leased == census.listed_leased, "leases");
