@@ -72,7 +72,7 @@ uint64_t worker_beat_deadline(const struct worker *worker, uint32_t link)
         due_ns = 0;
     else if (passing)
         due_ns = stuck_at(worker, peer->waiting.first, &beat);
-    else if (peer->said_early && stuck_at(worker, peer->waiting.last, &beat) > peer->said_ns)
+    else if (stuck_at(worker, peer->waiting.last, &beat) > peer->said_ns)
         due_ns = stuck_at(worker, peer->waiting.last, &beat);
     if (due_ns == INSTANT_NEVER || peer->said_ns == 0) return due_ns;
     uint64_t again_ns = instant_after(peer->said_ns, STUCK_NS);
