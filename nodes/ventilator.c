@@ -212,9 +212,10 @@ const struct command ventilator_command = {
         "them all where producers and workers connect; none needs another.\n\n"
         "Tasks are kept in memory; with --journal also on disk, where a crash or a power cut "
         "leaves them. The first SIGTERM or ^C, or being asked from afar to drain, lets them end "
-        "within the grace time, the second stops at once. Exit status 75 says that unfinished tasks were forgotten, 74 that the "
-        "journal could not be written: nothing acknowledged is lost, start again when the disk is "
-        "well. 65: the journal is damaged, see tmesh journal --help.",
+        "within the grace time, the second stops at once. Exit status 75 says that unfinished "
+        "tasks were forgotten, 74 that the journal could not be written: nothing acknowledged is "
+        "lost, start again when the disk is well. 65: the journal is damaged, see tmesh journal "
+        "--help.",
     .examples = "  tmesh ventilator --bind tcp://127.0.0.1:5555\n"
                 "  tmesh ventilator --bind tcp://127.0.0.1:5555 --journal /var/lib/tmesh\n"
                 "  tmesh ventilator --bind ipc:///run/tmesh/front --memory-max 8G\n"
