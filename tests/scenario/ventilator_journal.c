@@ -385,6 +385,37 @@ static void what_became_of_letters_and_each_tasks_policy_survive(void **state)
 }
 
 /* Or it would wait for ever for results that were given up in an earlier life. */
+static void what_nobody_serves_waits_for_ever_and_through_restarts(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    story_credit(&story, W1, 10); /* for other names */
+    story.task.name = bytes_text("nobodys");
+    story_submit(&story, P1, "A");
+    story_sync(&story);
+    for (uint32_t life = 0; life < 3; life++) {
+        story_clear(&story);
+        story_pass(&story, UINT64_C(4) * 3600 * 1000);
+        assert_null(strstr(story.trace, "A/"));
+        story_restart(&story, 1000);
+        story_hello(&story, P1);
+        story_hello(&story, W1);
+        story_credit(&story, W1, 10);
+    }
+    story_query(&story, P1, QUERY_LANES, 0);
+    const struct message_answer *answer = &story.out->sends[0].message.u.answer;
+    assert_int_equal(answer->count, 1);
+    assert_int_equal(answer->lanes[0].ready, 1);
+    assert_int_equal(answer->lanes[0].workers, 0);
+    story.peers[W2].names = "nobodys";
+    story_hello(&story, W2);
+    story_clear(&story);
+    story_credit(&story, W2, 1);
+    assert_non_null(strstr(story.trace, "> w2 work A/1\n"));
+    story_end(&story);
+}
+
 static void a_producer_that_was_given_up_is_a_stranger_after_a_restart(void **state)
 {
     (void)state;
@@ -426,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_full_journal_takes_no_task_and_every_end),
         cmocka_unit_test(more_batches_than_may_wait_for_the_disk_are_put_off),
         cmocka_unit_test(a_producer_that_is_gone_for_good_costs_its_results_their_place),
+        cmocka_unit_test(what_nobody_serves_waits_for_ever_and_through_restarts),
         cmocka_unit_test(a_producer_that_was_given_up_is_a_stranger_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
