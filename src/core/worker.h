@@ -73,7 +73,8 @@ enum worker_action_kind {
     WORKER_SEND,   /* send `message` to `link` */
     WORKER_RUN,    /* hand `job` to the pool */
     WORKER_RECALL, /* take `job` back from the pool if it has not begun: FINISHED with
-                      OUTCOME_RETURNED */
+                      OUTCOME_RETURNED.  Of several, the one that is told last stands first in
+                      its ventilator's line again, so tell of them in the opposite order */
     WORKER_TELL,   /* ask the run of `job` to end, if it has begun, for `cause` */
     WORKER_KILL,   /* take `job` back as RECALL does, and if it has begun: end the run for
                       `cause`, if that can be done */

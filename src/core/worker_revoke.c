@@ -61,11 +61,13 @@ void worker_revoke_ring(struct worker *worker, uint32_t job, struct worker_actio
         worker_limit_kill(worker, job, END_REVOKED, out);
 }
 
+/* They are named latest first, and asked of the pool in their old order. */
 void worker_revoke_recall(struct worker *worker, uint32_t link, const struct message_leases *leases,
                           struct worker_actions *out)
 {
-    for (uint32_t i = 0; i < leases->count && i < MESSAGE_ITEMS_MAX; i++) {
-        uint32_t job = find(worker, link, &leases->leases[i]);
+    uint32_t left = leases->count < MESSAGE_ITEMS_MAX ? leases->count : MESSAGE_ITEMS_MAX;
+    while (left > 0) {
+        uint32_t job = find(worker, link, &leases->leases[--left]);
         if (job == JOB_NONE || worker->jobs[job].run != RUN_WAITING) continue;
         worker_job_recall(worker, job, out);
         worker->links[link].recalled_ns = worker->now_ns;

@@ -10,7 +10,7 @@
  */
 #include "worker_state.h"
 
-enum { RECALLS_EACH_STEP = 256 };
+enum { RECALLS_EACH_STEP = 1024 };
 
 /* Far beyond what work is taken ahead for, so that it is no mere hiccup. */
 static const uint64_t PATIENCE_NS = 100 * MILLISECOND;
@@ -40,17 +40,27 @@ static uint64_t due(const struct worker *worker, const struct worker_link *link)
     return instant_after(from_ns, patience_ns(worker));
 }
 
+/* The latest `count` of those that wait, the earliest of these first. */
+static void recall_latest(const struct worker *worker, const struct worker_link *link,
+                          uint64_t count, struct worker_actions *out)
+{
+    uint32_t job = link->waiting.last;
+    for (uint64_t i = 1; i < count; i++) job = worker->jobs[job].previous[CHAIN_RUN];
+    for (; job != JOB_NONE; job = worker->jobs[job].next[CHAIN_RUN]) {
+        worker_job_recall(worker, job, out);
+    }
+}
+
+/* What is too much for one step, or what the pool does not give, is asked for when as
+ * much time has passed again.  Returns how many more may be asked for in this step. */
 static uint32_t reduce(struct worker *worker, struct worker_link *link, uint32_t left,
                        struct worker_actions *out)
 {
     uint64_t surplus = link->waiting.count - may_wait(worker, link);
-    uint32_t job = link->waiting.last;
-    for (; surplus > 0 && left > 0; surplus--, left--) {
-        worker_job_recall(worker, job, out);
-        job = worker->jobs[job].previous[CHAIN_RUN];
-    }
-    if (surplus == 0) link->reduced_ns = worker->now_ns;
-    return left;
+    if (surplus > left) surplus = left;
+    link->reduced_ns = worker->now_ns;
+    recall_latest(worker, link, surplus, out);
+    return left - (uint32_t)surplus;
 }
 
 void worker_surplus_tick(struct worker *worker, struct worker_actions *out)

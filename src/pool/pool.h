@@ -58,7 +58,8 @@ void pool_submit(struct pool *pool, const struct pool_job *jobs, uint32_t count)
 void pool_withdraw(struct pool *pool);
 
 /* Takes back one job if no slot has started it; it is collectable at once with
- * OUTCOME_RETURNED.  Otherwise nothing happens. */
+ * OUTCOME_RETURNED.  Otherwise nothing happens.  What was taken back is collected in the
+ * opposite order, the latest first. */
 void pool_recall(struct pool *pool, uint32_t job);
 
 /* Asks the run of `job` to end: tmesh_job_should_stop says yes, a command gets

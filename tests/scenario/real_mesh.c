@@ -165,9 +165,10 @@ static void worker_acts(struct real_mesh *mesh, uint32_t at, struct worker_event
     for (uint32_t i = 0; i < mesh->does->count; i++) {
         perform(mesh, at, &mesh->does->actions[i], recalled, &count);
     }
-    for (uint32_t i = 0; i < count; i++) {
+    while (count > 0) {
+        count--;
         for (uint32_t run = worker->running; run < worker->count; run++) {
-            if (worker->runs[run].job != recalled[i]) continue;
+            if (worker->runs[run].job != recalled[count]) continue;
             leave(mesh, at, run, OUTCOME_RETURNED);
             break;
         }

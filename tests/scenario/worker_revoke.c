@@ -252,12 +252,16 @@ static void what_is_asked_back_comes_back_unless_it_began(void **unused)
     (void)unused;
     struct worker_story story;
     start(&story);
-    worker_story_recall(&story, 0, "a1 c1 z9");
-    assert_string_equal(story.trace, "[ 0.00] 0 recall c1\n");
+    worker_story_give(&story, 0, "d1", 0);
+    worker_story_clear(&story);
+    worker_story_recall(&story, 0, "z9 d1 c1 a1"); /* the latest first */
+    assert_string_equal(story.trace, "[ 0.00] 0 recall c1\n"
+                                     "[ 0.00] 0 recall d1\n");
+    worker_story_finish(&story, "d1", OUTCOME_RETURNED, 0);
     worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
     worker_story_turn(&story);
-    assert_true(tells(&story, "COMPLETE c1 returned\n"));
-    assert_int_equal(counts_of(&story).returned, 1);
+    assert_true(tells(&story, "COMPLETE d1 returned c1 returned\n"));
+    assert_int_equal(counts_of(&story).returned, 2);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 1);
     worker_story_turn(&story);
     assert_true(tells(&story, "COMPLETE a1 done =a1\n"));

@@ -242,8 +242,8 @@ static void more_completions_than_one_step_holds_go_in_several(void **unused)
     worker_story_end(&story);
 }
 
-/* The latest goes first, as far as the next would be taken ahead of the slots; and
- * what the pool does not give back is asked for again, by and by. */
+/* The latest go, in their old order, down to what would be taken ahead now; and what
+ * the pool does not give back is asked for again, by and by. */
 static void what_waits_far_too_long_goes_back(void **unused)
 {
     (void)unused;
@@ -255,8 +255,8 @@ static void what_waits_far_too_long_goes_back(void **unused)
     worker_story_pass(&story, 99);
     worker_story_clear(&story);
     worker_story_pass(&story, 100);
-    assert_string_equal(story.trace, "[ 0.10] 0 recall e1\n"
-                                     "[ 0.10] 0 recall d1\n");
+    assert_string_equal(story.trace, "[ 0.10] 0 recall d1\n"
+                                     "[ 0.10] 0 recall e1\n");
     worker_story_clear(&story);
     worker_story_finish(&story, "e1", OUTCOME_RETURNED, 0);
     worker_story_pass(&story, 2);
