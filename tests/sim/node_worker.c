@@ -81,6 +81,18 @@ static void take(struct mesh *mesh, struct node *node, const struct parcel *parc
     step(mesh, node, &event);
 }
 
+static void tell_starts(struct mesh *mesh, struct node *node, uint64_t now_ns)
+{
+    struct pool_job started;
+    while (pool_started(&node->worker.pool, &started)) {
+        step(mesh, node,
+             &(struct worker_event){.kind = WORKER_STARTED,
+                                    .now_ns = now_ns,
+                                    .job = started.job,
+                                    .began_ns = started.began_ns});
+    }
+}
+
 static void take_finished(struct mesh *mesh, struct node *node, uint64_t now_ns)
 {
     struct pool_job done;
@@ -145,6 +157,7 @@ uint64_t worker_node_turn(struct mesh *mesh, struct node *node, uint64_t now_ns)
         take(mesh, node, parcel, now_ns);
         parcel_free(parcel);
     }
+    tell_starts(mesh, node, now_ns);
     take_finished(mesh, node, now_ns);
     step_until_done(mesh, node, WORKER_TURN, now_ns);
     uint64_t due_ns = worker_deadline(node->worker.core);

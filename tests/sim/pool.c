@@ -56,6 +56,8 @@ static void start_runs(struct mesh *mesh, struct node *node)
         pool->line_first = (pool->line_first + 1) % POOL_JOBS_MAX;
         pool->line_count--;
         pool->busy[slot] = true;
+        pool->told[slot] = false;
+        job->began_ns = node_now(mesh, node);
         draw_outcome(mesh, job);
         checker_started(mesh, node, &job->lease);
         uint64_t until_ns = mesh->now_ns + job->run_ns;
@@ -119,6 +121,17 @@ void pool_on_run(struct mesh *mesh, uint32_t number, uint32_t mark)
     finish(pool, job);
     start_runs(mesh, node);
     node_rouse(mesh, node);
+}
+
+bool pool_started(struct pool *pool, struct pool_job *started)
+{
+    for (uint32_t slot = 0; slot < pool->slots; slot++) {
+        if (!pool->busy[slot] || pool->told[slot]) continue;
+        pool->told[slot] = true;
+        *started = pool->running[slot];
+        return true;
+    }
+    return false;
 }
 
 bool pool_collect(struct pool *pool, struct pool_job *done)

@@ -20,6 +20,7 @@ struct pool_job {
     enum outcome outcome;
     uint32_t retry_after_ms;
     uint64_t run_ns;
+    uint64_t began_ns; /* by the node's clock */
 };
 
 struct pool {
@@ -28,6 +29,7 @@ struct pool {
     uint32_t line_first, line_count;
     struct pool_job running[POOL_SLOTS_MAX];
     bool busy[POOL_SLOTS_MAX];
+    bool told[POOL_SLOTS_MAX];           /* of the run's beginning */
     uint32_t marks[POOL_SLOTS_MAX];      /* of the runs' entries in the agenda */
     struct pool_job done[POOL_JOBS_MAX]; /* ended, not collected: a ring too */
     uint32_t done_first, done_count;
@@ -47,6 +49,9 @@ void pool_on_run(struct mesh *mesh, uint32_t node, uint32_t mark);
 
 /* Gives back that one, if it did not start.  Handlers here cannot be ended. */
 void pool_recall(struct pool *pool, uint32_t job);
+
+/* The next job that runs now and was not told of; false when there is none. */
+bool pool_started(struct pool *pool, struct pool_job *started);
 
 /* The next job that ended; false when there is none. */
 bool pool_collect(struct pool *pool, struct pool_job *done);
