@@ -37,12 +37,21 @@ static bool was_taken(struct mesh *mesh, const struct lease *lease)
     return grant != NULL && grant->assigned;
 }
 
+/* Handlers here do not end when they are told: a worker that was told of enough leases
+ * that are over has no slot left, until one of them does. */
+static bool is_stuck(const struct node *worker)
+{
+    struct worker_counts counts;
+    worker_counts(worker->worker.core, &counts);
+    return counts.hung >= worker->worker.pool.slots;
+}
+
 /* Credit is what a worker has room for.  What is recalled, or would have to wait for
  * long, it may give back later. */
 void checker_worker_says(struct mesh *mesh, const struct node *worker,
                          const struct message *message)
 {
-    if (message->kind != MESSAGE_COMPLETE || worker->draining) return;
+    if (message->kind != MESSAGE_COMPLETE || worker->draining || is_stuck(worker)) return;
     for (uint32_t at = 0; at < message->u.complete.count; at++) {
         const struct completion *item = &message->u.complete.items[at];
         if (item->outcome != OUTCOME_RETURNED || was_taken(mesh, &item->lease)) continue;
