@@ -86,8 +86,9 @@ const struct command status_command = {
     .summary = "show how the mesh is: tasks, workers, what waits and what failed",
     .purpose =
         "Asks every ventilator named, and shows what each says of itself: tasks in each state, its "
-        "workers, its lanes (the tasks of one name in one queue; one that waits for a worker is "
-        "marked), and the tasks that were given up, with the reason.\n\n"
+        "workers, its lanes (the tasks of one name in one queue; tasks that no connected worker "
+        "serves wait for one, and are marked), the tasks that a worker has had for a second, with "
+        "what they tell of their progress, and the tasks that were given up, with the reason.\n\n"
         "Exit status 69 if none answered in time, 75 if some did not.",
     .examples = "  tmesh status --connect tcp://127.0.0.1:5555\n"
                 "  tmesh status --connect tcp://a:5555,tcp://b:5555 --json | jq .ventilators\n",

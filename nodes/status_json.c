@@ -18,6 +18,8 @@ static void add_totals(struct json *json, const tmesh_ventilator_row_t *row)
         {"done", row->done},
         {"failed", row->failed},
         {"dead", row->dead},
+        {"cancelled", row->cancelled},
+        {"recalled", row->recalled},
         {"stale", row->stale},
         {"protocol_errors", row->protocol_errors},
         {"sessions_reset", row->sessions_reset},
@@ -31,16 +33,21 @@ static void add_totals(struct json *json, const tmesh_ventilator_row_t *row)
 
 static void add_workers(struct json *json, const tmesh_ventilator_row_t *row)
 {
+    char node[TMESH_ID_TEXT_BYTES];
     json_array(json, "workers");
     for (size_t i = 0; i < row->worker_count; i++) {
         const tmesh_worker_row_t *worker = &row->workers[i];
+        tmesh_id_text(&worker->node, node);
         json_object(json, NULL);
         json_text(json, "label", worker->label);
+        json_text(json, "node", node);
         json_number(json, "slots", worker->slots);
         json_number(json, "running", worker->running);
         json_number(json, "leased", worker->leased);
         json_number(json, "completed", worker->completed);
         json_number(json, "silent_ms", worker->silent_ms);
+        json_number(json, "hung", worker->hung);
+        json_flag(json, "draining", worker->draining);
         json_object_end(json);
     }
     json_array_end(json);
@@ -58,6 +65,31 @@ static void add_lanes(struct json *json, const tmesh_ventilator_row_t *row)
         json_number(json, "ready", lane->ready);
         json_number(json, "leased", lane->leased);
         json_number(json, "workers", lane->workers);
+        json_flag(json, "unserved", lane->workers == 0 && lane->ready + lane->waiting > 0);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void add_runs(struct json *json, const tmesh_ventilator_row_t *row)
+{
+    char id[TMESH_ID_TEXT_BYTES];
+    json_array(json, "runs");
+    for (size_t i = 0; i < row->run_count; i++) {
+        const tmesh_run_row_t *run = &row->runs[i];
+        tmesh_id_text(&run->id, id);
+        json_object(json, NULL);
+        json_text(json, "id", id);
+        json_text(json, "queue", run->queue);
+        json_text(json, "name", run->name);
+        json_number(json, "attempt", run->attempt);
+        json_text(json, "worker", run->worker);
+        json_number(json, "leased_ms", run->leased_ms);
+        if (run->told) {
+            json_number(json, "progress", run->number);
+            json_text(json, "text", run->text);
+            json_number(json, "told_ms", run->told_ms);
+        }
         json_object_end(json);
     }
     json_array_end(json);
@@ -102,6 +134,7 @@ static void add_ventilator(struct json *json, const tmesh_ventilator_row_t *row)
         add_totals(json, row);
         add_workers(json, row);
         add_lanes(json, row);
+        add_runs(json, row);
         add_dead(json, row);
     }
     json_object_end(json);

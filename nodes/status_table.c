@@ -3,10 +3,11 @@
 #include "table.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-/* More dead letters than this are for `tmesh dead`. */
-enum { TABLE_DEAD_MAX = 20 };
+/* More dead letters than this are for `tmesh dead`, more runs for --json. */
+enum { TABLE_DEAD_MAX = 20, TABLE_RUNS_MAX = 20 };
 
 static void add_workers(struct output *output, const tmesh_ventilator_row_t *row)
 {
@@ -23,11 +24,16 @@ static void add_workers(struct output *output, const tmesh_ventilator_row_t *row
                "LEASED", "COMPLETED", "HEARD");
     for (size_t i = 0; i < row->worker_count; i++) {
         const tmesh_worker_row_t *worker = &row->workers[i];
+        char hung[48] = "";
+        if (worker->hung > 0) {
+            snprintf(hung, sizeof hung, "  %" PRIu32 " slots lost to runs that hang", worker->hung);
+        }
         table_line(output,
                    "  %-*s  %5" PRIu32 "  %7" PRIu32 "  %6" PRIu32 "  %12" PRIu64 "  %" PRIu32
-                   ".%" PRIu32 " s ago",
+                   ".%" PRIu32 " s ago%s%s",
                    width, worker->label, worker->slots, worker->running, worker->leased,
-                   worker->completed, worker->silent_ms / 1000, worker->silent_ms % 1000 / 100);
+                   worker->completed, worker->silent_ms / 1000, worker->silent_ms % 1000 / 100,
+                   worker->draining ? "  draining" : "", hung);
     }
 }
 
@@ -50,7 +56,38 @@ static void add_lanes(struct output *output, const tmesh_ventilator_row_t *row)
         table_line(output,
                    "  %-*s  %-*s  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %7" PRIu32 "%s",
                    name, lane->name, queue, lane->queue, lane->ready, lane->waiting, lane->leased,
-                   lane->workers, stuck ? "  waits for a worker" : "");
+                   lane->workers, stuck ? "  waits for a worker that serves it" : "");
+    }
+}
+
+static void add_run(struct output *output, const tmesh_run_row_t *run, int name, int worker)
+{
+    char id[TMESH_ID_TEXT_BYTES], span[TABLE_TEXT_BYTES], told[32] = "";
+    tmesh_id_text(&run->id, id);
+    table_duration(run->leased_ms, span);
+    if (run->told) snprintf(told, sizeof told, "  %" PRIu64, run->number);
+    table_line(output, "  %-*s  %s  %-*s  %12s%s%s%s", name, run->name, id, worker, run->worker,
+               span, told, run->text[0] ? " " : "", run->text);
+}
+
+static void add_runs(struct output *output, const tmesh_ventilator_row_t *row)
+{
+    int name = 4, worker = 6;
+    if (row->run_count == 0) return;
+    for (size_t i = 0; i < row->run_count && i < TABLE_RUNS_MAX; i++) {
+        int bytes = (int)strlen(row->runs[i].name);
+        if (bytes > name) name = bytes;
+        bytes = (int)strlen(row->runs[i].worker);
+        if (bytes > worker) worker = bytes;
+    }
+    table_line(output, "%s", "");
+    table_line(output, "  %-*s  %-36s  %-*s  %12s  %s", name, "TASK", "ID", worker, "WORKER",
+               "LEASED FOR", "PROGRESS");
+    for (size_t i = 0; i < row->run_count && i < TABLE_RUNS_MAX; i++) {
+        add_run(output, &row->runs[i], name, worker);
+    }
+    if (row->run_count > TABLE_RUNS_MAX) {
+        table_line(output, "  and %zu more; --json has them all", row->run_count - TABLE_RUNS_MAX);
     }
 }
 
@@ -93,12 +130,14 @@ static void add_ventilator(struct output *output, const tmesh_ventilator_row_t *
                row->ready, row->waiting, row->leased, row->workers_open, row->producers_open);
     table_line(output,
                "  so far %" PRIu64 " submitted, %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64
-               " dead; %" PRIu64 " retried, %" PRIu64 " requeued, %" PRIu64 " rejected",
-               row->submitted, row->done, row->failed, row->dead, row->retried, row->requeued,
-               row->rejected);
+               " dead, %" PRIu64 " cancelled; %" PRIu64 " retried, %" PRIu64 " requeued, %" PRIu64
+               " rejected",
+               row->submitted, row->done, row->failed, row->dead, row->cancelled, row->retried,
+               row->requeued, row->rejected);
     table_line(output, "%s", "");
     add_workers(output, row);
     add_lanes(output, row);
+    add_runs(output, row);
     add_dead(output, row);
 }
 

@@ -10,9 +10,12 @@ extern "C" {
 
 typedef struct tmesh_worker_row {
     char label[128];
+    tmesh_id_t node; /* for tmesh_producer_drain, where labels are not unique */
     uint32_t slots, leased, running;
     uint64_t completed;
     uint32_t silent_ms; /* since the ventilator last heard it */
+    uint32_t hung;      /* of the slots, lost to runs that cannot be ended */
+    bool draining;      /* it takes no more tasks, and will be gone */
 } tmesh_worker_row_t;
 
 /* Tasks of one name in one queue. */
@@ -30,6 +33,19 @@ typedef struct tmesh_dead_row {
     char reason[256];
 } tmesh_dead_row_t;
 
+/* A task that a worker has had for a second, or that told of its progress. */
+typedef struct tmesh_run_row {
+    tmesh_id_t id;
+    char queue[TMESH_NAME_BYTES_MAX + 1], name[TMESH_NAME_BYTES_MAX + 1];
+    uint32_t attempt;
+    char worker[128];   /* its label */
+    uint64_t leased_ms; /* since the worker got it */
+    bool told;          /* it told of its progress, and the rest is set */
+    uint64_t number;    /* what it told last, as by tmesh_job_progress */
+    char text[TMESH_PROGRESS_BYTES_MAX + 1];
+    uint64_t told_ms; /* since then */
+} tmesh_run_row_t;
+
 /* What one ventilator said of itself. */
 typedef struct tmesh_ventilator_row {
     char endpoint[256];
@@ -39,12 +55,15 @@ typedef struct tmesh_ventilator_row {
     uint64_t journal_lag;   /* entries written down and not durable yet */
     bool journal_full;      /* no room for new tasks; those held still come to their end */
     uint64_t submitted, duplicates, rejected, dispatched, requeued, retried, returned;
-    uint64_t done, failed, dead, stale, protocol_errors, sessions_reset;
+    uint64_t recalled; /* asked back from a worker that had not begun them, for one that was idle */
+    uint64_t done, failed, dead, cancelled, stale, protocol_errors, sessions_reset;
     uint64_t waiting, ready, leased, workers_open, producers_open, dead_letters;
     const tmesh_worker_row_t *workers;
     size_t worker_count;
     const tmesh_lane_row_t *lanes;
     size_t lane_count;
+    const tmesh_run_row_t *runs; /* none from a ventilator of protocol 1.1 */
+    size_t run_count;
     const tmesh_dead_row_t *dead_rows; /* at most 10,000 */
     size_t dead_count;
 } tmesh_ventilator_row_t;

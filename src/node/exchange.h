@@ -13,7 +13,6 @@
 #include "board.h"
 #include "errand.h"
 #include "stage.h"
-#include "tickets.h"
 #include "waits.h"
 
 #include <pthread.h>

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MINOR_OF_RUNS = 2 };
+
 /* The public rows are const for their reader; here they are still being made. */
 static tmesh_ventilator_row_t *row_of(const struct inquiry *inquiry, uint32_t link)
 {
@@ -85,6 +87,8 @@ static void add_totals(tmesh_ventilator_row_t *row, const struct totals *totals)
     row->workers_open = totals->workers;
     row->producers_open = totals->producers;
     row->dead_letters = totals->dead_letters;
+    row->cancelled = totals->cancelled;
+    row->recalled = totals->recalled;
 }
 
 /* How many rows the block has room for that holds `count`. */
@@ -131,6 +135,9 @@ static void add_workers(tmesh_ventilator_row_t *row, const struct message_answer
         to->running = from->running;
         to->completed = from->completed;
         to->silent_ms = from->silent_ms;
+        to->hung = from->hung;
+        to->draining = from->draining != 0;
+        memcpy(to->node.octets, from->node.octets, sizeof to->node.octets);
     }
     row->workers = rows;
 }
@@ -151,6 +158,29 @@ static void add_lanes(tmesh_ventilator_row_t *row, const struct message_answer *
         to->workers = from->workers;
     }
     row->lanes = rows;
+}
+
+static void add_runs(tmesh_ventilator_row_t *row, const struct message_answer *answer)
+{
+    uint32_t count = rows_taken(answer, row->run_count, INQUIRY_ROWS_MAX);
+    tmesh_run_row_t *rows = grow(row->runs, row->run_count, count, sizeof *rows);
+    if (rows == NULL) return;
+    for (uint32_t at = 0; at < count; at++) {
+        const struct run_row *from = &answer->runs[at];
+        tmesh_run_row_t *to = &rows[row->run_count++];
+        memcpy(to->id.octets, from->id.octets, sizeof to->id.octets);
+        copy_text(to->queue, sizeof to->queue, from->queue);
+        copy_text(to->name, sizeof to->name, from->name);
+        copy_text(to->worker, sizeof to->worker, from->worker);
+        to->attempt = from->attempt;
+        to->leased_ms = from->leased_ms;
+        to->told = from->told != 0;
+        if (!to->told) continue;
+        to->number = from->number;
+        to->told_ms = from->told_ms;
+        copy_text(to->text, sizeof to->text, from->text);
+    }
+    row->runs = rows;
 }
 
 static void add_dead(tmesh_ventilator_row_t *row, const struct message_answer *answer)
@@ -181,10 +211,24 @@ static bool is_full(const tmesh_ventilator_row_t *row, enum query query)
     case QUERY_WORKERS: return row->worker_count == INQUIRY_ROWS_MAX;
     case QUERY_LANES: return row->lane_count == INQUIRY_ROWS_MAX;
     case QUERY_DEAD: return row->dead_count == INQUIRY_DEAD_ROWS_MAX;
-    case QUERY_RUNS:
+    case QUERY_RUNS: return row->run_count == INQUIRY_ROWS_MAX;
     case QUERY_LETTER: break; /* is not asked here */
     }
     return true;
+}
+
+/* What is asked when all of this was answered; QUERY_LETTER: nothing more. */
+static enum query after(const struct inquiry_link *link)
+{
+    switch (link->query) {
+    case QUERY_TOTALS: return QUERY_WORKERS;
+    case QUERY_WORKERS: return QUERY_LANES;
+    case QUERY_LANES: return link->minor >= MINOR_OF_RUNS ? QUERY_RUNS : QUERY_DEAD;
+    case QUERY_RUNS: return QUERY_DEAD;
+    case QUERY_DEAD:
+    case QUERY_LETTER: break;
+    }
+    return QUERY_LETTER;
 }
 
 /* A cursor that does not advance would keep us asking for ever. */
@@ -195,10 +239,11 @@ static void ask_next(struct inquiry_link *link, const struct message_answer *ans
     link->asked = false;
     link->cursor = more ? answer->cursor : 0;
     if (more) return;
-    if (link->query == QUERY_DEAD)
+    enum query next = after(link);
+    if (next == QUERY_LETTER)
         link->done = true;
     else
-        link->query = (enum query)(link->query + 1);
+        link->query = next;
 }
 
 void inquiry_add(struct inquiry *inquiry, uint32_t number, const struct message_answer *answer)
@@ -214,7 +259,7 @@ void inquiry_add(struct inquiry *inquiry, uint32_t number, const struct message_
     case QUERY_WORKERS: add_workers(row, answer); break;
     case QUERY_LANES: add_lanes(row, answer); break;
     case QUERY_DEAD: add_dead(row, answer); break;
-    case QUERY_RUNS:
+    case QUERY_RUNS: add_runs(row, answer); break;
     case QUERY_LETTER: break;
     }
     ask_next(link, answer, row);
@@ -227,6 +272,7 @@ void tmesh_status_destroy(tmesh_status_t **status)
         const tmesh_ventilator_row_t *row = &(*status)->ventilators[at];
         free((void *)row->workers);
         free((void *)row->lanes);
+        free((void *)row->runs);
         free((void *)row->dead_rows);
     }
     free((void *)(*status)->ventilators);

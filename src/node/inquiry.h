@@ -13,13 +13,14 @@
 
 enum {
     INQUIRY_LINKS_MAX = 64,
-    INQUIRY_ROWS_MAX = 65536, /* of workers, and of lanes */
+    INQUIRY_ROWS_MAX = 65536, /* of workers, of lanes, and of runs */
     INQUIRY_DEAD_ROWS_MAX = 10000
 };
 
 struct inquiry_link {
     enum query query; /* to be asked, or being asked */
     uint32_t cursor;
+    uint32_t minor; /* of the protocol, as it speaks it */
     bool asked, done;
 };
 

@@ -13,6 +13,7 @@ void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns)
                    producer->open[number];
         if (ask) {
             link->asked = true;
+            link->minor = producer->minors[number];
             event.query = (struct message_query){.query = link->query, .cursor = link->cursor};
         }
         bool over = producer->exchange.inquiry.status == NULL;

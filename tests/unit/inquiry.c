@@ -240,6 +240,60 @@ static void a_cursor_that_does_not_advance_is_the_end(void **state)
     tmesh_status_destroy(&status);
 }
 
+static void runs_are_asked_for_where_they_are_known(void **state)
+{
+    (void)state;
+    struct inquiry *inquiry = begin(2);
+    const struct run_row runs[] = {
+        {.id = {{1}},
+         .queue = bytes_text("q"),
+         .name = bytes_text("n"),
+         .attempt = 2,
+         .worker = bytes_text("w"),
+         .leased_ms = 3,
+         .told = 1,
+         .number = 4,
+         .text = bytes_text("far"),
+         .told_ms = 5},
+        {.id = {{2}}, .leased_ms = 6, .number = 7},
+    };
+    for (uint32_t link = 0; link < 2; link++) {
+        inquiry->links[link].minor = 1 + link;
+        answer_totals(inquiry, link, 1);
+        const struct worker_row worker = {.node = {{9}}, .hung = 2, .draining = 1};
+        answer(inquiry, link,
+               (struct message_answer){.query = QUERY_WORKERS, .count = 1, .workers = &worker});
+        answer_nothing(inquiry, link, QUERY_LANES);
+        for (uint32_t at = 0; at < 2 * link; at++) {
+            answer(inquiry, link,
+                   (struct message_answer){
+                       .query = QUERY_RUNS, .cursor = 1 - at, .count = 1, .runs = &runs[at]});
+        }
+        answer_nothing(inquiry, link, QUERY_DEAD);
+    }
+    tmesh_status_t *status = end(inquiry, true);
+    assert_int_equal(status->ventilators[0].run_count, 0);
+    const tmesh_ventilator_row_t *row = &status->ventilators[1];
+    assert_int_equal(row->workers[0].node.octets[0], 9);
+    assert_int_equal(row->workers[0].hung, 2);
+    assert_true(row->workers[0].draining);
+    assert_int_equal(row->run_count, 2);
+    assert_int_equal(row->runs[0].id.octets[0], 1);
+    assert_string_equal(row->runs[0].queue, "q");
+    assert_string_equal(row->runs[0].name, "n");
+    assert_string_equal(row->runs[0].worker, "w");
+    assert_string_equal(row->runs[0].text, "far");
+    assert_int_equal(row->runs[0].attempt, 2);
+    assert_int_equal(row->runs[0].leased_ms, 3);
+    assert_int_equal(row->runs[0].number, 4);
+    assert_int_equal(row->runs[0].told_ms, 5);
+    assert_true(row->runs[0].told);
+    assert_false(row->runs[1].told);
+    assert_int_equal(row->runs[1].number, 0); /* what was not told is not shown */
+    assert_int_equal(row->runs[1].leased_ms, 6);
+    tmesh_status_destroy(&status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +304,7 @@ int main(void)
         cmocka_unit_test(long_texts_are_cut),
         cmocka_unit_test(rows_are_bounded),
         cmocka_unit_test(a_cursor_that_does_not_advance_is_the_end),
+        cmocka_unit_test(runs_are_asked_for_where_they_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,14 +27,32 @@ static const char *show(void (*view)(const tmesh_status_t *, struct output *),
     return capture_end(&capture);
 }
 
-static const tmesh_worker_row_t workers[] = {
-    {.label = "host/1", .slots = 4, .leased = 6, .running = 3, .completed = 99, .silent_ms = 1250},
-    {.label = "a\x1b[2J\xc2\x9b\"\xff", .slots = 1}};
+static const tmesh_worker_row_t workers[] = {{.label = "host/1",
+                                              .slots = 4,
+                                              .leased = 6,
+                                              .running = 3,
+                                              .completed = 99,
+                                              .silent_ms = 1250,
+                                              .hung = 2,
+                                              .draining = true},
+                                             {.label = "a\x1b[2J\xc2\x9b\"\xff", .slots = 1}};
 
 static const tmesh_lane_row_t lanes[] = {
     {.queue = "default", .name = "count", .ready = 5, .leased = 6, .workers = 2},
     {.queue = "q", .name = "nobody", .waiting = 1},
     {.queue = "q", .name = "idle"}};
+
+static const tmesh_run_row_t runs[] = {
+    {.queue = "q", .name = "count", .attempt = 2, .worker = "host/1", .leased_ms = 61500},
+    {.queue = "q",
+     .name = "n",
+     .attempt = 1,
+     .worker = "w",
+     .leased_ms = 1000,
+     .told = true,
+     .number = 42,
+     .text = "of\x1b 100",
+     .told_ms = 7}};
 
 static const tmesh_dead_row_t dead_rows[] = {
     {.queue = "q", .name = "bad", .state = TMESH_STATE_FAILED, .attempt = 5, .reason = "exit 1"}};
@@ -70,6 +88,10 @@ static const tmesh_ventilator_row_t full = {
     .worker_count = 2,
     .lanes = lanes,
     .lane_count = 3,
+    .runs = runs,
+    .run_count = 2,
+    .cancelled = 19,
+    .recalled = 20,
     .dead_rows = dead_rows,
     .dead_count = 1,
 };
@@ -83,16 +105,23 @@ static void a_table_shows_what_people_ask_for(void **state)
         "tcp://a:1  up 1 min 1 s, holds 1.5 KiB\n"
         "  disk   32.0 MiB of journal, 24 entries not synced yet; FULL: no new tasks are taken\n"
         "  now    15 ready, 14 waiting, 16 leased; 17 workers, 18 producers\n"
-        "  so far 1 submitted, 8 done, 9 failed, 10 dead; 6 retried, 5 requeued, 3 rejected\n"
+        "  so far 1 submitted, 8 done, 9 failed, 10 dead, 19 cancelled; 6 retried, 5 requeued, 3 "
+        "rejected\n"
         "\n"
         "  WORKER     SLOTS  RUNNING  LEASED     COMPLETED  HEARD\n"
-        "  host/1         4        3       6            99  1.2 s ago\n"
+        "  host/1         4        3       6            99  1.2 s ago  draining  2 slots lost to "
+        "runs that hang\n"
         "  a?[2J??\"\xff      1        0       0             0  0.0 s ago\n"
         "\n"
         "  TASK    QUEUE         READY     WAITING      LEASED  WORKERS\n"
         "  count   default           5           0           6        2\n"
-        "  nobody  q                 0           1           0        0  waits for a worker\n"
+        "  nobody  q                 0           1           0        0  waits for a worker that "
+        "serves it\n"
         "  idle    q                 0           0           0        0\n"
+        "\n"
+        "  TASK   ID                                    WORKER    LEASED FOR  PROGRESS\n"
+        "  count  00000000-0000-0000-0000-000000000000  host/1     1 min 1 s\n"
+        "  n      00000000-0000-0000-0000-000000000000  w              1.0 s  42 of? 100\n"
         "\n"
         "  DEAD LETTERS\n"
         "  00000000-0000-0000-0000-000000000000  bad  failed at attempt 5: exit 1\n"
@@ -109,7 +138,8 @@ static void a_table_of_a_quiet_ventilator_is_short(void **state)
         show(status_table, &row, 1),
         "e  up 0.0 s, holds 0 B\n"
         "  now    0 ready, 0 waiting, 0 leased; 0 workers, 0 producers\n"
-        "  so far 0 submitted, 0 done, 0 failed, 0 dead; 0 retried, 0 requeued, 0 rejected\n"
+        "  so far 0 submitted, 0 done, 0 failed, 0 dead, 0 cancelled; 0 retried, 0 requeued, 0 re"
+        "jected\n"
         "\n"
         "  no workers\n");
 }
@@ -168,14 +198,25 @@ static void json_has_everything_on_one_line(void **state)
         "\"journal_full\":true,\"waiting\":14,\"ready\":15,\"leased\":16,\"workers_open\":17,"
         "\"producers_open\":18,\"totals\":{\"submitted\":1,\"duplicates\":2,\"rejected\":3,"
         "\"dispatched\":4,\"requeued\":5,\"retried\":6,\"returned\":7,\"done\":8,\"failed\":9,"
-        "\"dead\":10,\"stale\":11,\"protocol_errors\":12,\"sessions_reset\":13},"
-        "\"workers\":[{\"label\":\"host/1\",\"slots\":4,\"running\":3,\"leased\":6,"
-        "\"completed\":99,\"silent_ms\":1250},{\"label\":\"a\\u001b[2J\xc2\x9b\\\"\\ufffd\","
-        "\"slots\":1,\"running\":0,\"leased\":0,\"completed\":0,\"silent_ms\":0}],"
+        "\"dead\":10,\"cancelled\":19,\"recalled\":20,\"stale\":11,\"protocol_errors\":12,\"sessi"
+        "ons_reset\":13},"
+        "\"workers\":[{\"label\":\"host/1\",\"node\":\"00000000-0000-0000-0000-000000000000\","
+        "\"slots\":4,\"running\":3,\"leased\":6,"
+        "\"completed\":99,\"silent_ms\":1250,\"hung\":2,\"draining\":true},{\"label\":\"a\\u001b["
+        "2J\xc2\x9b\\\"\\ufffd\","
+        "\"node\":\"00000000-0000-0000-0000-000000000000\",\"slots\":1,\"running\":0,\"leased\":0"
+        ",\"completed\":0,\"silent_ms\":0,\"hung\":0,\"draining\":false}],"
         "\"lanes\":[{\"queue\":\"default\",\"name\":\"count\",\"waiting\":0,\"ready\":5,"
-        "\"leased\":6,\"workers\":2},{\"queue\":\"q\",\"name\":\"nobody\",\"waiting\":1,"
-        "\"ready\":0,\"leased\":0,\"workers\":0},{\"queue\":\"q\",\"name\":\"idle\",\"waiting\":0,"
-        "\"ready\":0,\"leased\":0,\"workers\":0}],\"dead_letter_count\":23,\"dead_letters\":[{"
+        "\"leased\":6,\"workers\":2,\"unserved\":false},{\"queue\":\"q\",\"name\":\"nobody\",\"wa"
+        "iting\":1,"
+        "\"ready\":0,\"leased\":0,\"workers\":0,\"unserved\":true},{\"queue\":\"q\",\"name\":\"id"
+        "le\",\"waiting\":0,"
+        "\"ready\":0,\"leased\":0,\"workers\":0,\"unserved\":false}],\"runs\":[{\"id\":\"00000000"
+        "-0000-0000-0000-000000000000\",\"queue\":\"q\",\"name\":\"count\",\"attempt\":2,\"worker"
+        "\":\"host/1\",\"leased_ms\":61500},{\"id\":\"00000000-0000-0000-0000-000000000000\",\"qu"
+        "eue\":\"q\",\"name\":\"n\",\"attempt\":1,\"worker\":\"w\",\"leased_ms\":1000,\"progress"
+        "\":42,\"text\":\"of\\u001b 100\",\"told_ms\":7}],\"dead_letter_count\":23,\"dead_letters"
+        "\":[{"
         "\"id\":\"00000000-0000-0000-0000-000000000000\",\"queue\":\"q\",\"name\":\"bad\","
         "\"state\":\"failed\",\"attempt\":5,\"reason\":\"exit 1\"}]},"
         "{\"endpoint\":\"tcp://b:2\",\"answered\":false}]}\n");
