@@ -18,6 +18,9 @@
  */
 #include "producer_state.h"
 
+/* How long a ventilator that cannot cancel now is left alone. */
+static const uint64_t BUSY_NS = 100 * MILLISECOND;
+
 /* Of an entry that no unanswered DISPOSE is about. */
 enum { ITEM_NONE = UINT16_MAX };
 
@@ -144,6 +147,7 @@ void producer_cancel_opened(struct producer *producer, uint32_t link, enum cance
         break;
     }
     producer->links[link].disposals = 0;
+    producer->links[link].asked_again_ns = 0;
 }
 
 void producer_cancel_lost(struct producer *producer, uint32_t link)
@@ -157,7 +161,7 @@ void producer_cancel_lost(struct producer *producer, uint32_t link)
 /* ---- What a ventilator is told, and answers ---- */
 
 /* A RESULT may come with the answer, and says more: the end waits for the next TURN.
- * Whatever else a ventilator answers, it is told again in the next session. */
+ * Whatever else a ventilator answers, it is told again. */
 static void settle(struct producer *producer, uint32_t slot, enum reason reason)
 {
     struct producer_entry *entry = &producer->entries[slot];
@@ -172,6 +176,10 @@ static void settle(struct producer *producer, uint32_t slot, enum reason reason)
         circle_remove(&producer->places, slot);
         circle_append(&producer->places, producer_awaited_head(producer, entry->where), slot);
         entry->state = ENTRY_AWAITED; /* its RESULT is on the way */
+    } else {
+        circle_remove(&producer->places, slot);
+        circle_append(&producer->places, producer_cancelled_head(producer, entry->where), slot);
+        producer->links[entry->where].asked_again_ns = instant_after(producer->now_ns, BUSY_NS);
     }
 }
 
@@ -206,10 +214,12 @@ static bool has_news(const struct producer *producer, uint32_t link)
            !circle_is_empty(&producer->places, producer_remnants_head(producer, link));
 }
 
-static bool may_tell(const struct producer *producer, uint32_t link)
+/* When the ventilator of `link` may be told of what it has to hear. */
+static uint64_t news_due(const struct producer *producer, uint32_t link)
 {
     const struct producer_link *to = &producer->links[link];
-    return to->open && !to->asked && to->minor >= PRODUCER_CANCEL_MINOR && has_news(producer, link);
+    bool may = to->open && !to->asked && to->minor >= PRODUCER_CANCEL_MINOR;
+    return may && has_news(producer, link) ? to->asked_again_ns : INSTANT_NEVER;
 }
 
 static void ask(struct producer *producer, uint32_t link, struct producer_actions *out)
@@ -312,7 +322,7 @@ void producer_cancel_turn(struct producer *producer, struct producer_actions *ou
     end_all(producer, producer_gone_head(producer), &budget, out);
     end_all(producer, producer_astray_head(producer), &budget, out);
     for (uint32_t link = 0; link < producer->options.link_count; link++) {
-        if (!may_tell(producer, link)) continue;
+        if (news_due(producer, link) > producer->now_ns) continue;
         ask(producer, link, out);
         break; /* the ids have room for one */
     }
@@ -325,9 +335,10 @@ uint64_t producer_cancel_deadline(const struct producer *producer)
     if (!circle_is_empty(&producer->places, producer_astray_head(producer))) return 0;
     if (find_returned(producer) != INDEX_NONE) return 0;
     for (uint32_t link = 0; link < producer->options.link_count; link++) {
-        if (may_tell(producer, link)) return 0;
-        uint64_t due_ns = patience_ends(producer, link);
-        if (due_ns < deadline_ns) deadline_ns = due_ns;
+        const uint64_t dues_ns[] = {news_due(producer, link), patience_ends(producer, link)};
+        for (size_t at = 0; at < 2; at++) {
+            if (dues_ns[at] < deadline_ns) deadline_ns = dues_ns[at];
+        }
     }
     return deadline_ns;
 }

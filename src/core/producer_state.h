@@ -92,18 +92,19 @@ struct producer_link {
     uint32_t receipt_through;
     uint64_t paused_until_ns; /* it said BUSY */
     uint32_t busy_streak;
-    uint64_t backlog;    /* from its latest HEARTBEAT */
-    struct id owner;     /* of the awaited entries: ventilator of the last session */
-    uint32_t tenure;     /* changes when what it accepted before is not its any more */
-    uint32_t minor;      /* of the protocol, as it speaks it */
-    uint32_t disposals;  /* of the application, unanswered in this session */
-    uint32_t before;     /* of these, those that are answered before our own */
-    bool asked;          /* our own is unanswered */
-    uint64_t lost_ns;    /* when that session ended */
-    uint64_t number;     /* of the next batch */
-    uint64_t oldest;     /* no batch before this number is flying */
-    uint32_t flying;     /* batches */
-    uint64_t unanswered; /* tasks in them */
+    uint64_t backlog;        /* from its latest HEARTBEAT */
+    struct id owner;         /* of the awaited entries: ventilator of the last session */
+    uint32_t tenure;         /* changes when what it accepted before is not its any more */
+    uint32_t minor;          /* of the protocol, as it speaks it */
+    uint32_t disposals;      /* of the application, unanswered in this session */
+    uint32_t before;         /* of these, those that are answered before our own */
+    bool asked;              /* our own is unanswered */
+    uint64_t asked_again_ns; /* not before: it was too busy to cancel all of them */
+    uint64_t lost_ns;        /* when that session ended */
+    uint64_t number;         /* of the next batch */
+    uint64_t oldest;         /* no batch before this number is flying */
+    uint32_t flying;         /* batches */
+    uint64_t unanswered;     /* tasks in them */
     uint64_t unanswered_bytes;
     struct producer_flight flights[PRODUCER_BATCHES_MAX]; /* by number */
 };

@@ -34,6 +34,7 @@ struct errand_link {
 struct errand_task {
     uint8_t link; /* whose ventilator answered for it */
     bool cancelled, ended;
+    bool put_off; /* its ventilator cannot cancel it now */
     uint8_t hold; /* enum producer_hold: what this producer had of it */
 };
 

@@ -14,6 +14,7 @@ void errand_settle_tasks(struct errand *errand, uint32_t link, size_t first, uin
         struct errand_task *task = &errand->tasks[first + at];
         bool cancelled = reasons[at] == REASON_NONE;
         bool ended = reasons[at] == REASON_ENDED;
+        if (reasons[at] == REASON_BUSY) task->put_off = true;
         if (task->cancelled || !(cancelled || ended)) continue;
         task->cancelled = cancelled;
         task->ended = ended;
@@ -38,6 +39,9 @@ static tmesh_cancel_row_t row_of(const struct errand *ended, size_t number, bool
         row.outcome = task->cancelled ? TMESH_CANCEL_DONE : TMESH_CANCEL_TOO_LATE;
         row.reason = task->cancelled ? NULL : failure_reason(REASON_ENDED);
         row.endpoint = ended->rows[task->link].endpoint;
+    } else if (task->put_off) {
+        row.outcome = TMESH_CANCEL_UNKNOWN;
+        row.reason = failure_reason(REASON_BUSY);
     } else if (task->hold == PRODUCER_HOLDS_ALONE || (all && task->hold != PRODUCER_HOLDS_NOT)) {
         row.outcome = TMESH_CANCEL_DONE;
     } else {

@@ -228,6 +228,25 @@ static void what_its_ventilator_lost_is_cancelled_and_not_unknown(void **state)
     }
 }
 
+static void a_ventilator_that_is_too_busy_is_told_again_in_a_while(void **state)
+{
+    (void)state;
+    struct producer_story story;
+    start_accepted(&story, 1, false, "a");
+    (void)producer_story_cancel(&story, "a");
+    producer_story_turn(&story);
+    answer(&story, 0, REASON_BUSY);
+    forget_trace(&story);
+    producer_story_pass(&story, 99);
+    producer_story_expect(&story, "");
+    producer_story_pass(&story, 1);
+    producer_story_expect(&story, "[ 0.1] 0 cancel a\n");
+    answer(&story, 0, REASON_NONE);
+    producer_story_turn(&story);
+    producer_story_expect(&story, "[ 0.1] 0 ended a cancelled\n");
+    producer_story_end(&story);
+}
+
 /* It may have the task, but gave up telling us of its end. */
 static void a_ventilator_that_forgot_us_is_told_all_the_same(void **state)
 {
@@ -455,6 +474,7 @@ int main(void)
         cmocka_unit_test(a_result_that_comes_with_the_answer_is_the_one_that_is_told),
         cmocka_unit_test(a_ventilator_that_is_away_is_told_when_it_is_back),
         cmocka_unit_test(what_its_ventilator_lost_is_cancelled_and_not_unknown),
+        cmocka_unit_test(a_ventilator_that_is_too_busy_is_told_again_in_a_while),
         cmocka_unit_test(a_ventilator_that_forgot_us_is_told_all_the_same),
         cmocka_unit_test(a_guarded_task_goes_to_nobody_else_once_it_is_cancelled),
         cmocka_unit_test(what_was_under_way_to_a_lost_ventilator_goes_to_nobody_else),

@@ -144,6 +144,20 @@ static void who_does_not_answer_or_is_too_old_makes_it_unknown(void **state)
     }
 }
 
+static void a_ventilator_that_is_too_busy_is_to_be_asked_again(void **state)
+{
+    (void)state;
+    const tmesh_id_t id = tmesh_id_new();
+    const enum producer_hold hold = PRODUCER_HOLDS_PERHAPS;
+    struct errand *errand = begin(&id, 1, &hold);
+    answer(errand, 0, &(enum reason){REASON_BUSY}, 1);
+    answer(errand, 1, &(enum reason){REASON_NO_TASK}, 1);
+    tmesh_cancel_t *cancel = end(errand, TMESH_OK);
+    expect(cancel, 0, TMESH_CANCEL_UNKNOWN, NULL);
+    assert_non_null(strstr(cancel->rows[0].reason, "try again later"));
+    tmesh_cancel_destroy(&cancel);
+}
+
 static void many_ids_are_asked_in_portions(void **state)
 {
     (void)state;
@@ -184,6 +198,7 @@ int main(void)
         cmocka_unit_test(each_id_has_the_outcome_of_whoever_knew_it),
         cmocka_unit_test(cancelled_anywhere_is_cancelled),
         cmocka_unit_test(who_does_not_answer_or_is_too_old_makes_it_unknown),
+        cmocka_unit_test(a_ventilator_that_is_too_busy_is_to_be_asked_again),
         cmocka_unit_test(many_ids_are_asked_in_portions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
