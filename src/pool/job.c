@@ -61,6 +61,19 @@ enum outcome job_outcome(int verdict)
     return verdict == TMESH_PERMANENT ? OUTCOME_PERMANENT : OUTCOME_FAILED;
 }
 
+enum outcome job_call(struct tmesh_job *job)
+{
+    assert(job->handler->kind == HANDLER_FUNCTION && job->handler->function != NULL);
+    int verdict = job->handler->function(job, job->handler->context);
+    enum outcome outcome = job_outcome(verdict);
+    if (outcome != OUTCOME_DONE)
+        job->has_result = false; /* what a function failed at is no result */
+    if (outcome != OUTCOME_DONE && verdict != TMESH_RETRY && verdict != TMESH_PERMANENT &&
+        job->text_size == 0)
+        job_explain(job, "handler returned %d", verdict);
+    return outcome;
+}
+
 void job_log_write(const struct log *log, const struct assignment *assignment,
                    enum tmesh_level level, struct bytes text)
 {

@@ -1,7 +1,7 @@
 /* job.h - one run of one task, from the inside.
  *
  * Owns: the result and the reason while the run lasts.
- * Not here: how the handler is called, and what becomes of what it said.
+ * Not here: where the handler is called, and what becomes of what it said.
  */
 #ifndef POOL_JOB_H
 #define POOL_JOB_H
@@ -49,6 +49,9 @@ void job_preface(struct tmesh_job *job, struct bytes text, const char *between);
 
 /* Appends to the reason, with `between` first if there is one already. */
 void job_explain_more(struct tmesh_job *job, const char *between, struct bytes text);
+
+/* Calls the handler, a function, and says what the run came to. */
+enum outcome job_call(struct tmesh_job *job);
 
 /* What a handler's return value, or a command's exit status, means. */
 enum outcome job_outcome(int verdict);

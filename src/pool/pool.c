@@ -25,7 +25,9 @@ static bool open_parts(struct pool *pool)
     if (pool->slots == NULL) return false;
     memset(pool->slots, 0, slots * sizeof *pool->slots);
     pool->returned = calloc(pool->options.jobs_max, sizeof *pool->returned);
-    pool->fences_ns = calloc(pool->options.fences, sizeof *pool->fences_ns);
+    const struct nursery *nursery = pool->options.nursery;
+    pool->fences_ns = nursery != NULL ? nursery->areas.fences_ns
+                                      : calloc(pool->options.fences, sizeof *pool->fences_ns);
     pool->told_ns = calloc(slots, sizeof *pool->told_ns);
     pool->progress_texts = calloc(slots, sizeof *pool->progress_texts);
     if (pool->returned == NULL || pool->fences_ns == NULL || pool->told_ns == NULL ||
@@ -47,7 +49,7 @@ static void close_parts(struct pool *pool)
     environment_close(&pool->environment);
     queue_close(&pool->queue);
     free(pool->returned);
-    free(pool->fences_ns);
+    if (pool->options.nursery == NULL) free(pool->fences_ns);
     free(pool->told_ns);
     free(pool->progress_texts);
     free(pool->slots);
@@ -72,6 +74,8 @@ struct pool *pool_new(const struct pool_options *options)
     assert(options->registry != NULL && options->wake != NULL);
     assert(options->slots > 0 && options->slots <= SLOTS_MAX);
     assert(options->jobs_max > 0 && options->fences > 0);
+    assert(options->nursery == NULL || (options->nursery->slots == options->slots &&
+                                        options->nursery->areas.fences == options->fences));
     struct pool *pool = aligned_alloc(_Alignof(struct pool), sizeof *pool);
     if (pool == NULL) return NULL;
     memset(pool, 0, sizeof *pool);
@@ -192,7 +196,7 @@ uint32_t pool_started(struct pool *pool, struct pool_started *started)
     uint32_t count = 0;
     for (uint32_t i = 0; i < pool->options.slots; i++) {
         struct slot *slot = &pool->slots[i];
-        uint64_t began_ns = atomic_load_explicit(&slot->began_ns, memory_order_relaxed);
+        uint64_t began_ns = slot_began_ns(slot);
         if (began_ns == 0 || began_ns == pool->told_ns[i]) continue;
         struct pool_started current = slot_current(slot);
         if (current.job == UINT32_MAX || current.began_ns == pool->told_ns[i]) continue;
@@ -274,8 +278,12 @@ uint32_t pool_running(struct pool *pool)
 {
     uint32_t running = 0;
     for (uint32_t i = 0; i < pool->options.slots; i++) {
-        struct slot *slot = &pool->slots[i];
-        if (atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0) running++;
+        if (slot_began_ns(&pool->slots[i]) != 0) running++;
     }
     return running;
+}
+
+bool pool_is_lost(const struct pool *pool)
+{
+    return atomic_load_explicit(&pool->lost, memory_order_relaxed);
 }

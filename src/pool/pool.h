@@ -12,6 +12,7 @@
 
 #include "../core/time_limit.h"
 #include "../watch/log.h"
+#include "nursery.h"
 #include "registry.h"
 #include "spawn.h"
 
@@ -19,9 +20,11 @@ struct pool;
 
 struct pool_options {
     const struct tmesh_registry *registry; /* borrowed for the pool's life */
-    uint32_t slots;                        /* 1 .. 1,024 */
-    uint32_t fences;                       /* see pool_fence */
-    uint32_t jobs_max;                     /* queued, running and not collected together */
+    struct nursery *nursery;     /* functions run in its children; NULL: in the slots' threads.
+                                    Borrowed likewise, with as many slots and fences */
+    uint32_t slots;              /* 1 .. 1,024 */
+    uint32_t fences;             /* see pool_fence */
+    uint32_t jobs_max;           /* queued, running and not collected together */
     void (*wake)(void *context); /* called when something becomes collectable; any thread */
     void *wake_context;
     struct log log;
@@ -117,5 +120,9 @@ uint32_t pool_collect(struct pool *pool, struct pool_done *done, uint32_t done_m
 
 /* Jobs in a handler now. */
 uint32_t pool_running(struct pool *pool);
+
+/* Whether the nursery has gone, and with it whoever could run functions: those that
+ * are submitted come back with OUTCOME_RETURNED.  `wake` is called when it happens. */
+bool pool_is_lost(const struct pool *pool);
 
 #endif

@@ -114,6 +114,12 @@ enum tmesh_err registry_add_function(tmesh_registry_t *registry, const tmesh_han
                error);
 }
 
+enum tmesh_err registry_add_remote(tmesh_registry_t *registry, const char *name,
+                                   tmesh_error_t *error)
+{
+    return add(registry, name, (struct handler){.kind = HANDLER_FUNCTION}, error);
+}
+
 enum tmesh_err tmesh_registry_add(tmesh_registry_t *registry, const char *name,
                                   tmesh_handler_fn *handler, void *context)
 {

@@ -16,7 +16,7 @@ enum handler_kind { HANDLER_FUNCTION, HANDLER_COMMAND, HANDLER_EXEC };
 struct handler {
     char name[TMESH_NAME_BYTES_MAX + 1];
     enum handler_kind kind;
-    tmesh_handler_fn *function;
+    tmesh_handler_fn *function; /* NULL in the worker of a process pool, of a module */
     void *context;
     char **argv; /* HANDLER_COMMAND: owned, ends with NULL */
 };
@@ -36,6 +36,9 @@ enum tmesh_err registry_add_function(tmesh_registry_t *registry, const tmesh_han
 enum tmesh_err registry_add_command(tmesh_registry_t *registry, const char *name,
                                     const char *const *argv, tmesh_error_t *error);
 enum tmesh_err registry_add_exec(tmesh_registry_t *registry, tmesh_error_t *error);
+/* A function that only the children know: its module was loaded where they are forked. */
+enum tmesh_err registry_add_remote(tmesh_registry_t *registry, const char *name,
+                                   tmesh_error_t *error);
 /* Loads a shared object and calls its `tmesh_module`. */
 enum tmesh_err registry_load(tmesh_registry_t *registry, const char *path, tmesh_error_t *error);
 

@@ -27,8 +27,7 @@ static struct batch *fresh_batch(struct batch *spare)
     return spare;
 }
 
-/* Makes the slot's results collectable, and begins another batch. */
-static void hand_over(struct slot *slot)
+void slot_hand_over(struct slot *slot)
 {
     struct pool *pool = slot->pool;
     (void)pthread_mutex_lock(&slot->lock);
@@ -53,10 +52,22 @@ static void hand_over(struct slot *slot)
     (void)pthread_mutex_unlock(&slot->lock);
 }
 
-/* Takes the next of the slot's own jobs.  The slot's lock is held. */
-static bool next_taken(struct slot *slot)
+const struct handler *slot_childs_handler(const struct slot *slot, const struct pool_job *job)
 {
-    if (slot->taken_next == slot->taken_count) return false;
+    if (slot->deputy.line < 0) return NULL;
+    const struct handler *handler =
+        registry_find(slot->pool->options.registry, job->assignment.name);
+    return handler != NULL && handler->kind == HANDLER_FUNCTION ? handler : NULL;
+}
+
+/* Takes the next of the slot's own jobs, unless it is for the child.  The slot's lock
+ * is held. */
+static enum slot_step next_step(struct slot *slot)
+{
+    bool more = slot->taken_next < slot->taken_count;
+    bool gives = more && slot_childs_handler(slot, &slot->taken[slot->taken_next]) != NULL;
+    atomic_store_explicit(&slot->began_ns, more && !gives ? slot->now_ns : 0, memory_order_relaxed);
+    if (!more || gives) return gives ? SLOT_GIVES : SLOT_REFILLS;
     if (atomic_load_explicit(&slot->told, memory_order_relaxed)) command_forgive(&slot->command);
     slot->killed = false;
     slot->progress.fresh = false;
@@ -65,7 +76,7 @@ static bool next_taken(struct slot *slot)
     slot->current = slot->taken[slot->taken_next++];
     atomic_store_explicit(&slot->waiting, slot->taken_count - slot->taken_next,
                           memory_order_relaxed);
-    return true;
+    return SLOT_RUNS;
 }
 
 /* Puts jobs that wait behind a long one, or, if there is nothing else to do,
@@ -78,9 +89,13 @@ static void relieve_others(struct pool *pool, uint64_t now_ns)
     for (uint32_t i = 0; i < examined; i++) {
         struct slot *other = &pool->slots[pool->examined];
         pool->examined = pool->examined + 1 < slots ? pool->examined + 1 : 0;
-        if (atomic_load_explicit(&other->waiting, memory_order_relaxed) == 0) continue;
-        uint64_t began_ns = atomic_load_explicit(&other->began_ns, memory_order_relaxed);
-        if (!idle && began_ns + STUCK_NS > now_ns) continue;
+        if (atomic_load_explicit(&other->waiting, memory_order_relaxed) +
+                deputy_waiting(&other->deputy) ==
+            0)
+            continue;
+        uint64_t since_ns = atomic_load_explicit(&other->began_ns, memory_order_relaxed);
+        if (since_ns == 0) since_ns = deputy_busy_since_ns(&other->deputy);
+        if (!idle && since_ns + STUCK_NS > now_ns) continue;
         struct pool_job jobs[SLOT_JOBS_MAX];
         uint32_t count = slot_take_back(other, jobs);
         queue_return(&pool->queue, jobs, count);
@@ -99,8 +114,8 @@ static void take_share(struct slot *slot)
     slot->taken_count = queue_take(&pool->queue, slot->taken, share);
 }
 
-/* Waits for a job.  False: the pool stops. */
-static bool refill(struct slot *slot)
+/* Waits for jobs. */
+static enum slot_step refill(struct slot *slot)
 {
     struct pool *pool = slot->pool;
     (void)pthread_mutex_lock(&pool->lock);
@@ -109,7 +124,7 @@ static bool refill(struct slot *slot)
         if (pool->queue.count > 0) break;
         if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0) {
             (void)pthread_mutex_unlock(&pool->lock);
-            hand_over(slot);
+            slot_hand_over(slot);
             (void)pthread_mutex_lock(&pool->lock);
             continue;
         }
@@ -119,17 +134,16 @@ static bool refill(struct slot *slot)
         pool->sleeping--;
         slot->now_ns = clock_now_ns();
     }
-    bool goes_on = !pool->stopping;
-    if (goes_on) {
+    enum slot_step step = SLOT_STOPS;
+    if (!pool->stopping) {
         (void)pthread_mutex_lock(&slot->lock);
         take_share(slot);
-        goes_on = next_taken(slot);
-        atomic_store_explicit(&slot->began_ns, slot->now_ns, memory_order_relaxed);
+        step = next_step(slot);
         (void)pthread_mutex_unlock(&slot->lock);
-        assert(goes_on);
+        assert(step != SLOT_REFILLS);
     }
     (void)pthread_mutex_unlock(&pool->lock);
-    return goes_on;
+    return step;
 }
 
 static bool should_stop(const struct tmesh_job *job)
@@ -164,18 +178,6 @@ static void write_log(struct tmesh_job *job, enum tmesh_level level, struct byte
 
 static const struct job_host slot_host = {
     .should_stop = should_stop, .progress = keep_progress, .log = write_log};
-
-static enum outcome run_function(struct tmesh_job *job)
-{
-    int verdict = job->handler->function(job, job->handler->context);
-    enum outcome outcome = job_outcome(verdict);
-    if (outcome != OUTCOME_DONE)
-        job->has_result = false; /* what a function failed at is no result */
-    if (outcome != OUTCOME_DONE && verdict != TMESH_RETRY && verdict != TMESH_PERMANENT &&
-        job->text_size == 0)
-        job_explain(job, "handler returned %d", verdict);
-    return outcome;
-}
 
 static enum outcome run_exec(struct slot *slot)
 {
@@ -218,7 +220,7 @@ static enum outcome run(struct slot *slot, const struct handler *handler)
         return OUTCOME_FAILED;
     }
     switch (handler->kind) {
-    case HANDLER_FUNCTION: return run_function(job);
+    case HANDLER_FUNCTION: return job_call(job);
     case HANDLER_COMMAND: return command_run(&slot->command, job, handler->argv);
     case HANDLER_EXEC: return run_exec(slot);
     }
@@ -255,21 +257,13 @@ static bool is_brief(struct slot *slot, const struct handler *handler)
     return peak_ns != 0 && peak_ns < BRIEF_NS;
 }
 
-/* Adds what the current run came to, and takes the next of the slot's own jobs,
- * with one look at the clock.  Returns whether there was one. */
-static bool conclude(struct slot *slot, enum outcome outcome, uint64_t run_ns)
+void slot_keep(struct slot *slot, struct batch_item item)
 {
     struct tmesh_job *job = &slot->job;
-    struct batch_item item = {
-        .job = slot->current.job,
-        .outcome = outcome,
-        .retry_after_ms = outcome == OUTCOME_FAILED ? job->retry_after_ms : 0,
-        .run_ns = run_ns,
-    };
-    (void)pthread_mutex_lock(&slot->lock);
+    item.retry_after_ms = item.outcome == OUTCOME_FAILED ? job->retry_after_ms : 0;
     if (!batch_suits(slot->batch, job)) {
         (void)pthread_mutex_unlock(&slot->lock);
-        hand_over(slot);
+        slot_hand_over(slot);
         (void)pthread_mutex_lock(&slot->lock);
     }
     struct batch *batch = slot->batch;
@@ -278,156 +272,83 @@ static bool conclude(struct slot *slot, enum outcome outcome, uint64_t run_ns)
         atomic_store_explicit(&slot->batch_since_ns, slot->now_ns, memory_order_relaxed);
     }
     batch_add(batch, item, job);
-    bool due = batch->count == BATCH_JOBS_MAX || batch->bytes.used >= BATCH_BYTES ||
-               slot->now_ns - batch->since_ns > BATCH_AGE_NS;
-    bool more = next_taken(slot);
-    uint64_t began_ns = more ? slot->now_ns : 0;
-    atomic_store_explicit(&slot->began_ns, began_ns, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&slot->lock);
-    if (due) hand_over(slot);
-    return more;
 }
 
-static bool is_stopping(struct pool *pool)
+/* Adds what the current run came to, and takes the next of the slot's own jobs,
+ * with one look at the clock. */
+static enum slot_step conclude(struct slot *slot, enum outcome outcome, uint64_t run_ns)
 {
+    (void)pthread_mutex_lock(&slot->lock);
+    slot_keep(slot,
+              (struct batch_item){.job = slot->current.job, .outcome = outcome, .run_ns = run_ns});
+    const struct batch *batch = slot->batch;
+    bool due = batch->count == BATCH_JOBS_MAX || batch->bytes.used >= BATCH_BYTES ||
+               slot->now_ns - batch->since_ns > BATCH_AGE_NS;
+    enum slot_step step = next_step(slot);
+    (void)pthread_mutex_unlock(&slot->lock);
+    if (due) slot_hand_over(slot);
+    return step;
+}
+
+bool slot_is_stopping(const struct slot *slot)
+{
+    struct pool *pool = slot->pool;
     (void)pthread_mutex_lock(&pool->lock);
     bool stopping = pool->stopping;
     (void)pthread_mutex_unlock(&pool->lock);
     return stopping;
 }
 
+/* Runs the current job. */
+static enum slot_step run_current(struct slot *slot)
+{
+    const struct handler *handler =
+        registry_find(slot->pool->options.registry, slot->current.assignment.name);
+    if (!is_brief(slot, handler)) {
+        if (slot_is_stopping(slot)) return SLOT_STOPS;
+        if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0)
+            slot_hand_over(slot);
+    }
+    uint64_t began_ns = slot->now_ns;
+    enum outcome outcome = name_cause(slot, run(slot, handler));
+    slot->now_ns = clock_now_ns();
+    uint64_t run_ns = slot->now_ns - began_ns;
+    if (handler != NULL && outcome != OUTCOME_RETURNED) {
+        uint64_t *peak_ns = peak_of(slot, handler);
+        uint64_t faded_ns = *peak_ns - *peak_ns / PEAK_SHARE;
+        *peak_ns = run_ns > faded_ns ? run_ns : faded_ns;
+    }
+    return conclude(slot, outcome, run_ns);
+}
+
+/* Gives a round to the child, and looks at what is left of the slot's own jobs. */
+static enum slot_step give(struct slot *slot)
+{
+    slot_round(slot);
+    slot->now_ns = clock_now_ns();
+    if (slot_is_stopping(slot)) return SLOT_STOPS;
+    (void)pthread_mutex_lock(&slot->lock);
+    enum slot_step step = next_step(slot);
+    (void)pthread_mutex_unlock(&slot->lock);
+    return step;
+}
+
 static void *serve(void *context)
 {
     struct slot *slot = context;
     (void)pthread_setname_np(pthread_self(), "tmesh-slot");
+    if (slot->deputy.line >= 0) deputy_ask(&slot->deputy);
     slot->now_ns = clock_now_ns();
-    bool goes_on = refill(slot);
-    while (goes_on) {
-        const struct handler *handler =
-            registry_find(slot->pool->options.registry, slot->current.assignment.name);
-        bool brief = is_brief(slot, handler);
-        if (!brief) {
-            if (is_stopping(slot->pool)) break;
-            if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0)
-                hand_over(slot);
+    enum slot_step step = SLOT_REFILLS;
+    while (step != SLOT_STOPS) {
+        switch (step) {
+        case SLOT_STOPS: break;
+        case SLOT_REFILLS: step = refill(slot); break;
+        case SLOT_RUNS: step = run_current(slot); break;
+        case SLOT_GIVES: step = give(slot); break;
         }
-        uint64_t began_ns = slot->now_ns;
-        enum outcome outcome = name_cause(slot, run(slot, handler));
-        slot->now_ns = clock_now_ns();
-        uint64_t run_ns = slot->now_ns - began_ns;
-        if (handler != NULL && outcome != OUTCOME_RETURNED) {
-            uint64_t *peak_ns = peak_of(slot, handler);
-            uint64_t faded_ns = *peak_ns - *peak_ns / PEAK_SHARE;
-            *peak_ns = run_ns > faded_ns ? run_ns : faded_ns;
-        }
-        goes_on = conclude(slot, outcome, run_ns) || refill(slot);
     }
     return NULL;
-}
-
-uint32_t slot_take_back(struct slot *slot, struct pool_job jobs[SLOT_JOBS_MAX])
-{
-    (void)pthread_mutex_lock(&slot->lock);
-    uint32_t count = slot->taken_count - slot->taken_next;
-    for (uint32_t i = 0; i < count; i++) jobs[i] = slot->taken[slot->taken_next + i];
-    slot->taken_count = slot->taken_next;
-    atomic_store_explicit(&slot->waiting, 0, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&slot->lock);
-    return count;
-}
-
-static bool take_waiting(struct slot *slot, uint32_t job)
-{
-    uint32_t at = slot->taken_next;
-    while (at < slot->taken_count && slot->taken[at].job != job) at++;
-    if (at == slot->taken_count) return false;
-    for (; at + 1 < slot->taken_count; at++) slot->taken[at] = slot->taken[at + 1];
-    slot->taken_count--;
-    atomic_store_explicit(&slot->waiting, slot->taken_count - slot->taken_next,
-                          memory_order_relaxed);
-    return true;
-}
-
-/* What was said last is the cause, but a lease that is over stays so. */
-static void mark_told(struct slot *slot, enum end_cause cause)
-{
-    bool told = atomic_load_explicit(&slot->told, memory_order_relaxed);
-    if (!told || slot->cause != END_REVOKED) slot->cause = cause;
-    atomic_store_explicit(&slot->told, true, memory_order_relaxed);
-}
-
-enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take,
-                            enum end_cause cause)
-{
-    enum slot_has has = SLOT_HAS_IT_NOT;
-    (void)pthread_mutex_lock(&slot->lock);
-    bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
-    if (runs && slot->current.job == job) {
-        has = SLOT_RUNS_IT;
-        if (take == SLOT_KILLS_RUNNING) {
-            mark_told(slot, cause);
-            slot->killed = true;
-            command_kill(&slot->command);
-        }
-    } else if (take_waiting(slot, job)) {
-        has = SLOT_TOOK_IT;
-    }
-    (void)pthread_mutex_unlock(&slot->lock);
-    return has;
-}
-
-void slot_tell(struct slot *slot, uint32_t job, enum end_cause cause)
-{
-    (void)pthread_mutex_lock(&slot->lock);
-    bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
-    if (runs && slot->current.job == job && !slot->killed) {
-        mark_told(slot, cause);
-        command_tell(&slot->command);
-    }
-    (void)pthread_mutex_unlock(&slot->lock);
-}
-
-bool slot_take_progress(struct slot *slot, struct pool_progress *progress,
-                        char text[TMESH_PROGRESS_BYTES_MAX])
-{
-    if (!atomic_load_explicit(&slot->has_progress, memory_order_relaxed)) return false;
-    (void)pthread_mutex_lock(&slot->lock);
-    struct slot_progress *told = &slot->progress;
-    bool fresh = told->fresh;
-    *progress = (struct pool_progress){
-        .job = slot->current.job, .told_ns = told->told_ns, .number = told->number};
-    memcpy(text, told->text, told->text_size);
-    progress->text = bytes_of(text, told->text_size);
-    told->fresh = false;
-    atomic_store_explicit(&slot->has_progress, false, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&slot->lock);
-    return fresh;
-}
-
-struct pool_started slot_current(struct slot *slot)
-{
-    (void)pthread_mutex_lock(&slot->lock);
-    struct pool_started current = {
-        .job = slot->current.job,
-        .began_ns = atomic_load_explicit(&slot->began_ns, memory_order_relaxed),
-    };
-    (void)pthread_mutex_unlock(&slot->lock);
-    if (current.began_ns == 0) current.job = UINT32_MAX;
-    return current;
-}
-
-struct batch *slot_take_batch(struct slot *slot, struct batch *fresh, uint64_t since_ns)
-{
-    assert(fresh->count == 0);
-    struct batch *taken = NULL;
-    (void)pthread_mutex_lock(&slot->lock);
-    if (slot->batch != NULL && slot->batch->count > 0 && slot->batch->since_ns < since_ns) {
-        taken = slot->batch;
-        slot->batch = fresh;
-        atomic_store_explicit(&slot->batch_since_ns, 0, memory_order_relaxed);
-    }
-    (void)pthread_mutex_unlock(&slot->lock);
-    return taken;
 }
 
 bool slot_open(struct slot *slot, struct pool *pool)
@@ -437,6 +358,8 @@ bool slot_open(struct slot *slot, struct pool *pool)
     slot->job.place = slot;
     slot->batch = batch_new();
     if (slot->batch == NULL) return false;
+    deputy_open(&slot->deputy, pool->options.nursery, (uint32_t)(slot - pool->slots),
+                pool->options.registry, pool->options.log);
     atomic_int *groups = pool->warden.groups;
     const struct command_options options = {
         .environment = &pool->environment,
@@ -455,20 +378,11 @@ no_command:
     return false;
 }
 
-void slot_stop(struct slot *slot)
-{
-    (void)pthread_mutex_lock(&slot->lock);
-    slot->taken_count = slot->taken_next;
-    atomic_store_explicit(&slot->waiting, 0, memory_order_relaxed);
-    mark_told(slot, END_REVOKED);
-    (void)pthread_mutex_unlock(&slot->lock);
-    command_stop(&slot->command);
-}
-
 void slot_close(struct slot *slot)
 {
     (void)pthread_join(slot->thread, NULL);
     command_close(&slot->command);
+    deputy_close(&slot->deputy);
     job_free(&slot->job);
     buffer_free(&slot->batch->bytes);
     free(slot->batch);

@@ -14,6 +14,7 @@
 
 #include "batch.h"
 #include "command.h"
+#include "deputy.h"
 #include "queue.h"
 #include "warden.h"
 
@@ -53,7 +54,16 @@ struct slot {
     struct pool_job current; /* changes under the lock */
     struct tmesh_job job;
     struct command command;
+    struct deputy deputy; /* its child, in a process pool; it says itself who may touch what */
     uint64_t peaks_ns[REGISTRY_HANDLERS_MAX]; /* recent longest runs; 0: not known yet */
+};
+
+/* What a slot does next with the jobs it took. */
+enum slot_step {
+    SLOT_STOPS,
+    SLOT_REFILLS, /* it has none */
+    SLOT_RUNS,    /* `current` */
+    SLOT_GIVES    /* a round of functions to its child */
 };
 
 struct pool {
@@ -74,7 +84,9 @@ struct pool {
     struct batch_list spares;
     uint32_t spare_count;
 
-    _Atomic uint64_t *fences_ns; /* by number: until when jobs behind it may begin */
+    _Atomic uint64_t *fences_ns; /* by number: until when jobs behind it may begin; the
+                                    nursery's, if there is one */
+    atomic_bool lost;            /* the nursery has gone */
 
     /* The loop's thread's alone. */
     char (*progress_texts)[TMESH_PROGRESS_BYTES_MAX]; /* by slot */
@@ -117,8 +129,29 @@ bool slot_take_progress(struct slot *slot, struct pool_progress *progress,
 /* What it runs, or job UINT32_MAX.  Any thread. */
 struct pool_started slot_current(struct slot *slot);
 
+/* A glance at when that began; 0: it runs nothing. */
+uint64_t slot_began_ns(const struct slot *slot);
+
 /* Takes its results if they have waited since before `since_ns`, leaving `fresh`
  * for more, which must be empty.  NULL: there are none.  Any thread. */
 struct batch *slot_take_batch(struct slot *slot, struct batch *fresh, uint64_t since_ns);
+
+/* --- for slot_round.c, the slot's thread alone ---------------------------- */
+
+/* Gives functions at the front of the jobs it took to its child, and sees to it until
+ * each is over or was taken back. */
+void slot_round(struct slot *slot);
+
+/* The function that runs `job`, if it does so in the child; else NULL. */
+const struct handler *slot_childs_handler(const struct slot *slot, const struct pool_job *job);
+
+/* Adds what is in the slot's job to the results.  The slot's lock is held, and let go
+ * for a moment when they are many. */
+void slot_keep(struct slot *slot, struct batch_item item);
+
+/* Makes the slot's results collectable, and begins another batch. */
+void slot_hand_over(struct slot *slot);
+
+bool slot_is_stopping(const struct slot *slot);
 
 #endif

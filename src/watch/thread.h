@@ -16,6 +16,9 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void
 void thread_mask(sigset_t *before);
 void thread_unmask(const sigset_t *before);
 
+/* How many threads this process has; 0 when that cannot be told. */
+uint32_t thread_count(void);
+
 /* A condition that is waited on by the monotonic clock. */
 int thread_condition_init(pthread_cond_t *condition);
 

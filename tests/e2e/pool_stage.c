@@ -49,6 +49,14 @@ static void note(const tmesh_log_entry_t *entry, void *context)
     (void)pthread_mutex_unlock(&log_lock);
 }
 
+uint32_t stage_lines(const struct stage *stage)
+{
+    (void)pthread_mutex_lock(&log_lock);
+    uint32_t lines = stage->lines;
+    (void)pthread_mutex_unlock(&log_lock);
+    return lines;
+}
+
 struct stage *stage_new(void)
 {
     struct stage *stage = calloc(1, sizeof *stage);
@@ -64,6 +72,7 @@ void stage_start(struct stage *stage, uint32_t slots)
 {
     const struct pool_options options = {
         .registry = stage->registry,
+        .nursery = stage->nursery,
         .slots = slots,
         .fences = 1,
         .jobs_max = STAGE_JOBS_MAX,
@@ -82,10 +91,32 @@ void stage_start(struct stage *stage, uint32_t slots)
     assert_non_null(stage->pool);
 }
 
+void stage_start_children(struct stage *stage, struct nursery_options options)
+{
+    tmesh_error_t error = {.code = TMESH_OK};
+    options.fences = 1;
+    options.log = (struct log){.write = note, .context = stage};
+    stage->nursery = nursery_new(&options, stage->registry, &error);
+    assert_string_equal(error.text, "");
+    assert_non_null(stage->nursery);
+    stage_start(stage, options.slots);
+}
+
+const char *const STAGE_BAD[] = {TMESH_BUILD_DIR "/tests/faults/bad.so", NULL};
+
+struct stage *stage_bad(struct nursery_options options)
+{
+    struct stage *stage = stage_new();
+    options.modules = STAGE_BAD;
+    stage_start_children(stage, options);
+    return stage;
+}
+
 void stage_destroy(struct stage **stage)
 {
     pool_destroy(&(*stage)->pool);
     assert_null((*stage)->pool);
+    nursery_destroy(&(*stage)->nursery);
     registry_destroy(&(*stage)->registry);
     for (uint32_t i = 0; i < (*stage)->submitted; i++) {
         free((*stage)->outings[i].result);
@@ -113,6 +144,33 @@ uint32_t stage_submit(struct stage *stage, const char *name, struct bytes payloa
 uint32_t stage_submit_text(struct stage *stage, const char *name, const char *payload)
 {
     return stage_submit(stage, name, bytes_text(payload));
+}
+
+uint32_t stage_submit_many(struct stage *stage, const char *const *names, uint32_t count)
+{
+    static struct pool_job jobs[1000];
+    uint32_t first = stage->submitted;
+    assert_in_range(count, 1, 1000);
+    for (uint32_t i = 0; i < count; i++) {
+        jobs[i] = (struct pool_job){.job = first + i};
+        jobs[i].assignment.name = bytes_text(names[i]);
+        jobs[i].assignment.payload = bytes_text("7");
+        jobs[i].assignment.lease.attempt = 1;
+        jobs[i].assignment.limit_ms = 2000;
+    }
+    stage->submitted += count;
+    pool_submit(stage->pool, jobs, count);
+    return first;
+}
+
+uint32_t stage_await_start(struct stage *stage)
+{
+    uint64_t deadline_ns = clock_now_ns() + 30 * SECOND;
+    for (;;) {
+        struct pool_started started[8];
+        if (pool_started(stage->pool, started) > 0) return started[0].job;
+        assert_true(clock_now_ns() < deadline_ns);
+    }
 }
 
 static char *copy_of(struct bytes bytes)

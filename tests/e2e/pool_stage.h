@@ -24,6 +24,7 @@ struct outing {
 
 struct stage {
     tmesh_registry_t *registry;
+    struct nursery *nursery; /* NULL: functions run in threads */
     struct pool *pool;
     struct spawn_limits limits;
     const char *const *environment; /* of commands; NULL: the usual */
@@ -38,14 +39,28 @@ struct stage {
 /* With an empty registry: add handlers, then start. */
 struct stage *stage_new(void);
 void stage_start(struct stage *stage, uint32_t slots);
+/* The same with a process pool; fences and the log are the stage's. */
+void stage_start_children(struct stage *stage, struct nursery_options options);
+/* A new one, with the handlers of faults/bad.c. */
+extern const char *const STAGE_BAD[];
+struct stage *stage_bad(struct nursery_options options);
 void stage_destroy(struct stage **stage);
 
 /* The payload is borrowed until the job is over.  Returns the job's number. */
 uint32_t stage_submit(struct stage *stage, const char *name, struct bytes payload);
+/* Many at once, so that they travel together: their payload is "7", their time limit 2 s.
+ * Returns the first's number. */
+uint32_t stage_submit_many(struct stage *stage, const char *const *names, uint32_t count);
 uint32_t stage_submit_text(struct stage *stage, const char *name, const char *payload);
+
+/* How many lines were logged. */
+uint32_t stage_lines(const struct stage *stage);
 
 /* Collects what there is, without waiting. */
 void stage_collect(struct stage *stage);
+
+/* Waits until a run has begun that was not told of yet, and returns its job. */
+uint32_t stage_await_start(struct stage *stage);
 
 /* Waits until job `job` is over, or fails the test after a generous time. */
 const struct outing *stage_await(struct stage *stage, uint32_t job);
