@@ -25,6 +25,7 @@ struct settings {
     bool allow_exec, command_sandbox;
     uint64_t slots, grace_ms, time_limit_ms, soft_time_limit_ms, stalled_after_ms;
     uint64_t command_memory, command_file_size, command_files;
+    uint64_t tasks_per_child, memory_per_child;
 };
 
 static const struct option options_table[] = {
@@ -76,8 +77,15 @@ static const struct option options_table[] = {
      "then it is ended as one over its time limit; default: for ever",
      offsetof(struct settings, stalled_after_ms), 1, UINT32_MAX},
     {"pool", 0, OPTION_CHOICE, "threads|process",
-     "where C handlers run; default threads (process is not available yet)",
+     "where the handlers of modules run: in threads of the worker, or in child processes, where "
+     "one that crashes or hangs costs one attempt at its task and nothing else; default threads",
      offsetof(struct settings, pool), 0, 0},
+    {"tasks-per-child", 0, OPTION_COUNT, "N",
+     "replace a child process after so many tasks; default: never",
+     offsetof(struct settings, tasks_per_child), 1, UINT32_MAX},
+    {"memory-per-child", 0, OPTION_SIZE, "SIZE",
+     "replace a child process that holds more memory than this after a task; default: never",
+     offsetof(struct settings, memory_per_child), 1024 * 1024, INT64_MAX},
     {"label", 0, OPTION_TEXT, "TEXT",
      "what tmesh status calls this worker; default: host and process",
      offsetof(struct settings, label), 0, 0},
@@ -186,9 +194,10 @@ static int plan_make(struct plan *plan, const struct settings *settings,
         return options_refuse(options, "--connect is missing: the ventilators to work for, such "
                                        "as --connect tcp://127.0.0.1:5555");
     }
-    if (strcmp(settings->pool, "process") == 0) {
-        return options_refuse(options, "--pool process: not available yet; commands run as "
-                                       "processes in any case");
+    bool process = strcmp(settings->pool, "process") == 0;
+    if (!process && settings->tasks_per_child + settings->memory_per_child > 0) {
+        return options_refuse(options, "--tasks-per-child and --memory-per-child are for --pool "
+                                       "process; threads are not replaced");
     }
     if (!something && !settings->allow_exec) {
         return options_refuse(options, "nothing to serve: give --command NAME=\"PROGRAM\", "
@@ -202,6 +211,9 @@ static int plan_make(struct plan *plan, const struct settings *settings,
     plan->options.time_limit_ms = (uint32_t)settings->time_limit_ms;
     plan->options.soft_time_limit_ms = (uint32_t)settings->soft_time_limit_ms;
     plan->options.stalled_after_ms = (uint32_t)settings->stalled_after_ms;
+    plan->options.pool = process ? TMESH_POOL_PROCESS : TMESH_POOL_THREADS;
+    plan->options.tasks_per_child = (uint32_t)settings->tasks_per_child;
+    plan->options.memory_per_child = settings->memory_per_child;
     plan->options.modules = settings->modules.items;
     plan->options.allow_exec = settings->allow_exec;
     plan->options.command_environment = settings->command_environment.items;
@@ -252,8 +264,10 @@ static bool drain(tmesh_worker_t *worker, uint64_t own_ms, struct stopping *stop
     tmesh_worker_counts(worker, &counts);
     notice_print("draining%s: no new tasks, %" PRIu64 ".%" PRIu64 " s for the %" PRIu32
                  " running to end; %s to stop at once",
-                 stopping->count == 0 ? ", as an operator asked" : "", grace.grace_ms / 1000,
-                 grace.grace_ms % 1000 / 100, counts.running,
+                 stopping->count > 0 ? ""
+                 : counts.crippled   ? ", for want of processes to run functions in"
+                                     : ", as an operator asked",
+                 grace.grace_ms / 1000, grace.grace_ms % 1000 / 100, counts.running,
                  stopping->count == 0 ? "two signals" : "once more");
     for (;;) {
         uint64_t now_ms = clock_ms();
@@ -273,7 +287,7 @@ static int serve(tmesh_worker_t *worker, uint64_t grace_ms, struct stopping *sto
     notice_print("stopped; %" PRIu64 " tasks done, %" PRIu64 " failed, %" PRIu64
                  " given back, %" PRIu32 " cut short",
                  counts.done, counts.failed, counts.returned, counts.running);
-    if (drained) return 0;
+    if (drained) return counts.crippled ? EX_OSERR : 0;
     /* A C handler that does not return would keep us for ever. */
     stopping_force(EX_TEMPFAIL, FORCE_SECONDS);
     return EX_TEMPFAIL;

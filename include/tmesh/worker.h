@@ -126,13 +126,36 @@ typedef struct tmesh_handler {
     void *context;
 } tmesh_handler_t;
 
-/* Where C handlers run.  Commands are processes in any case. */
+/* Where C handlers run.  Commands are processes in any case.
+ *
+ * In a process pool a handler that crashes, hangs, leaks, forks or calls exit costs its
+ * child and one attempt at its task, and nothing else: tasks that the child had done
+ * stay done, those behind it are run by the next child.  A death counts as a crash,
+ * with the signal or exit status and the end of what was written as the reason; a run
+ * over its time limit is killed.
+ *
+ * tmesh_worker_new forks a small process, the nursery, in which the modules are loaded
+ * and which forks the children.  So make the worker before your program starts threads
+ * or opens much: a lock that a thread holds then is locked in the children for ever (a
+ * warning is logged), and memory that exists then is theirs, too, as it was.  Each child
+ *
+ * - runs one task at a time, so that a handler called in it is never called twice at
+ *   once, and keeps what handlers leave in memory for the next task;
+ * - has none of the host's descriptors, and /dev/null as its standard input.  What it
+ *   writes to its standard output and error is logged with the task's name and id, at
+ *   most 20 lines a second; a run that writes more than 16 MiB, and 1 MiB for each
+ *   minute it lasts, is ended, and its task fails for good;
+ * - has default signals, a session and process group of its own, and no core file.
+ *   What handlers registered for the end of the process is not called;
+ * - may fork.  Its processes are killed when it ends, even those that left its group;
+ *   a child does not wait for those that outlived their parents.
+ *
+ * All of them end within a moment when the worker's process does, however that comes.
+ * Should the nursery itself be killed, the worker says so in its log, runs no more
+ * functions, and drains by itself, as if tmesh_worker_asked_to_drain. */
 enum tmesh_pool {
     TMESH_POOL_THREADS, /* in threads of this process: the fastest */
-    TMESH_POOL_PROCESS  /* in child processes, one for each slot: a handler that crashes, hangs or
-                           leaks costs its child and one attempt, and nothing else.  The worker
-                           forks them from a small process that it forks first: make it before
-                           your program starts threads of its own */
+    TMESH_POOL_PROCESS  /* in child processes, one for each slot: see below */
 };
 
 /* Zero means the default everywhere. */
@@ -167,8 +190,8 @@ typedef struct tmesh_worker_options {
                                    of the machine's own architecture run; x86-64 and AArch64 */
     enum tmesh_pool pool;
     uint32_t tasks_per_child;    /* a child is replaced after so many runs; 0: never */
-    uint64_t memory_per_child;   /* a child is replaced when it holds more than so many bytes after
-                                    a run; 0: never */
+    uint64_t memory_per_child;   /* a child is replaced when it holds more than so many bytes of
+                                    memory of its own after a run, looked at every 5 ms; 0: never */
     uint32_t soft_time_limit_ms; /* of each run whose task has none of its own: then
                                     tmesh_job_should_stop says yes, and a command gets SIGTERM;
                                     default: none */
@@ -177,10 +200,10 @@ typedef struct tmesh_worker_options {
                                     over its time limit; default: never */
     uint32_t time_limit_ms;      /* of each run whose task has none of its own, from its beginning;
                                     default: none.  Over it a command is killed with its process
-                                    group (SIGKILL), and the run counts as failed.  A C handler
-                                    cannot be ended from outside: its task is given up in the same
-                                    way and may run elsewhere, and its slot is lost until it
-                                    returns */
+                                    group (SIGKILL), likewise a child of a process pool, and the
+                                    run counts as failed.  A C handler in a thread cannot be ended
+                                    from outside: its task is given up in the same way and may run
+                                    elsewhere, and its slot is lost until it returns */
     tmesh_log_fn *log;
     void *log_context;
 } tmesh_worker_options_t;
@@ -199,6 +222,7 @@ typedef struct tmesh_worker_counts {
                       because their task is theirs no more: each has taken a slot for as long as
                       it does not return */
     uint64_t started, done, failed, returned;
+    bool crippled; /* its process pool has lost the nursery: it drains, and is to be made again */
 } tmesh_worker_counts_t;
 
 TMESH_EXPORT void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_counts_t *counts);
@@ -209,9 +233,10 @@ TMESH_EXPORT void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_count
  * for the host's own event loop.  Only to be watched: never read it or close it. */
 TMESH_EXPORT int tmesh_worker_fd(const tmesh_worker_t *worker);
 
-/* Whether that has happened.  Then `*grace_ms` (if not NULL) is how long what runs
- * should have to end, or UINT32_MAX: as long as the program likes; go on with
- * tmesh_worker_drain, and tmesh_worker_destroy.  Any thread. */
+/* Whether that has happened, or the worker drains because it is crippled.  Then
+ * `*grace_ms` (if not NULL) is how long what runs should have to end, or UINT32_MAX: as
+ * long as the program likes; go on with tmesh_worker_drain, and tmesh_worker_destroy.
+ * Any thread. */
 TMESH_EXPORT bool tmesh_worker_asked_to_drain(tmesh_worker_t *worker, uint32_t *grace_ms);
 
 /* Takes no more tasks, gives back those not started, and waits at most
@@ -220,8 +245,9 @@ TMESH_EXPORT bool tmesh_worker_asked_to_drain(tmesh_worker_t *worker, uint32_t *
 TMESH_EXPORT enum tmesh_err tmesh_worker_drain(tmesh_worker_t *worker, uint32_t timeout_ms);
 
 /* Says BYE, stops, frees everything, and sets *worker to NULL.  Commands still
- * running are killed; C handlers still running are told to stop and waited for,
- * since a thread cannot be stopped from outside.  NULL is fine. */
+ * running are killed, and so are the children of a process pool; C handlers still
+ * running in threads are told to stop and waited for, since a thread cannot be stopped
+ * from outside.  NULL is fine. */
 TMESH_EXPORT void tmesh_worker_destroy(tmesh_worker_t **worker);
 
 #ifdef __cplusplus

@@ -42,6 +42,7 @@ struct tmesh_worker {
     struct worker_actions *actions;
     pthread_t thread;
     enum wish done; /* the wish carried out last; the thread's own */
+    bool crippled;  /* the pool has lost its nursery; likewise */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -78,7 +79,6 @@ static void log_hung(struct tmesh_worker *node, const struct worker_action *acti
  * what runs, and whether to stop then, is its decision. */
 static void begin_to_drain(struct tmesh_worker *node, uint32_t grace_ms)
 {
-    log_line(&node->log, TMESH_INFO, "an operator asks this worker to drain");
     pthread_mutex_lock(&node->lock);
     if (node->wish < WISH_DRAIN) node->wish = WISH_DRAIN;
     node->asked_to_drain = true;
@@ -113,7 +113,10 @@ static void perform_one(struct tmesh_worker *node, const struct worker_action *a
     case WORKER_TELL: pool_tell(node->pool, action->job, action->cause); break;
     case WORKER_KILL: pool_kill(node->pool, action->job, action->cause); break;
     case WORKER_HUNG: log_hung(node, action); break;
-    case WORKER_ASKED_TO_DRAIN: begin_to_drain(node, action->grace_ms); break;
+    case WORKER_ASKED_TO_DRAIN:
+        log_line(&node->log, TMESH_INFO, "an operator asks this worker to drain");
+        begin_to_drain(node, action->grace_ms);
+        break;
     case WORKER_REFUSED: log_refusal(node, action); break;
     case WORKER_OPENED:
         log_line(&node->log, TMESH_INFO, "ventilator=%s connected", endpoint);
@@ -255,8 +258,17 @@ static void stop(struct tmesh_worker *node, uint64_t now_ns)
     turn_until_done(node, WORKER_STOP, now_ns);
 }
 
+/* Without its nursery the worker can only give back what it was given. */
+static void notice_loss(struct tmesh_worker *node)
+{
+    if (node->crippled || !pool_is_lost(node->pool)) return;
+    node->crippled = true;
+    begin_to_drain(node, UINT32_MAX);
+}
+
 static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
 {
+    notice_loss(node);
     pthread_mutex_lock(&node->lock);
     enum wish wish = node->wish;
     pthread_mutex_unlock(&node->lock);
@@ -341,6 +353,7 @@ static enum tmesh_err start_threads(struct tmesh_worker *node,
     thread_mask(&before);
     node->pool =
         pool_new(&(struct pool_options){.registry = node->setup.registry,
+                                        .nursery = node->setup.nursery,
                                         .slots = node->setup.core.slots,
                                         .fences = node->setup.endpoints.count,
                                         .jobs_max = node->setup.core.jobs_max,
@@ -398,6 +411,7 @@ void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_counts_t *counts)
                                       .held = now->held,
                                       .running = now->running,
                                       .hung = now->hung,
+                                      .crippled = pool_is_lost(worker->pool),
                                       .started = now->started,
                                       .done = now->done,
                                       .failed = now->failed,

@@ -1,6 +1,7 @@
 /* worker_setup.c - what a worker serves, read from its public options. */
 #include "worker_setup.h"
 
+#include "../pool/nursery.h"
 #include "../pool/sandbox.h"
 #include "failure.h"
 
@@ -19,11 +20,32 @@ static enum tmesh_err register_handlers(tmesh_registry_t *registry,
         enum tmesh_err result = registry_add_command(registry, command->name, command->argv, error);
         if (result != TMESH_OK) return result;
     }
-    for (const char *const *path = options->modules; path != NULL && *path != NULL; path++) {
-        enum tmesh_err result = registry_load(registry, *path, error);
+    return TMESH_OK;
+}
+
+/* In a process pool only the children and their parent run what a module brings. */
+static enum tmesh_err load_modules(struct worker_setup *setup,
+                                   const tmesh_worker_options_t *options, tmesh_error_t *error)
+{
+    const char *const *path = options->modules;
+    bool functions = options->handler_count > 0 || (path != NULL && *path != NULL);
+    if (options->pool == TMESH_POOL_PROCESS && functions) {
+        tmesh_error_t reason = {.code = TMESH_E_SYSTEM};
+        const struct nursery_options nursery = {
+            .modules = options->modules,
+            .slots = setup->core.slots,
+            .fences = setup->endpoints.count,
+            .tasks_per_child = options->tasks_per_child,
+            .memory_per_child = options->memory_per_child,
+            .log = {.write = options->log, .context = options->log_context},
+        };
+        setup->nursery = nursery_new(&nursery, setup->registry, &reason);
+        return setup->nursery != NULL ? TMESH_OK : failure(error, reason.code, "%s", reason.text);
+    }
+    for (; path != NULL && *path != NULL; path++) {
+        enum tmesh_err result = registry_load(setup->registry, *path, error);
         if (result != TMESH_OK) return result;
     }
-    if (options->allow_exec) return registry_add_exec(registry, error);
     return TMESH_OK;
 }
 
@@ -135,6 +157,9 @@ enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_
     if (result == TMESH_OK) result = read_queues(setup, options, error);
     if (result == TMESH_OK) result = count_slots(options, &setup->core.slots, error);
     if (result == TMESH_OK) result = read_commands(setup, options, error);
+    if (result == TMESH_OK) result = load_modules(setup, options, error);
+    if (result == TMESH_OK && options->allow_exec)
+        result = registry_add_exec(setup->registry, error);
     if (result != TMESH_OK) return result;
     describe(setup, options);
     if (setup->core.name_count > 0) return TMESH_OK;
@@ -144,6 +169,7 @@ enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_
 
 void worker_setup_clear(struct worker_setup *setup)
 {
+    nursery_destroy(&setup->nursery);
     registry_destroy(&setup->registry);
     endpoints_clear(&setup->endpoints);
 }

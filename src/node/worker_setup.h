@@ -10,12 +10,15 @@
 
 #include <tmesh/worker.h>
 
+struct nursery;
+
 enum { WORKER_SLOTS_MAX = 1024 };
 
 /* Everything HELLO says of a worker, kept as long as the worker. */
 struct worker_setup {
     struct endpoints endpoints;
     tmesh_registry_t *registry;
+    struct nursery *nursery; /* NULL: functions run in threads */
     struct spawn_limits command_limits;
     char label[IDENTITY_LABEL_BYTES];
     struct bytes names[MESSAGE_NAMES_MAX];
