@@ -30,7 +30,17 @@ static void set_owner(struct ventilator *ventilator, uint32_t slot, uint32_t pee
     ventilator->peers.peers[peer].owned++;
 }
 
-/* A known id: the same task.  Whoever asks last and wants the result gets it. */
+/* What a process said before it died can arrive after its successor has asked for the
+ * same task: nobody would be left to hear of it. */
+static bool is_outlived(const struct ventilator *ventilator, uint32_t peer, uint32_t owner)
+{
+    const struct peer *peers = ventilator->peers.peers;
+    return owner != PEER_NONE && peers[owner].session != 0 &&
+           peers[peer].birth < peers[owner].birth;
+}
+
+/* A known id: the same task.  Whoever asks last and wants the result gets it, but of
+ * two that are here not the one that came first. */
 static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t peer,
                          const struct submission *item)
 {
@@ -47,6 +57,8 @@ static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t 
      * may be on the way: it goes again, since one too many does no harm. */
     bool to_be_sent = (task->kept & (TASK_KEPT_RESULT | TASK_KEPT_SENT)) == TASK_KEPT_RESULT;
     if (owner == peer && (!ended || to_be_sent)) return;
+    bool told = (task->kept & TASK_KEPT_SENT) != 0;
+    if (!told && is_outlived(ventilator, peer, owner)) return;
     if ((task->kept & TASK_KEPT_RESULT) != 0)
         ventilator_withdraw_result(ventilator, slot);
     else if (owner != PEER_NONE)

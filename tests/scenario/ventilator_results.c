@@ -264,6 +264,23 @@ static void the_producer_that_asked_last_gets_the_result(void **state)
     story_end(&story);
 }
 
+/* What a process said before it died comes after its successor has asked again. */
+static void the_producer_that_came_last_keeps_the_result(void **state)
+{
+    (void)state;
+    struct story story;
+    start_with_two_producers(&story);
+    story_submit(&story, P1, "a");
+    story_submit(&story, P2, "a");
+    story_submit(&story, P1, "a");
+    story_clear(&story);
+    story_complete(&story, W1, "a", OUTCOME_DONE);
+    story_expect(&story, "[    0] ended a/1 w1 done\n"
+                         "[    0] > p2 result a/1 done\n"
+                         "[    0] > w1 receipt 2\n");
+    story_end(&story);
+}
+
 static void a_result_moved_to_another_producer_leaves_no_hole_in_the_window(void **state)
 {
     (void)state;
@@ -410,6 +427,7 @@ int main(void)
         cmocka_unit_test(results_of_many_bytes_go_out_as_far_as_the_window_and_on_with_receipts),
         cmocka_unit_test(a_task_submitted_twice_is_accepted_once),
         cmocka_unit_test(the_producer_that_asked_last_gets_the_result),
+        cmocka_unit_test(the_producer_that_came_last_keeps_the_result),
         cmocka_unit_test(a_result_moved_to_another_producer_leaves_no_hole_in_the_window),
         cmocka_unit_test(a_result_moves_though_its_first_producer_is_just_being_cleared_away),
         cmocka_unit_test(a_repeat_after_the_result_was_dropped_is_told_so),
