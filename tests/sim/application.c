@@ -49,6 +49,25 @@ void application_rise(struct mesh *mesh, struct node *node)
     wake_after(mesh, node, chance_about(&mesh->chance, mesh->plan.submit_every_ns));
 }
 
+/* One of the latest tasks, if it is its own and has not ended, however far it is. */
+static void cancel(struct mesh *mesh, struct node *node)
+{
+    struct producer_node *producer = &node->producer;
+    struct ledger *ledger = &mesh->ledger;
+    if (producer->cancel_count == TASKS_MAX) return;
+    uint32_t back = (uint32_t)chance_below(&mesh->chance, 24);
+    uint32_t ticket = ledger->submission_count - 1 - back;
+    if (back >= ledger->submission_count) return;
+    struct ledger_submission *submission = &ledger->submissions[ticket];
+    if (submission->node != node->number || submission->process != node->process) return;
+    if (submission->state > SUBMISSION_ACCEPTED || submission->was_cancelled) return;
+    submission->was_cancelled = true;
+    producer->cancels[producer->cancel_count++] = ticket;
+    if (!story_is_told(mesh)) return;
+    story_tell(mesh, "%s cancels %s", node->name,
+               story_task(mesh, &ledger->tasks[submission->task].id));
+}
+
 /* Nobody is left to be told. */
 void application_fall(struct mesh *mesh, struct node *node)
 {
@@ -77,6 +96,7 @@ void application_on_apply(struct mesh *mesh, uint32_t number, uint32_t process)
     uint64_t count = chance_between(&mesh->chance, 1, mesh->plan.burst);
     for (; count > 0 && mesh->ledger.task_count < mesh->plan.tasks; count--) {
         if (!submit(mesh, node, ledger_add_task(mesh))) break;
+        if (chance_ppm(&mesh->chance, mesh->plan.cancel_ppm)) cancel(mesh, node);
     }
     if (chance_one_in(&mesh->chance, 16)) submit_again(mesh, node);
     node_rouse(mesh, node);

@@ -32,6 +32,11 @@ void checker_started(struct mesh *mesh, const struct node *worker, const struct 
 void checker_finished(struct mesh *mesh, const struct node *worker, const struct lease *lease,
                       enum outcome outcome);
 
+/* A producer says or hears something. */
+void checker_producer_says(struct mesh *mesh, struct node *producer, uint32_t link,
+                           const struct message *message);
+void checker_producer_hears(struct mesh *mesh, struct node *producer, uint32_t link,
+                            const struct message *message);
 /* A producer told its application something. */
 void checker_told(struct mesh *mesh, const struct node *producer,
                   const struct producer_action *action);

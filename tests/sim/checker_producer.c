@@ -3,6 +3,8 @@
 
 #include "mesh.h"
 
+#include <stdlib.h>
+
 static const char *task_text(struct mesh *mesh, const struct ledger_submission *submission)
 {
     return story_task(mesh, &mesh->ledger.tasks[submission->task].id);
@@ -82,6 +84,16 @@ static bool result_fits(const struct result *result, const struct custody *custo
            bytes_equal(made, result->result);
 }
 
+/* Wherever it was: with its ventilator, or still with its producer, which may also have
+ * waited for long enough for a ventilator that is away. */
+static void told_cancelled(struct mesh *mesh, struct ledger_submission *submission,
+                           struct custody *custody)
+{
+    if (custody != NULL && custody->state == TASK_CANCELLED) custody->told_end = true;
+    submission->state = SUBMISSION_ENDED;
+    mesh->ledger.unanswered--;
+}
+
 static void told_end(struct mesh *mesh, const struct node *node,
                      const struct producer_action *action, struct ledger_submission *submission)
 {
@@ -89,6 +101,13 @@ static void told_end(struct mesh *mesh, const struct node *node,
     uint32_t life = life_of(node, action->link);
     struct custody *custody =
         life == LEDGER_NONE ? NULL : ledger_custody(&mesh->ledger, submission->task, life);
+    bool waits = submission->state == SUBMISSION_STAGED ||
+                 (submission->state == SUBMISSION_ACCEPTED &&
+                  mesh->ledger.tasks[submission->task].wants_result);
+    if (waits && submission->was_cancelled && result->state == TASK_CANCELLED) {
+        told_cancelled(mesh, submission, custody);
+        return;
+    }
     if (submission->state != SUBMISSION_ACCEPTED ||
         !mesh->ledger.tasks[submission->task].wants_result) {
         checker_fail(mesh, "one answer", "%s hears the end of %s unasked or again", node->name,
@@ -108,6 +127,62 @@ static void told_end(struct mesh *mesh, const struct node *node,
     if (custody != NULL) custody->told_end = true;
     submission->state = SUBMISSION_ENDED;
     mesh->ledger.unanswered--;
+}
+
+/* ---- Cancels ---- */
+
+void checker_producer_says(struct mesh *mesh, struct node *producer, uint32_t link,
+                           const struct message *message)
+{
+    (void)mesh;
+    struct questions *questions = &producer->producer.questions[link];
+    if (message->kind != MESSAGE_DISPOSE) return;
+    if (questions->session != message->session) {
+        questions->session = message->session;
+        questions->heard = questions->first = questions->count = 0;
+    }
+    if (questions->count == QUESTIONS_MAX) abort();
+    struct question *question =
+        &questions->asked[(questions->first + questions->count++) % QUESTIONS_MAX];
+    question->count = message->u.dispose.count;
+    memcpy(question->ids, message->u.dispose.ids, question->count * sizeof question->ids[0]);
+}
+
+/* It was cancelled, and so it stays. */
+static void answered(struct mesh *mesh, const struct node *producer, uint32_t link,
+                     const struct id *id)
+{
+    uint32_t task = ledger_find(&mesh->ledger, id), life = life_of(producer, link);
+    struct custody *custody =
+        life == LEDGER_NONE ? NULL : ledger_custody(&mesh->ledger, task, life);
+    if (life == LEDGER_NONE) return;
+    if (custody == NULL || custody->state != TASK_CANCELLED) {
+        checker_fail(mesh, "cancel", "%s hears that v%u cancelled %s, which it did not",
+                     producer->name, link + 1, story_task(mesh, id));
+        return;
+    }
+    custody->told_end = true;
+}
+
+void checker_producer_hears(struct mesh *mesh, struct node *producer, uint32_t link,
+                            const struct message *message)
+{
+    struct questions *questions = &producer->producer.questions[link];
+    if (message->session != questions->session || message->sequence == 0) return;
+    if ((int32_t)(message->sequence - questions->heard) <= 0) return;
+    questions->heard = message->sequence;
+    if (message->kind != MESSAGE_DISPOSED || questions->count == 0) return;
+    const struct question *question = &questions->asked[questions->first];
+    const struct message_disposed *disposed = &message->u.disposed;
+    for (uint32_t at = 0, next = 0; at < question->count; at++) {
+        bool rejected = next < disposed->count && disposed->rejections[next].item == at;
+        if (rejected)
+            next++;
+        else
+            answered(mesh, producer, link, &question->ids[at]);
+    }
+    questions->first = (questions->first + 1) % QUESTIONS_MAX;
+    questions->count--;
 }
 
 void checker_told(struct mesh *mesh, const struct node *node, const struct producer_action *action)

@@ -7,6 +7,7 @@
 #include "checker.h"
 
 #include "checker_restart.h"
+#include "checker_revoke.h"
 #include "mesh.h"
 
 struct view {
@@ -76,6 +77,21 @@ static uint32_t attempts_of(const struct view *view, uint32_t task)
     return own != 0 ? own : view->mesh->plan.attempts_max;
 }
 
+/* A worker that does not say so itself has lost it: then nothing of it runs there. */
+static void check_returned(const struct view *view, const struct record *record,
+                           const struct custody *custody, uint32_t task)
+{
+    const struct completion *why = rightful(view, &record->id, custody);
+    const struct lease lease = {
+        .id = record->id, .attempt = custody->attempt, .token = custody->token};
+    const struct grant *grant = ledger_grant(&view->mesh->ledger, task, &lease);
+    if (why != NULL || grant == NULL || !grant->started || grant->finished) return;
+    const struct node *worker = &view->mesh->nodes[grant->node];
+    if (worker->up && worker->process == grant->process) {
+        fail_task(view, "one run", &record->id, "is taken back while it runs");
+    }
+}
+
 static void left_worker(const struct view *view, const struct record *record,
                         struct custody *custody, uint32_t task)
 {
@@ -83,6 +99,7 @@ static void left_worker(const struct view *view, const struct record *record,
         fail_task(view, "life", &record->id, "came back, and was not leased");
     }
     if (record->kind == RECORD_RETURNED) {
+        check_returned(view, record, custody, task);
         custody->attempt = record->attempt;
         custody->token = 0;
     } else if (record->kind == RECORD_REQUEUED) {
@@ -154,6 +171,29 @@ static void check_failed(const struct view *view, const struct record *record,
     }
 }
 
+static void check_cancelled(const struct view *view, const struct record *record,
+                            const struct custody *custody, uint32_t task)
+{
+    const struct lease lease = {
+        .id = record->id, .attempt = custody->attempt, .token = custody->token};
+    if (custody->state == TASK_LEASED && custody->token != 0) {
+        checker_revoked(view->mesh, view->node, ledger_grant(&view->mesh->ledger, task, &lease),
+                        &lease);
+    }
+    const struct message *message =
+        view->event->kind == VENTILATOR_MESSAGE ? view->event->message : NULL;
+    bool asked = false;
+    if (message != NULL && message->kind == MESSAGE_DISPOSE &&
+        message->u.dispose.disposal == DISPOSAL_CANCEL) {
+        for (uint32_t at = 0; at < message->u.dispose.count; at++) {
+            if (id_equal(&message->u.dispose.ids[at], &record->id)) asked = true;
+        }
+    }
+    if (!asked || record->reason != REASON_CANCELLED) {
+        fail_task(view, "cancel", &record->id, "is cancelled, and nobody asked for that");
+    }
+}
+
 static void ended(const struct view *view, const struct record *record, struct custody *custody,
                   uint32_t task)
 {
@@ -163,6 +203,8 @@ static void ended(const struct view *view, const struct record *record, struct c
     }
     if (record->state == TASK_DONE)
         check_done(view, record, custody, task);
+    else if (record->state == TASK_CANCELLED)
+        check_cancelled(view, record, custody, task);
     else
         check_failed(view, record, custody, task);
     if (record->attempt != custody->attempt) {
@@ -289,6 +331,7 @@ static void take_assignment(const struct view *view, const struct ventilator_sen
     struct grant *grant = ledger_add_grant(ledger, task, &item->lease);
     uint32_t connection = network_of_route(view->mesh, send->link);
     grant->life = view->life;
+    grant->session = send->message.session;
     if (connection != CONNECTION_NONE) {
         grant->node = view->mesh->network.connections[connection].nodes[SIDE_DIALLER];
     }
@@ -307,12 +350,14 @@ void checker_ventilator(struct mesh *mesh, const struct node *node,
     }
     for (uint32_t at = 0; at < actions->send_count; at++) {
         const struct ventilator_send *send = &actions->sends[at];
+        checker_revoke_says(mesh, &send->message);
         if (send->message.kind != MESSAGE_WORK) continue;
         for (uint32_t item = 0; item < send->message.u.work.count; item++) {
             take_assignment(&view, send, &send->message.u.work.items[item]);
         }
     }
     if (event->kind != VENTILATOR_TURN) return;
+    if (!actions->more) checker_revoke_turn(mesh, node);
     struct totals totals;
     ventilator_totals(node->ventilator.core, event->now_ns, &totals);
     uint64_t open = totals.waiting + totals.ready + totals.leased;

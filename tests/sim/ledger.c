@@ -182,6 +182,7 @@ void ledger_clear(struct ledger *ledger)
     ledger->task_count = ledger->submission_count = 0;
     ledger->custody_count = ledger->grant_count = ledger->life_count = 0;
     ledger->unanswered = ledger->open = 0;
+    ledger->revoke_count = 0;
 }
 
 void ledger_free(struct ledger *ledger)

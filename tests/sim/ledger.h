@@ -42,6 +42,7 @@ struct ledger_submission {
     uint32_t node, process;
     enum submission_state state;
     bool was_accepted;               /* told so */
+    bool was_cancelled;              /* the application does not want it any more */
     uint32_t life;                   /* in which */
     uint64_t staged_ns, accepted_ns; /* on the producer's clock */
     uint32_t next;                   /* of the task */
@@ -72,6 +73,7 @@ struct grant {
     uint32_t attempt;
     uint64_t token;
     uint32_t node, process;           /* the worker */
+    uint32_t session;                 /* in which it was sent */
     bool assigned, started, finished; /* handed to the pool, and so on */
     enum outcome outcome;
     uint32_t next; /* of the task */
@@ -91,6 +93,13 @@ struct credit {
     uint64_t given_tasks, given_bytes; /* and used */
 };
 
+/* A lease that was cancelled under its worker, which is to be told. */
+struct due_revoke {
+    uint32_t ventilator, process;
+    uint32_t session; /* in which the worker got it */
+    struct lease lease;
+};
+
 enum { LIVES_MAX = 512, CREDITS_MAX = 128 };
 
 struct ledger {
@@ -105,8 +114,10 @@ struct ledger {
     struct life lives[LIVES_MAX];
     uint32_t life_count;
     struct credit credits[VENTILATORS_MAX][CREDITS_MAX]; /* by the session's low bits */
-    uint32_t unanswered;                                 /* submissions */
-    uint32_t open;                                       /* tasks in lives that are not over */
+    struct due_revoke revokes[TASKS_MAX];
+    uint32_t revoke_count;
+    uint32_t unanswered; /* submissions */
+    uint32_t open;       /* tasks in lives that are not over */
 };
 
 static const uint32_t LEDGER_NONE = UINT32_MAX;

@@ -39,10 +39,24 @@ struct worker_node {
     struct bytes name_texts[NAMES_MAX], queue_texts[QUEUES_MAX]; /* in words */
 };
 
+/* Cancels on their way to one ventilator and back, in one session. */
+enum { QUESTIONS_MAX = 16 };
+struct questions {
+    uint32_t session, heard; /* heard: the latest number of the ventilator's */
+    uint32_t first, count;
+    struct question {
+        uint32_t count;
+        struct id ids[MESSAGE_LETTERS_MAX];
+    } asked[QUESTIONS_MAX];
+};
+
 struct producer_node {
     struct producer *core;
     uint32_t staged[TASKS_MAX]; /* submissions that the core did not take yet */
     uint32_t staged_first, staged_count;
+    uint32_t cancels[TASKS_MAX]; /* tickets, likewise */
+    uint32_t cancel_count;
+    struct questions questions[VENTILATORS_MAX];
     uint64_t crowded_until_ns;
 };
 

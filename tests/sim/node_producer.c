@@ -17,6 +17,7 @@ static void perform(struct mesh *mesh, struct node *node)
         case PRODUCER_SHUT: node_shut(mesh, node, action->link); break;
         case PRODUCER_INTAKE: node_open(mesh, node, action->link, PASSAGE_INTAKE); break;
         case PRODUCER_SEND:
+            checker_producer_says(mesh, node, action->link, &action->message);
             (void)node_send(mesh, node, action->link, action->passage, &action->message);
             break;
         case PRODUCER_ACCEPTED:
@@ -86,6 +87,7 @@ static void take(struct mesh *mesh, struct node *node, const struct parcel *parc
         event.kind = take_news(mesh, node, parcel, line);
     }
     if (story_is_told(mesh)) tell_news(mesh, node, &mesh->nodes[parcel->from], &event);
+    if (event.kind == PRODUCER_MESSAGE) checker_producer_hears(mesh, node, event.link, &message);
     step(mesh, node, &event);
 }
 
@@ -112,6 +114,18 @@ static void take_staged(struct mesh *mesh, struct node *node, uint64_t now_ns)
     }
 }
 
+/* What it does not want any more. */
+static void take_cancels(struct mesh *mesh, struct node *node, uint64_t now_ns)
+{
+    struct producer_node *producer = &node->producer;
+    for (; producer->cancel_count > 0; producer->cancel_count--) {
+        uint32_t ticket = producer->cancels[producer->cancel_count - 1];
+        const struct id id = mesh->ledger.tasks[mesh->ledger.submissions[ticket].task].id;
+        step(mesh, node,
+             &(struct producer_event){.kind = PRODUCER_CANCEL, .now_ns = now_ns, .id = &id});
+    }
+}
+
 void producer_node_rise(struct mesh *mesh, struct node *node)
 {
     static const struct bytes software = {(const uint8_t *)"simulated", 9};
@@ -131,6 +145,8 @@ void producer_node_rise(struct mesh *mesh, struct node *node)
     void *memory = node_memory(mesh, node, producer_memory_bytes(&options));
     node->producer.core = producer_init(memory, &options, node_now(mesh, node));
     node->producer.staged_first = node->producer.staged_count = 0;
+    node->producer.cancel_count = 0;
+    memset(node->producer.questions, 0, sizeof node->producer.questions);
     node->producer.crowded_until_ns = 0;
     application_rise(mesh, node);
 }
@@ -149,6 +165,7 @@ uint64_t producer_node_turn(struct mesh *mesh, struct node *node, uint64_t now_n
         parcel_free(parcel);
     }
     take_staged(mesh, node, now_ns);
+    take_cancels(mesh, node, now_ns);
     bool crowded = node->producer.crowded_until_ns > mesh->now_ns;
     uint32_t times = 0;
     do {

@@ -110,6 +110,7 @@ void plan_make(struct plan *plan, uint64_t seed)
     plan_load(plan, &chance);
     plan_policy(plan, &chance);
     plan_disk(plan, &chance);
+    plan->cancel_ppm = chance_one_in(&chance, 2) ? 0 : (uint32_t)chance_below(&chance, 1000001);
 }
 
 const char *plan_fault_name(enum fault fault)

@@ -69,6 +69,7 @@ struct plan {
     uint32_t again_ppm;  /* of what ended UNKNOWN, or was left by a crash: submitted again */
     uint64_t run_ns;     /* a handler takes, about */
     uint32_t fail_ppm, crash_ppm, permanent_ppm, retry_ppm;
+    uint32_t cancel_ppm; /* for each task that is submitted: another one is cancelled */
 
     /* the ventilators' policy */
     uint32_t tasks_max, peers_max, leases_max, dead_letters_max;
