@@ -29,6 +29,11 @@ enum planted {
     PLANTED_ANSWER_BEFORE_SYNC,   /* answers do not wait for the disk */
     PLANTED_REPLAY_FORGETS_ENDED, /* the ends in a journal are passed over */
     PLANTED_RELEASE_TOO_EARLY,    /* all that is durable is released */
+    PLANTED_RECALL_TAKES_BACK,    /* what is asked back is given to another at once */
+    PLANTED_CANCEL_SPARES_RUNS, /* what a worker has is not cancelled, although the answer says so,
+                                 */
+    PLANTED_CANCEL_IN_SILENCE,  /* or its worker is not told, */
+    PLANTED_CANCEL_BEFORE_SYNC, /* or the answer does not wait for the disk */
     /* the worker */
     PLANTED_FORGET_COMPLETION,       /* a completion is not kept until its receipt */
     PLANTED_CREDIT_OUTLIVES_SESSION, /* a new session goes on with the totals of the old */

@@ -64,7 +64,8 @@ static void answer_when_durable(struct ventilator *ventilator, uint32_t peer,
     const struct rejection *rejections = ventilator->out->rejections;
     answer->lsn = ventilator->appended_lsn;
     answer->session = ventilator->peers.peers[peer].session;
-    if (held_is_durable(ventilator, answer->lsn))
+    bool early = planted(PLANTED_CANCEL_BEFORE_SYNC) && answer->kind == MESSAGE_DISPOSED;
+    if (early || held_is_durable(ventilator, answer->lsn))
         send_answer(ventilator, peer, answer, rejections);
     else
         put_off(&ventilator->held, answer, rejections);

@@ -9,6 +9,7 @@
  * What comes back stands first in line, and goes to whoever gave it back only if
  * nobody else has credit (ventilator_dispatch.c).
  */
+#include "planted.h"
 #include "ventilator_state.h"
 
 enum {
@@ -128,6 +129,10 @@ static uint32_t recall_for(struct ventilator *ventilator, uint32_t slot, uint32_
     if (count == 0) return 0;
     ventilator_send(ventilator, slot, MESSAGE_RECALL)->u.recall =
         (struct message_leases){.leases = &out->leases[out->lease_count], .count = count};
+    for (uint32_t at = 0; at < count && planted(PLANTED_RECALL_TAKES_BACK); at++) {
+        task_return(ventilator,
+                    index_find(&ventilator->ids, &out->leases[out->lease_count + at].id));
+    }
     out->lease_count += count;
     effort->recalls -= count;
     ventilator->peers.peers[slot].recalls += count;

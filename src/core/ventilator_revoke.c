@@ -4,6 +4,7 @@
  * worker without a session learns the same by the drops of its next WELCOME, and so
  * does one that never gets this message: a gap ends its session.
  */
+#include "planted.h"
 #include "ventilator_state.h"
 
 void revokes_init(struct revokes *revokes, struct arena *arena)
@@ -48,7 +49,7 @@ static void free_first(struct revokes *revokes, struct peer *worker)
 void ventilator_revoke(struct ventilator *ventilator, uint32_t slot)
 {
     const struct task *task = &ventilator->tasks[slot];
-    if (!is_to_be_told(ventilator, task)) return;
+    if (!is_to_be_told(ventilator, task) || planted(PLANTED_CANCEL_IN_SILENCE)) return;
     struct peer *worker = &ventilator->peers.peers[task->holder];
     uint32_t row = take_row(&ventilator->revokes);
     ventilator->revokes.rows[row] = (struct revoke){
