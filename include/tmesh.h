@@ -8,6 +8,7 @@
 
 #include <tmesh/cancel.h>
 #include <tmesh/dead.h>
+#include <tmesh/drain.h>
 #include <tmesh/error.h>
 #include <tmesh/journal.h>
 #include <tmesh/producer.h>

@@ -85,8 +85,9 @@ static int show(const struct settings *settings, const tmesh_cancel_t *cancel)
     return output_end(&output, status);
 }
 
-static int ask(tmesh_producer_t *producer, void *context)
+static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *context)
 {
+    (void)stopping;
     const struct request *request = context;
     tmesh_cancel_t *cancel = NULL;
     enum tmesh_err code = tmesh_producer_cancel(producer, request->ids.items, request->ids.count,

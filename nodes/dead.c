@@ -202,8 +202,9 @@ static int show(const struct settings *settings, const struct request *request,
     return output_end(&output, status);
 }
 
-static int ask(tmesh_producer_t *producer, void *context)
+static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *context)
 {
+    (void)stopping;
     const struct request *request = context;
     uint32_t timeout_ms = (uint32_t)request->settings->timeout_ms;
     tmesh_dead_t *dead = NULL;

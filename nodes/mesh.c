@@ -77,7 +77,7 @@ int mesh_ask(const struct mesh_visit *visit, mesh_ask_fn *ask, void *context)
     backlog_start();
     if (producer) {
         status = mesh_connect(producer, visit->connect, visit->timeout_ms, &stopping);
-        if (status == 0) status = ask(producer, context);
+        if (status == 0) status = ask(producer, &stopping, context);
     } else {
         status = mesh_fault(&error);
     }

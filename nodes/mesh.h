@@ -24,7 +24,7 @@ struct mesh_visit {
 };
 
 /* Returns an exit status. */
-typedef int mesh_ask_fn(tmesh_producer_t *producer, void *context);
+typedef int mesh_ask_fn(tmesh_producer_t *producer, struct stopping *stopping, void *context);
 
 /* Makes a producer, connects it, has `ask` do its work, and returns its exit status; or
  * says why that is not possible, and returns another one. */

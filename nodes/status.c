@@ -49,8 +49,9 @@ static int show(const struct settings *settings, const tmesh_status_t *status)
     return output_end(&output, result);
 }
 
-static int ask(tmesh_producer_t *producer, void *context)
+static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *context)
 {
+    (void)stopping;
     const struct settings *settings = context;
     tmesh_status_t *status = NULL;
     enum tmesh_err code = tmesh_producer_status(producer, (uint32_t)settings->timeout_ms, &status);

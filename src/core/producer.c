@@ -158,6 +158,7 @@ void producer_step(struct producer *producer, const struct producer_event *event
     case PRODUCER_INTAKE_DOWN:
     case PRODUCER_MESSAGE:
     case PRODUCER_QUERY:
+    case PRODUCER_DRAIN:
     case PRODUCER_DISPOSE: break;
     }
     producer_session_event(producer, event, out);

@@ -44,6 +44,7 @@ enum producer_event_kind {
                          the caller has found to be within the limits of message.h */
     PRODUCER_QUERY,   /* the application asks `link` for `query`, `cursor` */
     PRODUCER_DISPOSE, /* the application tells `link` what becomes of dead letters, or of tasks */
+    PRODUCER_DRAIN,   /* the application tells `link` which node is to drain */
     PRODUCER_CANCEL,  /* the application cancels `id`, should it be in this producer's hands */
     PRODUCER_TURN,
     PRODUCER_STOP /* say BYE everywhere */
@@ -57,6 +58,7 @@ struct producer_event {
     const struct submission *submission; /* borrowed for the step */
     struct message_query query;
     const struct message_dispose *dispose; /* borrowed for the step and its actions */
+    const struct message_drain *drain;     /* likewise */
     const struct id *id;                   /* CANCEL: borrowed for the step */
     uint32_t ticket; /* SUBMIT: the shell's number for it; comes back with actions about it */
     bool crowded;    /* TURN: results are not receipted now, so that ventilators hold more back */
@@ -73,8 +75,8 @@ enum producer_action_kind {
     PRODUCER_PROGRESS, /* how far a run of `id` is: `result.attempt`, `number`, `result.text` */
     PRODUCER_UNKNOWN, /* `id`: no answer will come any more (`result.reason`); it may or may not run
                        */
-    PRODUCER_ANSWER,  /* `message`, ANSWER or DISPOSED, answers the oldest question of its kind to
-                         `link` */
+    PRODUCER_ANSWER,  /* `message`, ANSWER, DISPOSED or DRAINING, answers the oldest question of its
+                         kind to  `link` */
     PRODUCER_REFUSED, /* `link` refused us: tell the application */
     PRODUCER_OPENED,  /* a session with `link` stands; `message` is its WELCOME */
     PRODUCER_LOST

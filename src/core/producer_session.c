@@ -103,6 +103,7 @@ static void take(struct producer *producer, const struct producer_event *event,
         producer_act(out, PRODUCER_ANSWER, event->link)->message = *event->message;
         break;
     case MESSAGE_ANSWER:
+    case MESSAGE_DRAINING:
         producer_act(out, PRODUCER_ANSWER, event->link)->message = *event->message;
         break;
     case MESSAGE_HEARTBEAT:
@@ -121,7 +122,6 @@ static void take(struct producer *producer, const struct producer_event *event,
     case MESSAGE_CREDIT:
     case MESSAGE_WORK:
     case MESSAGE_DRAIN:
-    case MESSAGE_DRAINING:
     case MESSAGE_REVOKE:
     case MESSAGE_RECALL:
     case MESSAGE_COMPLETE: break;
@@ -161,6 +161,13 @@ static void on_dispose(struct producer *producer, const struct producer_event *e
     producer_session_say(producer, MESSAGE_DISPOSE, event->link, out)->u.dispose = *event->dispose;
 }
 
+static void on_drain(struct producer *producer, const struct producer_event *event,
+                     struct producer_actions *out)
+{
+    if (!producer->links[event->link].open) return;
+    producer_session_say(producer, MESSAGE_DRAIN, event->link, out)->u.drain = *event->drain;
+}
+
 void producer_session_event(struct producer *producer, const struct producer_event *event,
                             struct producer_actions *out)
 {
@@ -174,6 +181,7 @@ void producer_session_event(struct producer *producer, const struct producer_eve
     case PRODUCER_MESSAGE: on_message(producer, event, out); break;
     case PRODUCER_QUERY: on_query(producer, event, out); break;
     case PRODUCER_DISPOSE: on_dispose(producer, event, out); break;
+    case PRODUCER_DRAIN: on_drain(producer, event, out); break;
     case PRODUCER_SUBMIT:
     case PRODUCER_CANCEL:
     case PRODUCER_TURN:

@@ -354,7 +354,7 @@ void producer_answer_progress(struct producer *producer, const struct producer_e
 struct message *producer_session_say(struct producer *producer, enum message_kind kind,
                                      uint32_t link, struct producer_actions *out);
 
-/* CONNECTED, CLOSED, INTAKE_UP, INTAKE_DOWN, MESSAGE, QUERY, DISPOSE. */
+/* CONNECTED, CLOSED, INTAKE_UP, INTAKE_DOWN, MESSAGE, QUERY, DISPOSE, DRAIN. */
 void producer_session_event(struct producer *producer, const struct producer_event *event,
                             struct producer_actions *out);
 

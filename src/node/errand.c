@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MINOR_OF_DISPOSE = 1, MINOR_OF_CANCEL = 2, LETTERS_AT_FIRST = 64 };
+enum { MINOR_OF_DISPOSE = 1, MINOR_OF_CANCEL = 2, MINOR_OF_DRAIN = 2, LETTERS_AT_FIRST = 64 };
 
 void errand_clear(struct errand *errand)
 {
@@ -21,6 +21,12 @@ void errand_clear(struct errand *errand)
     free(errand->refusals);
     free(errand->tasks);
     *errand = (struct errand){.serial = errand->serial};
+}
+
+static void finish(struct errand *errand, uint32_t link)
+{
+    errand->links[link].done = true;
+    errand->rows[link].answered = true;
 }
 
 bool errand_begin(struct errand *errand, const struct errand_order *order,
@@ -45,6 +51,10 @@ bool errand_begin(struct errand *errand, const struct errand_order *order,
                  endpoints[link]);
     }
     for (size_t id = 0; id < ids; id++) errand->refusals[id] = failure_reason(REASON_NO_LETTER);
+    for (uint32_t link = 0; link < count; link++) { /* who is not meant need not answer */
+        if (order->kind != ERRAND_DRAIN || order->target != NULL || link == order->link) continue;
+        finish(errand, link);
+    }
     return true;
 }
 
@@ -93,12 +103,6 @@ tmesh_dead_t *errand_report_dead(struct errand *ended)
     return dead;
 }
 
-static void finish(struct errand *errand, uint32_t link)
-{
-    errand->links[link].done = true;
-    errand->rows[link].answered = true;
-}
-
 static void ask_dispose(const struct errand *errand, const struct errand_link *link,
                         struct errand_question *question)
 {
@@ -124,6 +128,15 @@ static void ask_dispose(const struct errand *errand, const struct errand_link *l
     memcpy(question->ids, choice->ids + link->asked_ids, dispose->count * sizeof(struct id));
 }
 
+static void ask_drain(const struct errand *errand, struct errand_question *question)
+{
+    const char *target = errand->order.target;
+    question->kind = MESSAGE_DRAIN;
+    snprintf(question->target, sizeof question->target, "%s", target != NULL ? target : "");
+    question->drain = (struct message_drain){.target = bytes_text(question->target),
+                                             .grace_ms = errand->order.grace_ms};
+}
+
 /* Why a ventilator of this version cannot do it; NULL: it can. */
 static const char *inability(enum errand_kind kind, uint32_t minor)
 {
@@ -134,10 +147,13 @@ static const char *inability(enum errand_kind kind, uint32_t minor)
     case ERRAND_DROP:
         if (minor >= MINOR_OF_DISPOSE) return NULL;
         return "this ventilator is of an older version, which can only list its letters";
-    case ERRAND_CANCEL: break;
+    case ERRAND_CANCEL:
+        if (minor >= MINOR_OF_CANCEL) return NULL;
+        return "this ventilator is of an older version, which cannot cancel tasks";
+    case ERRAND_DRAIN: break;
     }
-    if (minor >= MINOR_OF_CANCEL) return NULL;
-    return "this ventilator is of an older version, which cannot cancel tasks";
+    if (minor >= MINOR_OF_DRAIN) return NULL;
+    return "this ventilator is of an older version, which cannot drain nodes";
 }
 
 bool errand_ask(struct errand *errand, uint32_t number, uint32_t minor,
@@ -163,6 +179,7 @@ bool errand_ask(struct errand *errand, uint32_t number, uint32_t minor,
     case ERRAND_RETRY:
     case ERRAND_DROP:
     case ERRAND_CANCEL: ask_dispose(errand, link, question); break;
+    case ERRAND_DRAIN: ask_drain(errand, question); break;
     }
     return true;
 }
@@ -329,6 +346,7 @@ static bool answers(enum errand_kind kind, const struct message *message)
     case ERRAND_RETRY:
     case ERRAND_DROP:
     case ERRAND_CANCEL: break;
+    case ERRAND_DRAIN: return message->kind == MESSAGE_DRAINING;
     }
     return message->kind == MESSAGE_DISPOSED;
 }
@@ -345,6 +363,10 @@ void errand_add(struct errand *errand, uint32_t number, const struct message *me
     case ERRAND_RETRY:
     case ERRAND_DROP:
     case ERRAND_CANCEL: add_disposed(errand, number, &message->u.disposed); break;
+    case ERRAND_DRAIN:
+        errand->rows[number].affected = message->u.draining.affected;
+        finish(errand, number);
+        break;
     }
 }
 

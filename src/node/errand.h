@@ -13,13 +13,24 @@
 
 #include <tmesh/cancel.h>
 #include <tmesh/dead.h>
+#include <tmesh/drain.h>
 
-enum errand_kind { ERRAND_LIST, ERRAND_SHOW, ERRAND_RETRY, ERRAND_DROP, ERRAND_CANCEL };
+enum errand_kind {
+    ERRAND_LIST,
+    ERRAND_SHOW,
+    ERRAND_RETRY,
+    ERRAND_DROP,
+    ERRAND_CANCEL,
+    ERRAND_DRAIN
+};
 
 /* What is asked.  All that it points to is the asker's, who waits. */
 struct errand_order {
     enum errand_kind kind;
     tmesh_dead_choice_t choice; /* CANCEL: ids alone */
+    /* DRAIN: */
+    const char *target; /* of a worker; NULL: the ventilator of `link`, and nobody else is asked */
+    uint32_t link, grace_ms;
 };
 
 struct errand_link {
@@ -57,11 +68,13 @@ struct errand {
 
 /* What to say to one ventilator next: a copy, good without the lock. */
 struct errand_question {
-    enum message_kind kind; /* QUERY or DISPOSE */
+    enum message_kind kind; /* QUERY, DISPOSE or DRAIN */
     struct message_query query;
     struct message_dispose dispose;
+    struct message_drain drain;
     struct id ids[MESSAGE_LETTERS_MAX];
     char queue[MESSAGE_NAME_BYTES_MAX + 1], name[MESSAGE_NAME_BYTES_MAX + 1];
+    char target[MESSAGE_TEXT_BYTES_MAX + 1];
 };
 
 /* False: out of memory, and nothing has begun. */
@@ -90,6 +103,7 @@ void errand_add(struct errand *errand, uint32_t link, const struct message *mess
 /* Reports of an errand that has ended, which is empty then.  NULL: out of memory. */
 tmesh_dead_t *errand_report_dead(struct errand *ended);
 tmesh_cancel_t *errand_report_cancel(struct errand *ended);
+tmesh_drain_t *errand_report_drain(struct errand *ended);
 
 /* ---- errand_cancel.c ---- */
 

@@ -2,7 +2,7 @@
  *
  * Owns: who waits for what, and for how long.  Not here: what is asked and how it is
  * reported (errand.h), what each public function promises (producer_dead.c,
- * producer_cancel.c).
+ * producer_cancel.c, producer_drain.c).
  */
 #include "../watch/clock.h"
 #include "../watch/thread.h"
@@ -11,15 +11,15 @@
 static void say(struct tmesh_producer *producer, uint32_t link,
                 const struct errand_question *question, uint64_t now_ns)
 {
-    struct producer_event event = {.now_ns = now_ns, .link = link};
-    bool query = question->kind == MESSAGE_QUERY;
-    event.kind = query ? PRODUCER_QUERY : PRODUCER_DISPOSE;
-    event.query = question->query;
-    event.dispose = &question->dispose;
-    if (query)
-        producer->unanswered[link].queries++;
-    else
-        producer->unanswered[link].disposals++;
+    struct producer_event event = {.kind = PRODUCER_QUERY,
+                                   .now_ns = now_ns,
+                                   .link = link,
+                                   .query = question->query,
+                                   .dispose = &question->dispose,
+                                   .drain = &question->drain};
+    if (question->kind == MESSAGE_DISPOSE) event.kind = PRODUCER_DISPOSE;
+    if (question->kind == MESSAGE_DRAIN) event.kind = PRODUCER_DRAIN;
+    ++*producer_unanswered(producer, link, event.kind);
     producer_step_and_perform(producer, &event);
 }
 

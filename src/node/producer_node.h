@@ -9,6 +9,7 @@
  *   producer_errand.c   what is asked of them all: its way there and back
  *   producer_dead.c     questions and orders about dead letters
  *   producer_cancel.c   tasks that are not to run any more
+ *   producer_drain.c    nodes that are to finish and stop
  *
  * What the application and the thread share is in exchange.h.
  */
@@ -71,7 +72,7 @@ struct tmesh_producer {
     uint32_t minors[ENDPOINTS_MAX]; /* the minor version that it speaks */
     /* Questions of this session: answers of each kind come in order. */
     struct {
-        uint32_t queries, disposals;
+        uint32_t queries, disposals, drains;
     } unanswered[ENDPOINTS_MAX];
 };
 
@@ -117,6 +118,9 @@ void producer_tell_rest(struct tmesh_producer *producer);
 
 /* producer_status.c: the thread's. */
 void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns);
+/* How many of QUERY, DISPOSE or DRAIN are unanswered. */
+uint32_t *producer_unanswered(struct tmesh_producer *producer, uint32_t link,
+                              enum producer_event_kind question);
 void producer_take_answer(struct tmesh_producer *producer, const struct producer_action *action);
 enum session_news { SESSION_OPENED, SESSION_LOST };
 /* A question to a session that is over is asked again in the next one. */

@@ -3,6 +3,8 @@
 #include "../watch/thread.h"
 #include "producer_node.h"
 
+#include <string.h>
+
 void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns)
 {
     for (uint32_t number = 0; number < producer->endpoints.count; number++) {
@@ -20,17 +22,28 @@ void producer_pursue_inquiry(struct tmesh_producer *producer, uint64_t now_ns)
         pthread_mutex_unlock(&producer->exchange.lock);
         if (over) return;
         if (!ask) continue;
-        producer->unanswered[number].queries++;
+        ++*producer_unanswered(producer, number, PRODUCER_QUERY);
         producer_step_and_perform(producer, &event);
     }
+}
+
+uint32_t *producer_unanswered(struct tmesh_producer *producer, uint32_t link,
+                              enum producer_event_kind question)
+{
+    if (question == PRODUCER_DRAIN) return &producer->unanswered[link].drains;
+    if (question == PRODUCER_DISPOSE) return &producer->unanswered[link].disposals;
+    return &producer->unanswered[link].queries;
 }
 
 void producer_take_answer(struct tmesh_producer *producer, const struct producer_action *action)
 {
     struct exchange *exchange = &producer->exchange;
     bool query = action->message.kind == MESSAGE_ANSWER;
-    uint32_t *unanswered = query ? &producer->unanswered[action->link].queries
-                                 : &producer->unanswered[action->link].disposals;
+    uint32_t *unanswered =
+        producer_unanswered(producer, action->link,
+                            query                                      ? PRODUCER_QUERY
+                            : action->message.kind == MESSAGE_DRAINING ? PRODUCER_DRAIN
+                                                                       : PRODUCER_DISPOSE);
     if (*unanswered == 0) return;  /* nobody asked */
     if (--*unanswered > 0) return; /* who asked before did not wait */
     pthread_mutex_lock(&exchange->lock);
@@ -45,7 +58,7 @@ void producer_take_answer(struct tmesh_producer *producer, const struct producer
 void producer_note_session(struct tmesh_producer *producer, uint32_t link, enum session_news news)
 {
     producer->open[link] = news == SESSION_OPENED;
-    producer->unanswered[link].queries = producer->unanswered[link].disposals = 0;
+    memset(&producer->unanswered[link], 0, sizeof producer->unanswered[link]);
     pthread_mutex_lock(&producer->exchange.lock);
     if (producer->exchange.inquiry.status != NULL)
         producer->exchange.inquiry.links[link].asked = false;

@@ -381,6 +381,27 @@ static void an_intake_that_comes_up_after_its_session_ended_is_not_used(void **s
     producer_story_end(&story);
 }
 
+static void a_drain_is_sent_and_answered(void **state)
+{
+    (void)state;
+    struct producer_story story;
+    struct producer_options options = producer_story_options();
+    const struct message_drain drain = {.target = bytes_text("w"), .grace_ms = 500};
+    const struct producer_event event = {.kind = PRODUCER_DRAIN, .drain = &drain};
+    producer_story_start_open(&story, &options);
+    producer_story_step(&story, event);
+    producer_story_say(&story, 0,
+                       (struct message){.kind = MESSAGE_DRAINING, .u.draining = {.affected = 2}});
+    producer_story_expect(&story, "[ 0.0] 0 drain 'w' within 500\n"
+                                  "[ 0.0] 0 draining 2\n");
+    producer_story_on(&story, PRODUCER_CLOSED, 0);
+    story.used = 0;
+    story.trace[0] = '\0';
+    producer_story_step(&story, event); /* to nobody */
+    producer_story_expect(&story, "");
+    producer_story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +421,7 @@ int main(void)
         cmocka_unit_test(orders_about_dead_letters_go_their_way_and_come_back_likewise),
         cmocka_unit_test(stopping_says_bye_where_a_session_stands_and_nothing_after),
         cmocka_unit_test(an_intake_that_comes_up_after_its_session_ended_is_not_used),
+        cmocka_unit_test(a_drain_is_sent_and_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

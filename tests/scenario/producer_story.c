@@ -145,6 +145,9 @@ static void write_message(struct producer_story *story, const struct producer_ac
         write_text(story, "query %d", (int)message->u.query.query);
     } else if (message->kind == MESSAGE_DISPOSE) {
         write_dispose(story, &message->u.dispose);
+    } else if (message->kind == MESSAGE_DRAIN) {
+        write_text(story, "drain '%.*s' within %u", (int)message->u.drain.target.size,
+                   (const char *)message->u.drain.target.data, (unsigned)message->u.drain.grace_ms);
     } else if (message->kind == MESSAGE_BYE) {
         write_text(story, "bye");
     } else {
@@ -185,6 +188,8 @@ static void write_action(struct producer_story *story, const struct producer_act
     case PRODUCER_ANSWER:
         if (action->message.kind == MESSAGE_DISPOSED)
             write_text(story, "disposed %u", (unsigned)action->message.u.disposed.affected);
+        else if (action->message.kind == MESSAGE_DRAINING)
+            write_text(story, "draining %u", (unsigned)action->message.u.draining.affected);
         else
             write_text(story, "answer %d", (int)action->message.u.answer.query);
         break;

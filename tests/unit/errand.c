@@ -328,6 +328,40 @@ static void an_answer_to_another_question_is_passed_over(void **state)
     tmesh_dead_destroy(&dead);
 }
 
+static void a_node_is_drained_by_whoever_knows_it(void **state)
+{
+    (void)state;
+    static const struct errand_order orders[] = {
+        {.kind = ERRAND_DRAIN, .target = "worker", .grace_ms = 7},
+        {.kind = ERRAND_DRAIN, .link = 1, .grace_ms = UINT32_MAX}};
+    for (size_t at = 0; at < 2; at++) {
+        struct errand errand = {.busy = false};
+        struct errand ended;
+        struct message message = {.kind = MESSAGE_DRAINING, .u.draining = {.affected = 1}};
+        bool worker = orders[at].target != NULL;
+        assert_true(errand_begin(&errand, &orders[at], endpoints, 2));
+        assert_int_equal(errand_ask(&errand, 0, 2, &question), worker); /* or it is not meant */
+        assert_true(errand_ask(&errand, 1, 2, &question));
+        assert_int_equal(question.kind, MESSAGE_DRAIN);
+        assert_int_equal(question.drain.grace_ms, orders[at].grace_ms);
+        assert_true(bytes_equal(question.drain.target, bytes_text(worker ? "worker" : "")));
+        errand_add(&errand, 1, &message);
+        assert_int_equal(errand_is_complete(&errand), !worker);
+        if (worker) {
+            errand_lose(&errand, 0);
+            assert_false(errand_ask(&errand, 0, 1, &question)); /* an older one is back */
+        }
+        assert_int_equal(errand_end(&errand, &ended), TMESH_OK);
+        tmesh_drain_t *drain = errand_report_drain(&ended);
+        assert_non_null(drain);
+        assert_int_equal(drain->affected, 1);
+        assert_int_equal(drain->ventilators[0].affected, 0);
+        assert_true((drain->ventilators[0].refusal != NULL) == worker);
+        tmesh_drain_destroy(&drain);
+        assert_null(drain);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +375,7 @@ int main(void)
         cmocka_unit_test(an_old_ventilator_is_not_asked_what_it_cannot_do),
         cmocka_unit_test(a_question_to_a_session_that_is_over_is_asked_again),
         cmocka_unit_test(an_answer_to_another_question_is_passed_over),
+        cmocka_unit_test(a_node_is_drained_by_whoever_knows_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &ventilator_command, &worker_command, &submit_command, &map_command,
-    &status_command,     &dead_command,   &cancel_command, NULL};
+    &ventilator_command, &worker_command, &submit_command, &map_command, &status_command,
+    &dead_command,       &cancel_command, &drain_command,  NULL};
 
 static struct capture capture;
 
