@@ -100,15 +100,19 @@ static void an_endless_loop_is_killed_and_costs_only_itself(void **state)
 static void a_kill_hits_its_own_run_only(void **state)
 {
     (void)state;
-    enum { RUNS = 500 };
+    enum { RUNS = 1000 };
+    uint32_t kills = 0;
     struct stage *stage = stage_bad((struct nursery_options){.slots = 1});
     const char *names[RUNS];
-    for (uint32_t i = 0; i < RUNS; i++) names[i] = "good";
+    for (uint32_t i = 0; i < RUNS; i++) names[i] = "brief";
     uint32_t first = stage_submit_many(stage, names, RUNS);
     while (stage->over < RUNS) {
         struct pool_started started;
-        if (pool_started(stage->pool, &started) > 0)
+        if (pool_started(stage->pool, &started) > 0) {
+            uint64_t moment_ns = clock_now_ns() + kills++ % 64 * 1000;
+            while (clock_now_ns() < moment_ns) continue;
             pool_kill(stage->pool, started.job, END_REVOKED);
+        }
         stage_collect(stage);
     }
     for (uint32_t i = 0; i < RUNS; i++) {
@@ -182,7 +186,7 @@ static void a_handler_that_returns_twice_counts_once(void **state)
 static void memory_written_over_is_not_believed(void **state)
 {
     (void)state;
-    static const char *const values[] = {"0", "255", "1", "127", "64"};
+    static const char *const values[] = {"0", "255", "1", "127", "257", "258"};
     struct stage *stage = stage_bad((struct nursery_options){.slots = 1});
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         static const char *const kinds[] = {"scribble", "deface"};

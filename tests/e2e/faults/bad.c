@@ -11,11 +11,12 @@
  *   gigabyte               prints 1 GiB
  *   print                  prints the payload, and returns it
  *   mutter                 prints the payload, and aborts
- *   scribble               says "now", writes bytes of the payload's number over all shared
- *                          memory, and never returns
+ *   scribble               says "now", writes bytes of the payload's number, or words of what
+ *                          it is above 256, over all shared memory, and never returns
  *   deface                 .. and goes on as if nothing had happened
  *   unplug                 closes every descriptor above 2
  *   meddle                 writes into its payload
+ *   brief                  sleeps for some ten microseconds, and returns the payload
  *   obedient               tells of its progress, and fails when it is told to stop
  *   good                   returns the payload
  *   process                returns the number of its process
@@ -29,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static unsigned long number(const tmesh_job_t *job)
@@ -178,10 +180,17 @@ static int mutter(tmesh_job_t *job, void *context)
     abort();
 }
 
+static void fill(uintptr_t start, uintptr_t end, unsigned long value)
+{
+    for (uintptr_t at = start; value >= 256 && at < end; at += sizeof(uint32_t))
+        *(volatile uint32_t *)at = (uint32_t)value - 256;
+    if (value < 256) memset((void *)start, (int)value, end - start);
+}
+
 static int scribble(tmesh_job_t *job, void *context)
 {
     char line[512];
-    int value = (int)number(job);
+    unsigned long value = number(job);
     FILE *maps = fopen("/proc/self/maps", "re");
     if (maps == NULL) return TMESH_RETRY;
     tmesh_job_log(job, TMESH_INFO, "now");
@@ -189,8 +198,7 @@ static int scribble(tmesh_job_t *job, void *context)
         uintptr_t start, end;
         char access[5];
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, access) != 3) continue;
-        if (strcmp(access, "rw-s") == 0)
-            memset((void *)start, value, end - start); /* NOLINT: as wild as it looks */
+        if (strcmp(access, "rw-s") == 0) fill(start, end, value);
     }
     (void)fclose(maps);
     if (context != NULL) return TMESH_DONE;
@@ -231,6 +239,13 @@ static int good(tmesh_job_t *job, void *context)
     return tmesh_job_result(job, payload, bytes) == TMESH_OK ? TMESH_DONE : TMESH_RETRY;
 }
 
+static int brief(tmesh_job_t *job, void *context)
+{
+    const struct timespec nap = {.tv_nsec = 10000};
+    (void)nanosleep(&nap, NULL);
+    return good(job, context);
+}
+
 static int process(tmesh_job_t *job, void *context)
 {
     (void)context;
@@ -264,7 +279,7 @@ int tmesh_module(tmesh_registry_t *registry)
         {"twice", twice, NULL},     {"gigabyte", gigabyte, NULL}, {"print", print, NULL},
         {"mutter", mutter, NULL},   {"scribble", scribble, NULL}, {"deface", scribble, &on},
         {"unplug", unplug, NULL},   {"meddle", meddle, NULL},     {"good", good, NULL},
-        {"process", process, NULL}, {"obedient", obedient, NULL},
+        {"process", process, NULL}, {"brief", brief, NULL},       {"obedient", obedient, NULL},
     };
     if (misbehave(registry) != 0) return 1;
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
