@@ -97,7 +97,9 @@ static bool become_child(const struct nurse *nurse, uint32_t slot)
         if (nurse->options.lines[i] >= 0) (void)close(nurse->options.lines[i]);
     (void)close(nurse->signals);
     if (nurse->options.worker_watch >= 0) (void)close(nurse->options.worker_watch);
-    return areas_keep(nurse->options.areas, slot) && calm_signals();
+    sigset_t none;
+    (void)sigemptyset(&none);
+    return areas_keep(nurse->options.areas, slot) && sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
 static _Noreturn void live(const struct nurse *nurse, uint32_t slot, int talk, int output)
@@ -279,10 +281,10 @@ static void load_modules(const struct nurse *nurse)
         for (; known < registry_count(registry); known++)
             report(nurse, NURSE_HANDLER, 0, registry_at(registry, known)->name);
     }
+    /* From now on the worker's end is watched for: the thread that made it may go. */
+    (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
     report(nurse, NURSE_READY, thread_count(), "");
     (void)close(nurse->options.report);
-    /* From now on its end is watched for: that of the thread is another matter. */
-    (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 }
 
 static int compare(const void *a, const void *b)
@@ -338,6 +340,7 @@ static bool settle(struct nurse *nurse)
     if (nurse->charges == NULL || nurse->polls == NULL) return false;
     if (!close_others(&nurse->options) || !open_streams()) return false;
     load_modules(nurse);
+    if (!calm_signals()) return false; /* modules may have handlers of their own */
     nurse->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     return nurse->signals >= 0 && sigprocmask(SIG_BLOCK, &children, NULL) == 0;
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,29 @@ static void a_task_that_kills_its_child_too_often_is_dead(void **state)
     mesh_stop(&mesh);
 }
 
+static void *make_worker(void *context)
+{
+    struct mesh *mesh = context;
+    const tmesh_worker_options_t options = options_with(NULL);
+    mesh_worker(mesh, &options);
+    return NULL;
+}
+
+static void the_thread_that_made_a_worker_may_end(void **state)
+{
+    (void)state;
+    struct mesh mesh = {0};
+    struct ledger ledger = {0};
+    pthread_t thread;
+    mesh_ventilator(&mesh, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, make_worker, &mesh), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    mesh_producer(&mesh, NULL);
+    assert_string_equal(run_one(&mesh, &ledger, "count")->result, "42");
+    ledger_clear(&ledger);
+    mesh_stop(&mesh);
+}
+
 static bool has_one_running(void *context)
 {
     tmesh_worker_counts_t counts;
@@ -193,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handlers_run_in_a_copy_of_the_host),
         cmocka_unit_test(a_task_that_kills_its_child_too_often_is_dead),
+        cmocka_unit_test(the_thread_that_made_a_worker_may_end),
         cmocka_unit_test(a_worker_ends_its_children_with_itself),
         cmocka_unit_test(a_worker_that_loses_its_nursery_drains),
     };
