@@ -143,7 +143,7 @@ typedef struct tmesh_handler {
  *   once, and keeps what handlers leave in memory for the next task;
  * - has none of the host's descriptors, and /dev/null as its standard input.  What it
  *   writes to its standard output and error is logged with the task's name and id, at
- *   most 20 lines a second; a run that writes more than 16 MiB, and 1 MiB for each
+ *   most 20 lines a second; a run that writes more than 4 MiB, and 1 MiB for each
  *   minute it lasts, is ended, and its task fails for good;
  * - has default signals, a session and process group of its own, and no core file.
  *   What handlers registered for the end of the process is not called;

@@ -19,8 +19,8 @@
 #include "pool.h"
 
 enum {
-    /* What a run may put out, and as much again as MiB as it has lasted minutes. */
-    DEPUTY_OUTPUT_MIB = 16
+    /* What a run may put out at once; and one more for each minute that it has lasted. */
+    DEPUTY_OUTPUT_MIB = 4
 };
 
 static const uint32_t DEPUTY_NOBODY = UINT32_MAX;

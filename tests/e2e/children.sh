@@ -33,7 +33,7 @@ submit_bad segv x dead 'killed by signal 11 (Segmentation fault)'
 submit_bad abort x dead 'killed by signal 6 (Aborted)'
 submit_bad exit 0 dead 'its process exited with status 0 in the middle of the run'
 submit_bad mutter 'last words' dead 'killed by signal 6 (Aborted): last words'
-submit_bad gigabyte x failed 'wrote more than 16 MiB to its standard output'
+submit_bad gigabyte x failed 'wrote more than 4 MiB to its standard output'
 run 60 "$tmesh" submit --connect "$front" --wait --retries 0 loop x
 expect out '"state":"failed"' '"reason":"over its time limit of 1 s"'
 collect submit 30

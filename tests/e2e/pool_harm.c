@@ -138,7 +138,7 @@ static void too_much_output_ends_the_run(void **state)
             continue;
         }
         assert_int_equal(outing->outcome, OUTCOME_PERMANENT);
-        assert_begins(outing->text, "wrote more than 16 MiB to its standard output: ggg");
+        assert_begins(outing->text, "wrote more than 4 MiB to its standard output: ggg");
     }
     stage_destroy(&stage);
 }

@@ -5,8 +5,10 @@
  *
  * "work", "later" and "fresh" do the same, so that a test can serve one without the
  * others: they take as many milliseconds as the payload says and return "ID ATTEMPT".
- * "stuck" does so too, but the first attempt at each task never returns.  "fail"
- * takes its time likewise, writes nothing down, and fails.
+ * "stuck" does so too, but the first attempt at each task never returns; "spin" writes
+ * down that it begins, and turns in a loop for ever.  "fail" takes its time likewise,
+ * writes nothing down, and fails; "borrow" takes as many MiB and gives them back.
+ * "patient" goes on until it is told to stop, and says after how many milliseconds.
  * TMESH_RECORD names the ledger; RUNS_ONLY, if it is set, which of these to serve,
  * separated by commas.
  */
@@ -84,6 +86,37 @@ static int fail(tmesh_job_t *job, void *context)
     return TMESH_RETRY;
 }
 
+static int borrow(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    size_t bytes = (size_t)work_ms(job) << 20;
+    char *memory = malloc(bytes);
+    if (!memory) return TMESH_RETRY;
+    for (size_t at = 0; at < bytes; at += 1024) ((volatile char *)memory)[at] = 'x';
+    free(memory);
+    return TMESH_DONE;
+}
+
+static int spin(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    if (!note(job, "start")) return TMESH_RETRY;
+    for (volatile unsigned turn = 0;; turn++) continue;
+}
+
+static int patient(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    struct timespec begin, now;
+    char text[32];
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    while (!tmesh_job_should_stop(job)) continue;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t took_ms = (now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000;
+    int bytes = snprintf(text, sizeof text, "%" PRId64, took_ms);
+    return tmesh_job_result(job, text, (size_t)bytes) == TMESH_OK ? TMESH_DONE : TMESH_RETRY;
+}
+
 static bool is_listed(const char *list, const char *name)
 {
     size_t bytes = strlen(name);
@@ -105,8 +138,8 @@ TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
     static const struct {
         const char *name;
         tmesh_handler_fn *handler;
-    } handlers[] = {
-        {"work", work}, {"later", work}, {"fresh", work}, {"stuck", stuck}, {"fail", fail}};
+    } handlers[] = {{"work", work}, {"later", work},    {"fresh", work}, {"stuck", stuck},
+                    {"fail", fail}, {"borrow", borrow}, {"spin", spin},  {"patient", patient}};
     const char *only = getenv("RUNS_ONLY");
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
         if (only && !is_listed(only, handlers[i].name)) continue;
