@@ -6,6 +6,7 @@
  *   true      accepted only what a ventilator took, ended only what one ended,
  *             rejected only what deserves it, unknown only when nobody can tell,
  *             which for a guarded task that was accepted never is;
+ *   unwanted  what was cancelled is sent to nobody but the one that may have it;
  *   order     numbers of batches and of messages count up one by one;
  *   idle      after a turn the next deadline lies ahead.
  * And at the end, after the network has healed:
@@ -105,6 +106,9 @@ static void tell(struct world *world, const struct producer_action *action)
         assert_int_equal(action->result.reason, REASON_TOO_BIG);
         assert_true(task->bad);
         task->rejected++;
+    } else if (action->kind == PRODUCER_ENDED && action->result.state == TASK_CANCELLED) {
+        assert_true(task->unwanted);
+        task->ended++;
     } else if (action->kind == PRODUCER_ENDED) {
         assert_int_equal(task->accepted, 1);
         assert_true(task->finished);
@@ -118,12 +122,29 @@ static void tell(struct world *world, const struct producer_action *action)
     }
 }
 
+/* What was cancelled goes to nobody, but for the one that may have it already. */
+static void check_submit(struct world *world, const struct producer_action *action)
+{
+    const struct message_submit *submit = &action->message.u.submit;
+    for (uint32_t i = 0; i < submit->count; i++) {
+        struct task *task = &world->tasks[task_of(&submit->items[i].id)];
+        assert_int_equal(task->ended, 0);
+        if (task->unwanted) {
+            assert_int_equal(task->link, action->link);
+            assert_int_equal(task->session, action->message.session);
+        }
+        task->link = action->link;
+        task->session = action->message.session;
+    }
+}
+
 static void send_mail(struct world *world, const struct producer_action *action)
 {
     const struct message *message = &action->message;
     struct ventilator *ventilator = &world->ventilators[action->link];
     if (message->kind == MESSAGE_SUBMIT) {
         assert_int_equal(message->u.submit.batch, ventilator->next_batch++);
+        check_submit(world, action);
     }
     if (message->kind != MESSAGE_HELLO) {
         assert_int_equal(message->sequence, ventilator->next_said[action->passage]++);
@@ -134,6 +155,9 @@ static void send_mail(struct world *world, const struct producer_action *action)
     mail->session = message->session;
     mail->sequence = message->sequence;
     if (message->kind == MESSAGE_RECEIPT) mail->batch = message->u.receipt.through;
+    for (uint32_t i = 0; message->kind == MESSAGE_DISPOSE && i < message->u.dispose.count; i++) {
+        mail->tasks[mail->count++] = (uint16_t)task_of(&message->u.dispose.ids[i]);
+    }
     if (message->kind != MESSAGE_SUBMIT) return;
     mail->batch = message->u.submit.batch;
     for (uint32_t i = 0; i < message->u.submit.count; i++) {
@@ -221,7 +245,8 @@ static void hand_over(struct world *world, uint32_t link, const struct mail *mai
         .kind = mail->kind, .session = mail->session, .sequence = mail->sequence};
     struct result results[TASKS];
     if (mail->kind == MESSAGE_WELCOME) {
-        message.u.welcome = (struct message_welcome){.node = world->ventilators[link].node,
+        message.u.welcome = (struct message_welcome){.minor = MESSAGE_VERSION_MINOR,
+                                                     .node = world->ventilators[link].node,
                                                      .known = mail->known,
                                                      .heartbeat_ms = 1000,
                                                      .lost_ms = 4000};
@@ -230,14 +255,32 @@ static void hand_over(struct world *world, uint32_t link, const struct mail *mai
             .batch = mail->batch, .rejections = mail->rejections, .count = mail->count};
     } else if (mail->kind == MESSAGE_RESULT) {
         for (uint32_t i = 0; i < mail->count; i++) {
-            results[i] = (struct result){.id = task_id(mail->tasks[i]), .state = TASK_DONE};
+            results[i] = (struct result){.id = task_id(mail->tasks[i]),
+                                         .state = mail->cancelled[i] ? TASK_CANCELLED : TASK_DONE};
         }
         message.u.result = (struct message_result){.items = results, .count = mail->count};
+    } else if (mail->kind == MESSAGE_DISPOSED) {
+        message.u.disposed = (struct message_disposed){
+            .disposal = DISPOSAL_CANCEL, .rejections = mail->rejections, .count = mail->count};
     } else if (mail->kind == MESSAGE_HEARTBEAT) {
         message.u.heartbeat.backlog = random_up_to(&world->random, 100);
     }
     step(world,
          (struct producer_event){.kind = PRODUCER_MESSAGE, .link = link, .message = &message});
+}
+
+static void cancel_some(struct world *world)
+{
+    uint32_t count = (uint32_t)random_up_to(&world->random, 4);
+    while (count-- > 0 && world->submitted > 0) {
+        uint32_t task = (uint32_t)random_up_to(&world->random, world->submitted - 1);
+        struct id id = task_id(task);
+        struct producer_event event = {.kind = PRODUCER_CANCEL, .now_ns = world->now_ns, .id = &id};
+        producer_step(world->producer, &event, &world->out);
+        if (world->out.hold != PRODUCER_HOLDS_NOT) world->tasks[task].unwanted = true;
+        perform(world);
+        world->acted = true;
+    }
 }
 
 static void break_things(struct world *world, uint32_t link)
@@ -285,15 +328,17 @@ static void check_complete(const struct world *world)
         bool awaited = task->wants || world->guarded;
         bool accepted = task->accepted == 1 && (!awaited || task->ended + task->unknown == 1);
         bool refused = task->accepted == 0 && task->rejected + task->unknown == 1;
-        if (accepted || refused) continue;
+        bool cancelled = task->accepted == 0 && task->unwanted && task->ended == 1;
+        if (accepted || refused || cancelled) continue;
         fail_msg("task %u came to no end: replay with seed %u", (unsigned)i, (unsigned)world->seed);
     }
 }
 
 enum guard { UNGUARDED, GUARDED };
+enum cancels { NO_CANCELS, CANCELS };
 
 /* Returns how many accepted tasks were given to another ventilator. */
-static uint64_t run(uint64_t seed, uint64_t unknown_ns, enum guard guard)
+static uint64_t run(uint64_t seed, uint64_t unknown_ns, enum guard guard, enum cancels cancels)
 {
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
@@ -302,6 +347,7 @@ static uint64_t run(uint64_t seed, uint64_t unknown_ns, enum guard guard)
     world->calm_ns = 60 * SECOND;
     world->unknown_ns = unknown_ns;
     world->guarded = guard == GUARDED;
+    world->cancels = cancels == CANCELS;
     struct producer_options options = producer_defaults();
     options.seed = seed;
     options.link_count = LINKS;
@@ -328,6 +374,7 @@ static uint64_t run(uint64_t seed, uint64_t unknown_ns, enum guard guard)
         assert_true(world->now_ns < world->calm_ns + 120 * SECOND); /* complete */
         world->now_ns += random_up_to(&world->random, 20) * MILLISECOND;
         if (chaos_chance(world, 1000)) submit_some(world);
+        if (world->cancels && chaos_chance(world, 1000)) cancel_some(world);
         for (uint32_t i = 0; i < LINKS; i++) live(world, i);
         if (world->acted || producer_deadline(world->producer) <= world->now_ns) turn(world);
     }
@@ -343,7 +390,7 @@ static void every_task_comes_to_one_end_whatever_fails(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        assert_int_equal(run(seed, seed % 2 == 0 ? 0 : 6 * SECOND, UNGUARDED), 0);
+        assert_int_equal(run(seed, seed % 2 == 0 ? 0 : 6 * SECOND, UNGUARDED, NO_CANCELS), 0);
     }
 }
 
@@ -352,9 +399,18 @@ static void no_guarded_task_is_lost_whatever_fails(void **state)
     (void)state;
     uint64_t failed_over = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        failed_over += run(seed, seed % 2 == 0 ? 0 : 6 * SECOND, GUARDED);
+        failed_over += run(seed, seed % 2 == 0 ? 0 : 6 * SECOND, GUARDED, NO_CANCELS);
     }
     assert_true(failed_over > SEEDS); /* or this proved nothing */
+}
+
+static void a_cancelled_task_goes_to_nobody_whatever_fails(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        (void)run(seed, seed % 2 == 0 ? 0 : 6 * SECOND, seed % 4 < 2 ? GUARDED : UNGUARDED,
+                  CANCELS);
+    }
 }
 
 int main(void)
@@ -362,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_comes_to_one_end_whatever_fails),
         cmocka_unit_test(no_guarded_task_is_lost_whatever_fails),
+        cmocka_unit_test(a_cancelled_task_goes_to_nobody_whatever_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,8 +23,9 @@ struct mail {
     enum message_kind kind;
     uint32_t session, sequence, count;
     bool known;                         /* WELCOME */
-    uint16_t tasks[TASKS];              /* SUBMIT, RESULT */
-    struct rejection rejections[TASKS]; /* ACCEPT */
+    uint16_t tasks[TASKS];              /* SUBMIT, RESULT, DISPOSE */
+    bool cancelled[TASKS];              /* RESULT */
+    struct rejection rejections[TASKS]; /* ACCEPT, DISPOSED */
 };
 
 /* Keeps order; loses at random. */
@@ -43,20 +44,22 @@ struct ventilator {
     uint32_t session, next_front, next_intake, next_out;
     uint64_t next_batch;
     uint32_t next_said[2]; /* sequence of the producer's next message, by passage */
-    bool holds[TASKS], done[TASKS];
+    bool holds[TASKS], done[TASKS], cancelled[TASKS];
     uint32_t told[TASKS]; /* sequence of the RESULT in this session, 0 for none */
     struct lane lanes[LANES];
 };
 
 struct task {
     bool wants, bad, taken, finished;
+    bool unwanted;          /* the producer was told to cancel it, and had it */
+    uint32_t link, session; /* of the latest SUBMIT */
     uint8_t accepted, rejected, unknown, ended;
 };
 
 struct world {
     uint64_t seed, random, now_ns, calm_ns; /* no faults from calm_ns on */
     uint64_t unknown_ns;
-    bool guarded;
+    bool guarded, cancels;
     uint32_t sessions, submitted;
     struct producer *producer;
     struct producer_actions out;

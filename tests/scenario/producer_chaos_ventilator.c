@@ -59,11 +59,40 @@ static void answer_submit(struct world *world, uint32_t link, const struct mail 
         task->taken = true;
         ventilator->holds[submit->tasks[i]] = true;
         ventilator->told[submit->tasks[i]] = 0; /* asked again: told again */
+        if (ventilator->cancelled[submit->tasks[i]])
+            ventilator->done[submit->tasks[i]] = task->wants || world->guarded;
     }
     if (chaos_fault(world, 300)) return; /* slow beyond all patience */
     struct mail *mail = chaos_ventilator_say(world, link, MESSAGE_ACCEPT);
     if (mail == NULL) return;
     mail->batch = submit->batch;
+    mail->count = count;
+    memcpy(mail->rejections, rejections, count * sizeof rejections[0]);
+}
+
+static enum reason cancel(struct world *world, struct ventilator *ventilator, uint32_t task)
+{
+    if (chaos_fault(world, 500)) return REASON_BUSY;
+    if (ventilator->cancelled[task]) return REASON_NONE;
+    if (!ventilator->holds[task]) return REASON_NO_TASK;
+    if (ventilator->done[task]) return REASON_ENDED;
+    ventilator->cancelled[task] = true;
+    bool asked = world->tasks[task].wants || world->guarded;
+    ventilator->done[task] = asked && ventilator->told[task] != UINT32_MAX;
+    return REASON_NONE;
+}
+
+static void answer_dispose(struct world *world, uint32_t link, const struct mail *dispose)
+{
+    struct rejection rejections[TASKS];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < dispose->count; i++) {
+        enum reason reason = cancel(world, &world->ventilators[link], dispose->tasks[i]);
+        if (reason == REASON_NONE) continue;
+        rejections[count++] = (struct rejection){.item = i, .reason = reason};
+    }
+    struct mail *mail = chaos_ventilator_say(world, link, MESSAGE_DISPOSED);
+    if (mail == NULL) return;
     mail->count = count;
     memcpy(mail->rejections, rejections, count * sizeof rejections[0]);
 }
@@ -85,6 +114,7 @@ void chaos_ventilator_receive(struct world *world, uint32_t link, enum lane_name
         }
         ++*next;
         if (mail->kind == MESSAGE_SUBMIT) answer_submit(world, link, mail);
+        if (mail->kind == MESSAGE_DISPOSE) answer_dispose(world, link, mail);
         if (mail->kind != MESSAGE_RECEIPT) continue;
         for (uint32_t task = 0; task < TASKS; task++) {
             if (ventilator->told[task] == 0 || ventilator->told[task] > mail->batch) continue;
@@ -99,8 +129,8 @@ void chaos_ventilator_finish_tasks(struct world *world, uint32_t link)
     struct ventilator *ventilator = &world->ventilators[link];
     for (uint32_t task = 0; task < TASKS; task++) {
         bool asked = world->tasks[task].wants || world->guarded;
-        if (!ventilator->holds[task] || ventilator->done[task] || !asked ||
-            ventilator->told[task] == UINT32_MAX || !chaos_chance(world, 300)) {
+        if (!ventilator->holds[task] || ventilator->done[task] || ventilator->cancelled[task] ||
+            !asked || ventilator->told[task] == UINT32_MAX || !chaos_chance(world, 300)) {
             continue;
         }
         ventilator->done[task] = true;
@@ -112,7 +142,9 @@ void chaos_ventilator_finish_tasks(struct world *world, uint32_t link)
     for (uint32_t task = 0; task < TASKS; task++) {
         if (!ventilator->done[task] || ventilator->told[task] != 0) continue;
         ventilator->told[task] = sequence;
-        if (mail != NULL) mail->tasks[mail->count++] = (uint16_t)task;
+        if (mail == NULL) continue;
+        mail->cancelled[mail->count] = ventilator->cancelled[task];
+        mail->tasks[mail->count++] = (uint16_t)task;
     }
 }
 
@@ -122,5 +154,6 @@ void chaos_ventilator_restart(struct ventilator *ventilator)
     ventilator->session = 0;
     memset(ventilator->holds, 0, sizeof ventilator->holds);
     memset(ventilator->done, 0, sizeof ventilator->done);
+    memset(ventilator->cancelled, 0, sizeof ventilator->cancelled);
     memset(ventilator->told, 0, sizeof ventilator->told);
 }
