@@ -7,15 +7,12 @@ enum { WAITING_HEAD = BOARD_ROWS_MAX, FREE_HEAD = BOARD_ROWS_MAX + 1 };
 
 void board_init(struct board *board, struct arena *arena)
 {
-    board->count = 0;
+    board->count = board->fresh = 0;
     board->rows = arena_take(arena, FREE_HEAD + 1, sizeof *board->rows);
     if (arena->base == NULL) return; /* only measured */
     board->places = (struct circles){(uint8_t *)&board->rows->place, sizeof *board->rows};
     circle_reset(&board->places, WAITING_HEAD);
     circle_reset(&board->places, FREE_HEAD);
-    for (uint32_t row = 0; row < BOARD_ROWS_MAX; row++) {
-        circle_append(&board->places, FREE_HEAD, row);
-    }
 }
 
 void board_wipe(struct board *board, struct tickets *tickets, uint32_t number)
@@ -40,7 +37,10 @@ static uint32_t row_for(struct board *board, struct tickets *tickets, uint32_t n
     if (ticket->news != 0) return ticket->news - 1u;
     if (board->count == BOARD_ROWS_MAX) board_wipe(board, tickets, oldest(board));
     uint32_t row = circle_next(&board->places, FREE_HEAD);
-    circle_remove(&board->places, row);
+    if (row == FREE_HEAD)
+        row = board->fresh++;
+    else
+        circle_remove(&board->places, row);
     circle_append(&board->places, WAITING_HEAD, row);
     board->count++;
     board->rows[row].ticket = number;

@@ -31,6 +31,7 @@ struct board {
     struct board_row *rows; /* the last two are the heads of both circles */
     struct circles places;
     uint32_t count; /* that wait */
+    uint32_t fresh; /* rows from here on were never used: a quiet board takes no memory */
 };
 
 void board_init(struct board *board, struct arena *arena);
