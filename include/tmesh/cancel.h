@@ -45,14 +45,14 @@ typedef struct tmesh_cancel {
  * What this producer has not handed over yet ends at once, leaves its spool, and answers
  * `ended`, with the state `cancelled`, even if its result was not wanted.  What is on its
  * way to a ventilator is cancelled there as soon as it has arrived, which this waits for.
- * From the call on, whatever it returns, this producer never submits the task again, also
+ * Once its turn has come, whatever it returns, this producer never submits the task again, also
  * not to another ventilator in guarded mode, and not from its spool after a restart.
  *
  * A ventilator that may have the task and does not answer makes the outcome unknown.  This
  * producer tells it when it is back, as long as both know each other (the ventilator
  * restarted with its journal, or was only cut off) and this producer lives; a guarded task
  * of a ventilator that stays away for `failover_after_ms` ends as cancelled without it, and
- * of those the latest 4,096 are told to it.  To be sure, cancel it again until it is done.
+ * at most 4,096 of those are told to it.  To be sure, cancel it again until it is done.
  *
  * Returns, with *cancel set, for the caller to destroy:
  *   TMESH_OK         all ventilators answered
