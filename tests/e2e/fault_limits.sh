@@ -21,14 +21,14 @@ watch_silence() {
     done
 }
 
-run_well 30 "$tmesh" submit --connect "$connect" patient --soft-limit 1s --wait
+run_well 30 "$tmesh" submit --connect "$connect" patient --soft-time-limit 1s --wait
 told_ms=$(sed -n 's/.*"result":"\([0-9]*\)".*/\1/p' "$scratch/out")
 [ "${told_ms:-0}" -ge 1000 ] || fail "told after ${told_ms:-nothing} ms, before its soft limit"
 
 watch_silence &
 watcher=$!
-start spin "$tmesh" submit --connect "$connect" spin --soft-limit 1s --time-limit 2s --retries 0 \
-    --wait
+start spin "$tmesh" submit --connect "$connect" spin --soft-time-limit 1s --time-limit 2s \
+    --retries 0 --wait
 wait_until 20 grep -q ' start ' "$ledger" || fail "it does not turn"
 start next "$tmesh" submit --connect "$connect" work 0 --wait
 collect spin 30

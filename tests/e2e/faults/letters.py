@@ -1,7 +1,7 @@
 """letters.py - checks what became of tasks that were bound to end badly.
 
-Reads `tmesh dead list --json`, one letter a line, on standard input; each argument says what all dead
-letters of one name must be:
+Reads `tmesh dead list --json`, one letter a line, on standard input; each argument
+says what all dead letters of one name must be:
 
     NAME:COUNT:STATE:CRASHES:TEXT    TEXT stands somewhere in their error
 """
@@ -21,9 +21,10 @@ def main():
         if len(found) != int(count):
             faults.append(f"{name}: {len(found)} letters, not {count}")
         for row in found:
-            if (row["state"], row["crashes"]) != (state, int(crashes)) or text not in row.get("error", ""):
+            error = row.get("error", "")
+            if (row["state"], row["crashes"]) != (state, int(crashes)) or text not in error:
                 faults.append(f"{name}: {row['state']}, {row['crashes']} crashes, "
-                              f"{row.get('error')!r}: not {state}, {crashes}, ... {text} ...")
+                              f"{error!r}: not {state}, {crashes}, ... {text} ...")
                 break
     faults += [f"{name}: letters that nobody expects" for name in letters]
     if faults:
