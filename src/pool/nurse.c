@@ -275,7 +275,7 @@ static void load_modules(const struct nurse *nurse)
         uint32_t known = registry_count(registry);
         report(nurse, NURSE_LOADS, i, modules[i]);
         if (registry_load(registry, modules[i], &error) != TMESH_OK) {
-            report(nurse, NURSE_REFUSES, error.code, error.text);
+            report(nurse, NURSE_REFUSES, (uint32_t)error.code, error.text);
             _exit(EXIT_FAILURE);
         }
         for (; known < registry_count(registry); known++)

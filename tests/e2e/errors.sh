@@ -96,7 +96,7 @@ refused 64 '--command a=: no program' -- worker --connect "$front" --command a=
 refused 64 "--command a='b" 'not closed' -- worker --connect "$front" --command "a='b"
 refused 64 'two handlers' '"a"' -- worker --connect "$front" --command a=cat --command a=cat
 refused 64 "'B!'" queue -- worker --connect "$front" --command a=cat --queue a,B!
-refused 64 '--pool process' 'not available yet' -- worker --connect "$front" --pool process
+refused 64 "--pool fibers" "threads|process" -- worker --connect "$front" --pool fibers
 refused 64 no/such.so 'No such file' -- worker --connect "$front" --module no/such.so
 echo 'int nothing;' >"$scratch/empty.c"
 cc -shared -fPIC -o "$scratch/empty.so" "$scratch/empty.c"

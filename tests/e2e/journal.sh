@@ -73,6 +73,8 @@ expect err.log "did you mean 'check'"
 start_ventilator first --bind "$front" --journal "$journal"
 seq "$tasks" | run_well 60 "$tmesh" submit --connect "$front" --lines count.up
 sort "$scratch/out" >"$scratch/submitted"
+# The next segment is made ready beside the loop; what is damaged below counts on it.
+wait_until 20 test -e "$journal/journal-0000000002" || fail "no next segment is made ready"
 for action in check dump salvage; do
     ends 75 $action "$journal"
     expect err.log "a ventilator is using it"
