@@ -44,7 +44,8 @@ struct nurse {
 
 /* --- birth and death ---------------------------------------------------- */
 
-static void tell(const struct nurse *nurse, uint32_t slot, struct nurse_news news, const int *fds)
+/* False: errno says why it cannot be told. */
+static bool tell(const struct nurse *nurse, uint32_t slot, struct nurse_news news, const int *fds)
 {
     union {
         struct cmsghdr head;
@@ -60,8 +61,7 @@ static void tell(const struct nurse *nurse, uint32_t slot, struct nurse_news new
                                         .cmsg_type = SCM_RIGHTS};
         memcpy(CMSG_DATA(&control.head), fds, 2 * sizeof(int));
     }
-    /* If it cannot be told, the slot's end is closed, which is noticed elsewhere. */
-    (void)sendmsg(nurse->options.lines[slot], &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(nurse->options.lines[slot], &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
 /* The handlers go before the mask: one of the host's must not run here. */
@@ -117,10 +117,17 @@ static _Noreturn void live(const struct nurse *nurse, uint32_t slot, int talk, i
     child_main(&options);
 }
 
+static void kill_charge(const struct charge *charge)
+{
+    if (charge->pid == 0) return;
+    (void)kill(-charge->pid, SIGKILL);
+    (void)kill(charge->pid, SIGKILL); /* it may not lead its group yet */
+}
+
 static void bear(struct nurse *nurse, uint32_t slot, uint32_t child)
 {
     struct charge *charge = &nurse->charges[slot];
-    struct nurse_news news = {.event = NURSE_BARREN, .child = child, .value = EEXIST};
+    bool born = false;
     int talk[2] = {-1, -1}, output[2] = {-1, -1};
     if (charge->pid == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) == 0 &&
         pipe2(output, O_CLOEXEC) == 0 && fcntl(output[0], F_SETFL, O_NONBLOCK) == 0) {
@@ -132,23 +139,22 @@ static void bear(struct nurse *nurse, uint32_t slot, uint32_t child)
         }
         if (pid > 0) {
             *charge = (struct charge){.child = child, .pid = pid};
-            news.event = NURSE_BORN;
+            born = true;
         }
     }
-    if (news.event != NURSE_BORN && charge->pid == 0) news.value = errno;
+    int error = charge->pid == 0 ? errno : EEXIST;
     const int fds[2] = {talk[0], output[0]};
-    tell(nurse, slot, news, news.event == NURSE_BORN ? fds : NULL);
+    if (born && !tell(nurse, slot, (struct nurse_news){NURSE_BORN, child, 0}, fds)) {
+        /* Too many descriptors of this user are on their way, perhaps. */
+        error = errno;
+        born = false;
+        kill_charge(charge);
+    }
+    if (!born) (void)tell(nurse, slot, (struct nurse_news){NURSE_BARREN, child, error}, NULL);
     for (int i = 0; i < 2; i++) {
         if (talk[i] >= 0) (void)close(talk[i]);
         if (output[i] >= 0) (void)close(output[i]);
     }
-}
-
-static void kill_charge(const struct charge *charge)
-{
-    if (charge->pid == 0) return;
-    (void)kill(-charge->pid, SIGKILL);
-    (void)kill(charge->pid, SIGKILL); /* it may not lead its group yet */
 }
 
 static struct charge *charge_of(struct nurse *nurse, pid_t pid)
@@ -181,9 +187,9 @@ static bool reap(struct nurse *nurse)
         nurse->has_orphans = true;
         if (charge == NULL) continue;
         charge->pid = 0;
-        tell(nurse, (uint32_t)(charge - nurse->charges),
-             (struct nurse_news){.event = NURSE_DIED, .child = charge->child, .value = status},
-             NULL);
+        /* If it cannot be told, the slot's end is closed, which is noticed elsewhere. */
+        (void)tell(nurse, (uint32_t)(charge - nurse->charges),
+                   (struct nurse_news){NURSE_DIED, charge->child, status}, NULL);
     }
 }
 

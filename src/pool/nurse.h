@@ -34,7 +34,7 @@ struct nurse_call {
 
 enum nurse_event {
     NURSE_BORN = 1, /* with two descriptors: to talk to it, and to read its output from */
-    NURSE_BARREN,   /* value: the errno value of a fork that failed */
+    NURSE_BARREN,   /* value: why not, an errno value */
     NURSE_DIED      /* value: a status, as waitpid has it */
 };
 

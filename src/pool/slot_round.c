@@ -89,7 +89,8 @@ static bool await_child(struct slot *slot)
             return false;
         }
     }
-    return deputy->state == DEPUTY_READY;
+    /* One that was born while the pool began to stop was asked for too late to be killed. */
+    return deputy->state == DEPUTY_READY && !slot_is_stopping(slot);
 }
 
 /* --- what the child says -------------------------------------------------- */
