@@ -47,11 +47,20 @@ struct child {
     char line[BUFSIZ];                        /* of the standard output */
 };
 
-/* Ends the process without what the host and the modules have for its end.  A thread
- * that a handler left behind may hold the standard output for ever. */
+/* Writes what is in the buffer of the standard output; false: nothing.  A thread that a
+ * handler left behind may hold it for ever. */
+static bool flush_output(void)
+{
+    if (__fpending(stdout) == 0 || ftrylockfile(stdout) != 0) return false;
+    if (fflush(stdout) != 0) __fpurge(stdout);
+    funlockfile(stdout);
+    return true;
+}
+
+/* Ends the process without what the host and the modules have for its end. */
 static _Noreturn void leave(int status)
 {
-    if (ftrylockfile(stdout) == 0) (void)fflush(stdout);
+    (void)flush_output();
     _exit(status);
 }
 
@@ -98,7 +107,8 @@ static void call_worker(struct child *child)
 static void settle_output(struct child *child, uint64_t run_ns)
 {
     int unread = 0;
-    if (run_ns < SILENT_NS || ioctl(STDOUT_FILENO, FIONREAD, &unread) != 0 || unread == 0) return;
+    if (!flush_output() && run_ns < SILENT_NS) return;
+    if (ioctl(STDOUT_FILENO, FIONREAD, &unread) != 0 || unread == 0) return;
     say_kind(child, CHILD_WROTE);
     (void)listen_to_worker(child);
     child->now_ns = clock_now_ns();

@@ -134,6 +134,8 @@ bool deputy_take_victim(struct deputy *deputy, int status, struct tmesh_job *job
 /* Reads from its output what there is, or a part of it if it is very much: it is what
  * the run now has to say. */
 void deputy_hear(struct deputy *deputy, uint64_t now_ns);
+/* Logs what it put out last, if that was no whole line. */
+void deputy_end_line(struct deputy *deputy, uint64_t now_ns);
 /* Listens no more to what it says. */
 void deputy_hang_up(struct deputy *deputy);
 /* Dooms the run that put out too much.  Locked. */

@@ -22,14 +22,21 @@ bool deputy_subject(const struct deputy *deputy, uint32_t task, struct assignmen
     return true;
 }
 
+void deputy_end_line(struct deputy *deputy, uint64_t now_ns)
+{
+    (void)complaint_end(&deputy->complaint, now_ns);
+}
+
 /* A child waits for its output to be read before it begins the next run, if it can
  * have written any in this one. */
 static void attribute(struct deputy *deputy, uint64_t now_ns)
 {
     uint32_t task = atomic_load_explicit(&deputy->area.board->current, memory_order_relaxed);
     if (task >= deputy->count || task == deputy->heard_task) return;
-    if (!deputy_subject(deputy, task, &deputy->heard)) return;
-    (void)complaint_end(&deputy->complaint, now_ns); /* a last line without an end */
+    struct assignment subject;
+    if (!deputy_subject(deputy, task, &subject)) return;
+    deputy_end_line(deputy, now_ns);
+    deputy->heard = subject;
     complaint_begin(&deputy->complaint, &deputy->heard);
     deputy->heard_task = task;
     deputy->heard_bytes = 0;

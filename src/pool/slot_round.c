@@ -24,8 +24,11 @@ enum {
     /* Between two births when children do not live to run anything. */
     PAUSE_MS = 10,
     PAUSE_MS_MAX = 1000,
-    SLICE_MS = 50,   /* .. in which it notices that the pool stops */
-    PACKETS_MAX = 64 /* taken at a time */
+    SLICE_MS = 50,    /* .. in which it notices that the pool stops */
+    PACKETS_MAX = 64, /* taken at a time */
+    /* .. when no more will come: what a socket holds, and not what processes that are left
+     * over may put into it. */
+    LAST_PACKETS_MAX = 4096
 };
 
 /* A child that runs nothing for so long, and is not through, is of no use. */
@@ -112,10 +115,10 @@ static void pass_log(struct slot *slot, const uint8_t *packet, uint32_t size, ui
                       bytes_of(packet + CHILD_LOG_HEAD_BYTES, size - CHILD_LOG_HEAD_BYTES));
 }
 
-static void hear_packets(struct slot *slot, uint64_t now_ns)
+static void hear_packets(struct slot *slot, uint32_t packets_max, uint64_t now_ns)
 {
     struct deputy *deputy = &slot->deputy;
-    for (uint32_t i = 0; i < PACKETS_MAX && deputy->talk >= 0; i++) {
+    for (uint32_t i = 0; i < packets_max && deputy->talk >= 0; i++) {
         uint8_t packet[CHILD_PACKET_BYTES_MAX];
         ssize_t size = recv(deputy->talk, packet, sizeof packet, MSG_DONTWAIT);
         if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -169,7 +172,7 @@ static void bury(struct slot *slot, int status)
     struct deputy_result result;
     (void)harvest(slot);
     deputy_hear(deputy, slot->now_ns);
-    hear_packets(slot, slot->now_ns);
+    hear_packets(slot, LAST_PACKETS_MAX, slot->now_ns);
     (void)pthread_mutex_lock(&slot->lock);
     bool victim = deputy_take_victim(deputy, status, &slot->job, &result, slot->now_ns);
     if (victim) keep(slot, &result);
@@ -203,7 +206,7 @@ static bool watch(struct slot *slot, int limit_ms)
         deputy_limit_output(deputy, slot->now_ns);
         (void)pthread_mutex_unlock(&slot->lock);
     }
-    if (polls[1].revents != 0) hear_packets(slot, slot->now_ns);
+    if (polls[1].revents != 0) hear_packets(slot, PACKETS_MAX, slot->now_ns);
     if (polls[0].revents == 0) return true;
     int status = 0;
     enum deputy_news news = deputy_news(deputy, &status);
@@ -256,7 +259,11 @@ static bool attend(struct slot *slot)
         bool through = claims && is_through(&slot->deputy);
         if (!through) plan_vigil(slot, &vigil, last);
         (void)pthread_mutex_unlock(&slot->lock);
-        if (through) return true;
+        if (!through) continue;
+        /* What it said is all there, and is its own: the next round has other jobs. */
+        hear_packets(slot, LAST_PACKETS_MAX, slot->now_ns);
+        deputy_end_line(&slot->deputy, slot->now_ns);
+        return true;
     }
     return false;
 }

@@ -34,6 +34,7 @@ static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static void note(const tmesh_log_entry_t *entry, void *context)
 {
     struct stage *stage = context;
+    if (stage->on_line != NULL) stage->on_line(stage);
     static const char *const levels[] = {"debug", "info", "warning", "error"};
     char task[TMESH_ID_TEXT_BYTES] = "no task", line[TMESH_LOG_LINE_BYTES_MAX + 128];
     if (entry->task != NULL) tmesh_id_text(entry->task, task);

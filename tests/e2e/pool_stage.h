@@ -32,6 +32,7 @@ struct stage {
     atomic_uint wakes;
     uint32_t submitted, over;
     struct outing outings[STAGE_JOBS_MAX]; /* by the job's number */
+    void (*on_line)(struct stage *stage);  /* called first, by whoever logs; or NULL */
     uint32_t lines;
     char logged[16384]; /* a line each: "LEVEL ID NAME ATTEMPT: LINE"; the first ones */
 };

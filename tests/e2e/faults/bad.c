@@ -11,6 +11,9 @@
  *   gigabyte               prints 1 GiB
  *   print                  prints the payload, and returns it
  *   mutter                 prints the payload, and aborts
+ *   whisper                writes the payload without a line end
+ *   hum                    likewise, and leaves it in the buffer of its standard output
+ *   babble                 logs as many lines as the payload says
  *   scribble               says "now", writes bytes of the payload's number, or words of what
  *                          it is above 256, over all shared memory, and never returns
  *   deface                 .. and goes on as if nothing had happened
@@ -180,6 +183,30 @@ static int mutter(tmesh_job_t *job, void *context)
     abort();
 }
 
+static int whisper(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    size_t bytes;
+    const void *payload = tmesh_job_payload(job, &bytes);
+    return write(STDOUT_FILENO, payload, bytes) == (ssize_t)bytes ? TMESH_DONE : TMESH_RETRY;
+}
+
+static int hum(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    size_t bytes;
+    const void *payload = tmesh_job_payload(job, &bytes);
+    return fwrite(payload, 1, bytes, stdout) == bytes ? TMESH_DONE : TMESH_RETRY;
+}
+
+static int babble(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    for (unsigned long line = 0, lines = number(job); line < lines; line++)
+        tmesh_job_log(job, TMESH_INFO, "%lu", line);
+    return TMESH_DONE;
+}
+
 static void fill(uintptr_t start, uintptr_t end, unsigned long value)
 {
     for (uintptr_t at = start; value >= 256 && at < end; at += sizeof(uint32_t))
@@ -277,7 +304,8 @@ int tmesh_module(tmesh_registry_t *registry)
         {"smash", smash, NULL},     {"loop", loop, NULL},         {"deaf", deaf, NULL},
         {"leak", leak, NULL},       {"orphan", orphan, NULL},     {"daemon", daemonize, NULL},
         {"twice", twice, NULL},     {"gigabyte", gigabyte, NULL}, {"print", print, NULL},
-        {"mutter", mutter, NULL},   {"scribble", scribble, NULL}, {"deface", scribble, &on},
+        {"mutter", mutter, NULL},   {"whisper", whisper, NULL},   {"hum", hum, NULL},
+        {"babble", babble, NULL},   {"scribble", scribble, NULL}, {"deface", scribble, &on},
         {"unplug", unplug, NULL},   {"meddle", meddle, NULL},     {"good", good, NULL},
         {"process", process, NULL}, {"brief", brief, NULL},       {"obedient", obedient, NULL},
     };
