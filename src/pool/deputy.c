@@ -265,10 +265,11 @@ enum deputy_harvest deputy_take_result(struct deputy *deputy, struct tmesh_job *
     struct area_board *board = deputy->area.board;
     uint32_t finished = atomic_load_explicit(&board->finished, memory_order_acquire);
     if (deputy->doom == DEPUTY_LIES || finished == deputy->accepted) return DEPUTY_NOTHING;
+    if (finished < deputy->accepted || finished > deputy->count) return DEPUTY_NONSENSE;
     struct area_result copy;
     memcpy(&copy, &board->results[deputy->accepted], sizeof copy);
-    if (finished < deputy->accepted || finished > deputy->count || !makes_sense(deputy, &copy))
-        return DEPUTY_NONSENSE;
+    atomic_signal_fence(memory_order_acq_rel); /* from here on the copy is not read again */
+    if (!makes_sense(deputy, &copy)) return DEPUTY_NONSENSE;
     uint32_t task = copy.task;
     deputy->accepted++;
     deputy->gone[task] = true;
@@ -332,6 +333,7 @@ bool deputy_take_victim(struct deputy *deputy, int status, struct tmesh_job *job
     bool known = state == AREA_RUNNING || state == AREA_ENDED || state == AREA_DOOMED;
     if (!known && deputy->doom == DEPUTY_LIVES) deputy->doom = DEPUTY_LIES;
     uint64_t began_ns = deputy_current(deputy).began_ns;
+    bool timed = began_ns != 0 && began_ns <= now_ns; /* the child wrote it */
     deputy->gone[task] = true;
     deputy->has_run = true;
     begin(deputy, task, job);
@@ -341,8 +343,7 @@ bool deputy_take_victim(struct deputy *deputy, int status, struct tmesh_job *job
                             : (struct bytes){0};
     job_explain_more(job, ": ", tail);
     outcome = name_cause(deputy, task, job, outcome);
-    *result = (struct deputy_result){.job = deputy->jobs[task].job,
-                                     .outcome = outcome,
-                                     .run_ns = began_ns != 0 ? now_ns - began_ns : 0};
+    *result = (struct deputy_result){
+        .job = deputy->jobs[task].job, .outcome = outcome, .run_ns = timed ? now_ns - began_ns : 0};
     return true;
 }

@@ -288,17 +288,6 @@ static uint32_t fill(struct slot *slot)
     return count;
 }
 
-/* Ends the round.  Moves what was not begun to `jobs`, and returns how many. */
-static uint32_t finish(struct slot *slot, struct pool_job jobs[AREA_TASKS_MAX])
-{
-    struct deputy *deputy = &slot->deputy;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < deputy->count; i++)
-        if (!deputy->gone[i]) jobs[count++] = deputy->jobs[i];
-    atomic_store_explicit(&deputy->serving, false, memory_order_release);
-    return count;
-}
-
 /* What is left for want of room in the outbox goes back: another slot may be faster. */
 static void give_back(struct slot *slot)
 {
@@ -306,7 +295,7 @@ static void give_back(struct slot *slot)
     struct pool_job jobs[AREA_TASKS_MAX];
     (void)pthread_mutex_lock(&pool->lock);
     (void)pthread_mutex_lock(&slot->lock);
-    queue_return(&pool->queue, jobs, finish(slot, jobs));
+    queue_return(&pool->queue, jobs, deputy_take_back(&slot->deputy, jobs));
     (void)pthread_mutex_unlock(&slot->lock);
     (void)pthread_mutex_unlock(&pool->lock);
 }
@@ -316,13 +305,31 @@ static void disown(struct slot *slot)
 {
     struct pool_job jobs[AREA_TASKS_MAX];
     (void)pthread_mutex_lock(&slot->lock);
-    uint32_t count = finish(slot, jobs);
+    uint32_t count = deputy_take_back(&slot->deputy, jobs);
     for (uint32_t i = 0; i < count; i++) {
         job_begin(&slot->job, NULL, &jobs[i].assignment);
         slot_keep(slot, (struct batch_item){.job = jobs[i].job, .outcome = OUTCOME_RETURNED});
     }
     (void)pthread_mutex_unlock(&slot->lock);
     slot_hand_over(slot);
+}
+
+/* Ends the round.  What could not be taken back was begun when nobody looked: by a child
+ * that lives for a moment longer than its nursery, or one that is not what it seemed. */
+static void close_round(struct slot *slot)
+{
+    struct deputy *deputy = &slot->deputy;
+    struct deputy_result result;
+    bool any = false;
+    (void)pthread_mutex_lock(&slot->lock);
+    while (deputy_take_victim(deputy, 0, &slot->job, &result, slot->now_ns)) {
+        keep(slot, &result);
+        any = true;
+    }
+    if (any && deputy->state == DEPUTY_READY) deputy_distrust(deputy);
+    atomic_store_explicit(&deputy->serving, false, memory_order_release);
+    (void)pthread_mutex_unlock(&slot->lock);
+    if (any) slot_hand_over(slot);
 }
 
 void slot_round(struct slot *slot)
@@ -333,7 +340,8 @@ void slot_round(struct slot *slot)
         if (attend(slot)) break;
         (void)pthread_mutex_lock(&slot->lock);
         uint32_t left = deputy_left(deputy);
-        if (left > 0) deputy_give(deputy, slot->now_ns); /* to the next child */
+        if (left > 0 && deputy->state != DEPUTY_LOST)
+            deputy_give(deputy, slot->now_ns); /* to the next child */
         (void)pthread_mutex_unlock(&slot->lock);
         if (left == 0) break;
     }
@@ -342,5 +350,6 @@ void slot_round(struct slot *slot)
         disown(slot);
     else
         give_back(slot);
+    close_round(slot);
     area_trim(&deputy->area, inbox_used, outbox_used);
 }
