@@ -144,7 +144,7 @@ static void ring(struct worker *worker, uint32_t job, struct worker_actions *out
     const struct worker_job *entry = &worker->jobs[job];
     if (entry->killed && entry->running)
         give_up(worker, job, out);
-    else if (entry->state == JOB_DROPPED)
+    else if (entry->revoked)
         worker_revoke_ring(worker, job, out);
     else if (entry->running)
         ring_running(worker, job, out);

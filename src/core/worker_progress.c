@@ -22,8 +22,8 @@ void worker_progress_heard(struct worker *worker, const struct worker_event *eve
 {
     assert(event->job < worker->options.jobs_max);
     struct worker_job *job = &worker->jobs[event->job];
-    if (job->state != JOB_HELD) return;
     if (event->told_ns > job->alive_ns) job->alive_ns = event->told_ns;
+    if (job->state != JOB_HELD) return;
 
     struct bytes text = event->text;
     if (text.size > MESSAGE_PROGRESS_BYTES_MAX) text.size = MESSAGE_PROGRESS_BYTES_MAX;

@@ -28,6 +28,7 @@ static void revoke_held(struct worker *worker, uint32_t job, struct worker_actio
     if (!worker->jobs[job].running) worker_job_recall(worker, job, out);
     worker_job_end(worker, WORKER_TELL, job, END_REVOKED, out);
     worker_job_drop(worker, job);
+    worker->jobs[job].revoked = true;
     heap_set(&worker->alarms, job, instant_after(worker->now_ns, GRACE_NS));
 }
 

@@ -74,12 +74,14 @@ void worker_session_closed(struct worker *worker, uint32_t link, struct worker_a
 }
 
 /* The ventilator that gave these leases is no more, and nobody knows them.  What
- * runs may end, since nobody was given it instead. */
+ * runs may end, since nobody was given it instead, and keeps its limits. */
 static void abandon(struct worker *worker, struct worker_link *peer, struct worker_actions *out)
 {
     while (peer->held.count > 0) {
-        worker_job_recall(worker, peer->held.first, out);
-        worker_job_drop(worker, peer->held.first);
+        uint32_t job = peer->held.first;
+        worker_job_recall(worker, job, out);
+        worker_job_drop(worker, job);
+        if (worker->jobs[job].running) worker_limit_started(worker, job);
     }
     while (peer->owed.count > 0) worker_job_release(worker, peer->owed.first);
 }

@@ -54,8 +54,9 @@ struct worker_job {
     enum end_cause cause; /* why it was killed */
     bool too_large; /* its result is over what the ventilator takes; said in place of its text */
     bool running;
-    bool told;   /* asked to end at its soft limit */
-    bool killed; /* the pool was asked to end its run */
+    bool told;    /* asked to end at its soft limit */
+    bool killed;  /* the pool was asked to end its run */
+    bool revoked; /* DROPPED: its run is to end, whatever its limits */
     bool hung;
     bool progresses; /* it told of its progress */
     uint32_t link;

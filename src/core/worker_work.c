@@ -71,7 +71,7 @@ void worker_work_started(struct worker *worker, const struct worker_event *event
     worker->starts_told = true;
     worker->started++;
     worker_job_begin(worker, event->job, event->began_ns);
-    if (worker->jobs[event->job].state == JOB_HELD) worker_limit_started(worker, event->job);
+    if (!worker->jobs[event->job].revoked) worker_limit_started(worker, event->job);
 }
 
 static void count_outcome(struct worker *worker, enum outcome outcome)

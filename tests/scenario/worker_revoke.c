@@ -315,6 +315,45 @@ static void a_slot_that_is_free_is_for_everybody(void **unused)
     worker_story_end(&story);
 }
 
+/* v is gone, and w in its place: what runs for v may end, and still not for ever. */
+static void a_run_whose_ventilator_is_gone_keeps_its_limits(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    start_with(&story, &options);
+    story.limit_ms = 2000;
+    story.soft_ms = 1000;
+    worker_story_give(&story, 0, "a1", 0);
+    story.limit_ms = story.soft_ms = 0;
+    story.stalled_ms = 3000;
+    worker_story_give(&story, 0, "b1", 0);
+    worker_story_begin(&story, "a1");
+    worker_story_on(&story, WORKER_CLOSED, 0);
+    worker_story_pass(&story, 500);
+    worker_story_open(&story, 0, 'w', "");
+    worker_story_begin(&story, "b1"); /* the pool was faster than the end of its lease */
+    worker_story_clear(&story);
+    pass(&story, 499);
+    assert_false(tells(&story, "tell") || tells(&story, "kill"));
+    pass(&story, 1);
+    assert_true(tells(&story, "[ 1.00] 0 tell a1 (soft limit)\n"));
+    pass(&story, 1000);
+    assert_true(tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
+    worker_story_progress(&story, "b1", 1, "half");
+    pass(&story, 1000);
+    assert_true(tells(&story, "[ 3.00] 0 hung a1 (limit)\n"));
+    pass(&story, 1999);
+    assert_false(tells(&story, "kill b1"));
+    pass(&story, 1);
+    assert_true(tells(&story, "[ 5.00] 0 kill b1 (stalled)\n"));
+    assert_false(tells(&story, "COMPLETE") || tells(&story, "PROGRESS"));
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 9000);
+    worker_story_finish(&story, "b1", OUTCOME_FAILED, 5000);
+    assert_int_equal(counts_of(&story).held + counts_of(&story).hung, 0);
+    worker_story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +369,7 @@ int main(void)
         cmocka_unit_test(what_is_asked_back_comes_back_unless_it_began),
         cmocka_unit_test(who_wanted_a_task_back_gets_no_credit_for_one_that_would_wait),
         cmocka_unit_test(a_slot_that_is_free_is_for_everybody),
+        cmocka_unit_test(a_run_whose_ventilator_is_gone_keeps_its_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
