@@ -99,6 +99,9 @@ struct worker_action {
     struct message message; /* SEND, REFUSED */
 };
 
+/* The most that one step asks for is to end or take back all that one ventilator gave:
+ * two actions for each lease.  A TURN has as many COMPLETE as items at most, and 2,048
+ * alarms and recalls. */
 enum {
     WORKER_ACTIONS_MAX = 3 * MESSAGE_ITEMS_MAX + 8 * WORKER_LINKS_MAX,
     WORKER_REPORTS_MAX = 1024 /* runs whose progress is told in one step */

@@ -288,7 +288,7 @@ static void send_credit(struct worker *worker, const struct plan *plan, uint32_t
 
 void worker_credit_grant(struct worker *worker, struct worker_actions *out)
 {
-    if (worker->draining || worker->hung >= worker->options.slots) return;
+    if (worker->draining || worker_is_stuck(worker)) return;
     struct plan plan = {.open = 0};
     forget_unanswered(worker);
     survey(worker, &plan);

@@ -83,17 +83,6 @@ void worker_limit_started(struct worker *worker, uint32_t job)
     if (is_limited(&worker->jobs[job])) watch_running(worker, job);
 }
 
-/* Nothing that waits can begin before a handler returns that will not. */
-static void recall_waiting(struct worker *worker, struct worker_actions *out)
-{
-    for (uint32_t link = 0; link < worker->options.link_count; link++) {
-        uint32_t job = worker->links[link].waiting.first;
-        for (; job != JOB_NONE; job = worker->jobs[job].next[CHAIN_RUN]) {
-            worker_job_recall(worker, job, out);
-        }
-    }
-}
-
 static void give_up(struct worker *worker, uint32_t job, struct worker_actions *out)
 {
     worker_job_tell(worker, WORKER_HUNG, job, out);
@@ -101,7 +90,6 @@ static void give_up(struct worker *worker, uint32_t job, struct worker_actions *
         worker_work_give_up(worker, job);
     else
         worker_job_give_up(worker, job);
-    if (worker->hung == worker->options.slots) recall_waiting(worker, out);
 }
 
 void worker_limit_kill(struct worker *worker, uint32_t job, enum end_cause cause,

@@ -142,6 +142,12 @@ struct worker {
     uint64_t started, done, failed, returned;
 };
 
+/* Every slot hangs: whatever came now would wait for one for ever. */
+static inline bool worker_is_stuck(const struct worker *worker)
+{
+    return worker->hung >= worker->options.slots;
+}
+
 /* Appends an action. */
 struct worker_action *worker_act(struct worker_actions *out, enum worker_action_kind kind,
                                  uint32_t link);

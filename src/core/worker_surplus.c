@@ -6,7 +6,8 @@
  * these than its slots will begin for a long time, and may have said credit for
  * more.  When the first that waits has waited far longer than it should have, the
  * latest go back, down to what would be taken ahead now.  Those that come again, on
- * credit that is left, use it up.
+ * credit that is left, use it up.  When every slot is lost to a run that cannot be
+ * ended, all that waits goes back at once.
  */
 #include "worker_state.h"
 
@@ -26,7 +27,7 @@ static uint64_t patience_ns(const struct worker *worker)
  * so that each ventilator gets on. */
 static uint64_t may_wait(const struct worker *worker, const struct worker_link *link)
 {
-    return 1 + worker_pace_ahead(worker, link);
+    return worker_is_stuck(worker) ? 0 : 1 + worker_pace_ahead(worker, link);
 }
 
 /* A pool that does not tell of starts would have us ask for what runs. */
@@ -35,6 +36,7 @@ static uint64_t due(const struct worker *worker, const struct worker_link *link)
     if (!worker->starts_told || link->waiting.count <= may_wait(worker, link)) {
         return INSTANT_NEVER;
     }
+    if (worker_is_stuck(worker)) return instant_after(link->reduced_ns, PATIENCE_NS);
     uint64_t came_ns = worker->jobs[link->waiting.first].since_ns;
     uint64_t from_ns = came_ns > link->reduced_ns ? came_ns : link->reduced_ns;
     return instant_after(from_ns, patience_ns(worker));

@@ -9,10 +9,12 @@
 
 #include <assert.h>
 
-/* Every slot hangs: whatever came now would wait for one for ever. */
-static bool is_stuck(const struct worker *worker)
+/* Whether what comes from `link` would never be run, or could not be claimed in a
+ * HELLO: no ventilator gives so much that keeps to our credit. */
+static bool takes_nothing(const struct worker *worker, uint32_t link)
 {
-    return worker->hung >= worker->options.slots;
+    return worker->draining || worker_is_stuck(worker) ||
+           worker->links[link].held.count >= MESSAGE_ITEMS_MAX;
 }
 
 /* Not kept in the table: when the session is lost on the way, the next HELLO
@@ -32,8 +34,7 @@ static void receive_one(struct worker *worker, uint32_t link, const struct assig
         if (worker->jobs[known].state == JOB_DROPPED) give_back(worker, &given->lease, out);
         return;
     }
-    bool closed = worker->draining || is_stuck(worker);
-    uint32_t job = closed ? JOB_NONE : worker_job_take(worker, link, given);
+    uint32_t job = takes_nothing(worker, link) ? JOB_NONE : worker_job_take(worker, link, given);
     if (job == JOB_NONE) {
         give_back(worker, &given->lease, out);
         return;

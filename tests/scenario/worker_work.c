@@ -242,6 +242,97 @@ static void more_completions_than_one_step_holds_go_in_several(void **unused)
     worker_story_end(&story);
 }
 
+/* So many leases, one in each message, without a look at credit or the trace.  The
+ * first has a time limit. */
+static void flood(struct worker_story *story, uint32_t link, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct assignment item = {.lease = {.attempt = 1 + link, .token = i}, .limit_ms = i == 0};
+        struct message work = {.kind = MESSAGE_WORK,
+                               .session = story->links[link].session,
+                               .sequence = ++story->links[link].sequence};
+        item.name = bytes_text("echo");
+        work.u.work = (struct message_work){.items = &item, .count = 1};
+        struct worker_event given = {
+            .kind = WORKER_MESSAGE, .now_ns = story->now_ns, .link = link, .message = &work};
+        worker_step(story->worker, &given, story->out);
+    }
+}
+
+/* Whatever a ventilator gives: what it is to hear of all of it fits one HELLO, and what
+ * has to be said of it to the pool fits one step. */
+static void no_more_is_held_than_one_hello_can_claim(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.jobs_max = 16384;
+    start_with(&story, &options);
+    flood(&story, 0, 16384);
+    assert_int_equal(counts_of(&story).held, MESSAGE_ITEMS_MAX);
+    assert_int_equal(counts_of(&story).returned, 16384 - MESSAGE_ITEMS_MAX);
+    worker_story_on(&story, WORKER_CLOSED, 0);
+    worker_story_pass(&story, 100);
+    struct worker_event connected = {.kind = WORKER_CONNECTED, .now_ns = story.now_ns};
+    worker_step(story.worker, &connected, story.out);
+    assert_int_equal(story.out->actions[0].message.u.hello.lease_count, MESSAGE_ITEMS_MAX);
+    struct message welcome = {.kind = MESSAGE_WELCOME, .session = 2};
+    welcome.u.welcome = (struct message_welcome){.heartbeat_ms = 1000, .lost_ms = 4000};
+    welcome.u.welcome.node.octets[0] = 'u'; /* none of them is its own */
+    struct worker_event answered = {
+        .kind = WORKER_MESSAGE, .now_ns = story.now_ns, .message = &welcome};
+    worker_step(story.worker, &answered, story.out);
+    assert_int_equal(story.out->count, MESSAGE_ITEMS_MAX + 1);
+    worker_story_end(&story);
+}
+
+/* The only slot hangs: more waits behind it than one step can ask back. */
+static void all_that_waits_behind_slots_that_hang_goes_back(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    struct worker_options options = worker_story_options();
+    options.jobs_max = 16384;
+    options.slots = 1;
+    options.link_count = 4;
+    start_with(&story, &options);
+    for (uint32_t link = 1; link < 4; link++) {
+        worker_story_open(&story, link, (char)('a' + link), "");
+        worker_story_turn(&story);
+    }
+    for (uint32_t link = 0; link < 4; link++) flood(&story, link, MESSAGE_ITEMS_MAX);
+    uint32_t held = counts_of(&story).held, recalls = 0;
+    assert_int_equal(held, 16384);
+    struct worker_event event = {
+        .kind = WORKER_STARTED, .now_ns = story.now_ns, .began_ns = story.now_ns};
+    worker_step(story.worker, &event, story.out); /* number 0 */
+    event.kind = WORKER_TURN;
+    for (uint32_t turns = 0; recalls < held - 1; turns++) {
+        assert_true(turns < 10000);
+        uint64_t due_ns = worker_deadline(story.worker);
+        if (due_ns > event.now_ns) event.now_ns = due_ns;
+        worker_step(story.worker, &event, story.out);
+        const uint32_t count = story.out->count;
+        static uint32_t jobs[WORKER_ACTIONS_MAX];
+        uint32_t asked = 0;
+        for (uint32_t at = 0; at < count; at++) {
+            const struct worker_action *action = &story.out->actions[at];
+            if (action->kind == WORKER_RECALL) jobs[asked++] = action->job;
+        }
+        if (counts_of(&story).hung == 0) continue; /* each waits for too long, besides */
+        for (uint32_t at = 0; at < asked; at++) {
+            struct worker_event back = {.kind = WORKER_FINISHED,
+                                        .now_ns = event.now_ns,
+                                        .job = jobs[at],
+                                        .outcome = OUTCOME_RETURNED};
+            worker_step(story.worker, &back, story.out);
+        }
+        recalls += asked;
+    }
+    assert_int_equal(counts_of(&story).held, 1);
+    worker_story_end(&story);
+}
+
 /* The latest go, in their old order, down to what would be taken ahead now; and what
  * the pool does not give back is asked for again, by and by. */
 static void what_waits_far_too_long_goes_back(void **unused)
@@ -279,6 +370,8 @@ int main(void)
         cmocka_unit_test(the_same_lease_from_another_ventilator_is_given_back),
         cmocka_unit_test(what_there_is_no_room_for_is_given_back),
         cmocka_unit_test(a_worker_that_drains_gives_back_what_did_not_start),
+        cmocka_unit_test(no_more_is_held_than_one_hello_can_claim),
+        cmocka_unit_test(all_that_waits_behind_slots_that_hang_goes_back),
         cmocka_unit_test(what_waits_far_too_long_goes_back),
         cmocka_unit_test(a_result_the_ventilator_would_refuse_is_a_permanent_failure),
         cmocka_unit_test(a_task_whose_result_has_no_room_is_given_back),
