@@ -47,7 +47,8 @@ struct peer {
     uint32_t profile, slots;
     uint32_t held, running, hung; /* as its latest HEARTBEAT said */
     bool draining;                /* it said so, or was told to */
-    bool drain_due;               /* it is to be told, with this grace */
+    bool drain_told;              /* an operator wants it to, with this grace, ... */
+    bool drain_due;               /* ... and it has not been told in this session */
     uint32_t drain_grace_ms;
     uint32_t unstarted; /* of these, when it stands in `stuck` */
     struct circle_link stuck;

@@ -2,8 +2,9 @@
  * a worker that it knows.
  *
  * Owns: who is meant.  A worker is told in the turn, and gets nothing more from now
- * on.  That we are meant ourselves is an action: when to begin, and when to stop, is
- * our host's affair.
+ * on.  It is told anew in each session until it has left, or is given up: a session
+ * may end because just this did not arrive.  That we are meant ourselves is an action: when to
+ * begin, and when to stop, is our host's affair.
  */
 #include "ventilator_state.h"
 
@@ -36,7 +37,7 @@ static uint32_t tell(struct ventilator *ventilator, uint32_t slot, uint32_t grac
 {
     struct peer *worker = &ventilator->peers.peers[slot];
     if (worker->role != ROLE_WORKER || worker->session == 0 || worker->minor < 2) return 0;
-    worker->draining = worker->drain_due = true;
+    worker->draining = worker->drain_told = worker->drain_due = true;
     worker->drain_grace_ms = grace_ms;
     ventilator_ring_update(ventilator, slot);
     peers_touch(&ventilator->peers, slot);
@@ -73,6 +74,13 @@ void ventilator_drain(struct ventilator *ventilator, uint32_t peer,
     uint32_t told = drain->target.size > 0 ? tell_all(ventilator, drain)
                                            : drain_self(ventilator, drain->grace_ms);
     ventilator_send(ventilator, peer, MESSAGE_DRAINING)->u.draining.affected = told;
+}
+
+void ventilator_drain_again(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    worker->draining = worker->drain_due = worker->drain_told;
+    if (worker->drain_due) peers_touch(&ventilator->peers, slot);
 }
 
 bool ventilator_send_drain(struct ventilator *ventilator, uint32_t slot)

@@ -157,7 +157,7 @@ static bool enlist_worker(struct ventilator *ventilator, uint32_t slot,
     worker->profile = profile;
     worker->slots = hello->slots > 0 ? hello->slots : 1;
     worker->held = worker->running = worker->hung = 0;
-    worker->draining = false;
+    ventilator_drain_again(ventilator, slot);
     worker->credit_tasks = worker->credit_bytes = 0;
     worker->given_tasks = worker->given_bytes = 0;
     worker->receipt_due = worker->receipt_more = false;

@@ -285,6 +285,8 @@ void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
 /* ventilator_drain.c */
 void ventilator_drain(struct ventilator *ventilator, uint32_t peer,
                       const struct message_drain *drain);
+/* A worker is back in a new session. */
+void ventilator_drain_again(struct ventilator *ventilator, uint32_t peer);
 /* False when something is left for the next step. */
 bool ventilator_send_drain(struct ventilator *ventilator, uint32_t peer);
 

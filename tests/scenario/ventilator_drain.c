@@ -116,7 +116,7 @@ static void workers_of_before_and_those_that_are_away_are_not_told(void **state)
     story_end(&story);
 }
 
-static void a_worker_that_is_silent_is_told_when_it_is_heard_again_or_never(void **state)
+static void a_worker_that_is_silent_is_told_when_it_is_heard_again(void **state)
 {
     (void)state;
     struct story story;
@@ -135,11 +135,37 @@ static void a_worker_that_is_silent_is_told_when_it_is_heard_again_or_never(void
     story_expect(&story, "[ 2500] > w1 drain 0 ms\n");
     story_beat(&story, W1); /* said before it heard */
     story_close(&story, W2);
-    story_hello(&story, W2); /* as if nothing had been said */
     story_clear(&story);
+    story_hello(&story, W2);
+    assert_non_null(strstr(story.trace, "> w2 drain 0 ms\n"));
+    story_end(&story);
+}
+
+/* The session may have ended because it did not hear of it. */
+static void a_worker_is_told_in_each_session_until_it_is_gone(void **state)
+{
+    (void)state;
+    struct story story;
+    begin(&story);
+    drain(&story, "left", 5000);
+    story_turn(&story);
+    for (uint32_t sessions = 0; sessions < 3; sessions++) {
+        story_close(&story, W1);
+        story_clear(&story);
+        story_hello(&story, W1);
+        assert_non_null(strstr(story.trace, "> w1 drain 5000 ms\n"));
+        story_credit(&story, W1, 1);
+    }
     story_credit(&story, W2, 1);
-    story_submit(&story, P1, "A");
-    assert_non_null(strstr(story.trace, "> w2 work A/1\n"));
+    story_submit(&story, P1, "AB");
+    assert_null(strstr(story.trace, "> w1 work"));
+    story_bye(&story, W1);
+    story_clear(&story);
+    story_hello(&story, W1); /* as a node that nobody knows */
+    story_credit(&story, W1, 1);
+    assert_null(strstr(story.trace, "drain"));
+    story_submit(&story, P1, "CD");
+    assert_non_null(strstr(story.trace, "> w1 work"));
     story_end(&story);
 }
 
@@ -194,7 +220,8 @@ int main(void)
         cmocka_unit_test(a_label_that_looks_like_a_node_id_is_one_all_the_same),
         cmocka_unit_test(nobody_of_that_name_is_nobody),
         cmocka_unit_test(workers_of_before_and_those_that_are_away_are_not_told),
-        cmocka_unit_test(a_worker_that_is_silent_is_told_when_it_is_heard_again_or_never),
+        cmocka_unit_test(a_worker_that_is_silent_is_told_when_it_is_heard_again),
+        cmocka_unit_test(a_worker_is_told_in_each_session_until_it_is_gone),
         cmocka_unit_test(without_a_target_the_ventilator_is_meant),
         cmocka_unit_test(one_inside_a_producer_is_not_drained_from_afar),
         cmocka_unit_test(a_worker_may_not_ask),
