@@ -65,6 +65,7 @@ struct peer {
     uint64_t completed;
 
     /* a producer's */
+    uint32_t disposed_held;   /* answers to DISPOSE of this session that wait for the disk */
     uint64_t owned;           /* tasks whose result it wants */
     struct task_list results; /* to be sent */
     struct task_list unreceipted;

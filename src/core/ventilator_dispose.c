@@ -125,10 +125,15 @@ static void dispose_all(struct ventilator *ventilator, const struct message_disp
     }
 }
 
-/* Too many answers wait for the disk already. */
+/* Too many answers wait for the disk already.  They come in the order of the questions:
+ * when one to this peer is among them, it has to ask again in another session. */
 static void put_off(struct ventilator *ventilator, uint32_t peer,
                     const struct message_dispose *dispose)
 {
+    if (ventilator->peers.peers[peer].disposed_held > 0) {
+        ventilator_reset_session(ventilator, peer);
+        return;
+    }
     struct rejection *rejections = ventilator->out->rejections;
     for (uint32_t item = 0; item < dispose->count; item++) {
         rejections[item] = (struct rejection){.item = item, .reason = REASON_BUSY};

@@ -65,10 +65,13 @@ static void answer_when_durable(struct ventilator *ventilator, uint32_t peer,
     answer->lsn = ventilator->appended_lsn;
     answer->session = ventilator->peers.peers[peer].session;
     bool early = planted(PLANTED_CANCEL_BEFORE_SYNC) && answer->kind == MESSAGE_DISPOSED;
-    if (early || held_is_durable(ventilator, answer->lsn))
+    bool first = ventilator->held.count == 0; /* or it would overtake those */
+    if (early || (first && held_is_durable(ventilator, answer->lsn))) {
         send_answer(ventilator, peer, answer, rejections);
-    else
-        put_off(&ventilator->held, answer, rejections);
+        return;
+    }
+    if (answer->kind == MESSAGE_DISPOSED) ventilator->peers.peers[peer].disposed_held++;
+    put_off(&ventilator->held, answer, rejections);
 }
 
 void held_refuse(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections)
@@ -121,7 +124,9 @@ bool held_send_answers(struct ventilator *ventilator)
         const struct rejection *rejections = bring_out(ventilator, count);
         uint32_t peer = answer->session & 0xffff;
         /* In another session the producer has asked again. */
-        if (ventilator->peers.peers[peer].session == answer->session) {
+        struct peer *producer = &ventilator->peers.peers[peer];
+        if (producer->session == answer->session) {
+            if (answer->kind == MESSAGE_DISPOSED) producer->disposed_held--;
             send_answer(ventilator, peer, answer, rejections);
         }
         held->first = (held->first + 1) % VENTILATOR_ANSWERS_MAX;

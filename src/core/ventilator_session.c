@@ -28,6 +28,7 @@ void ventilator_forget_session(struct ventilator *ventilator, uint32_t slot)
     ventilator_forget_unstarted(ventilator, slot);
     ventilator_forget_progress(ventilator, slot);
     ventilator->peers.peers[slot].drain_due = false;
+    ventilator->peers.peers[slot].disposed_held = 0;
 }
 
 void ventilator_close_session(struct ventilator *ventilator, uint32_t slot, enum record_kind why)
@@ -46,6 +47,14 @@ void ventilator_close_session(struct ventilator *ventilator, uint32_t slot, enum
     ventilator_watch(ventilator, slot);
     ventilator_record(ventilator,
                       &(struct record){.kind = why, .peer = ventilator->peers.nodes.ids[slot]});
+}
+
+void ventilator_reset_session(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct peer *peer = &ventilator->peers.peers[slot];
+    ventilator->totals.sessions_reset++;
+    ventilator_who(ventilator, peer->link, peer->session);
+    ventilator_close_session(ventilator, slot, RECORD_PEER_RESET);
 }
 
 bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t slot,
@@ -67,9 +76,7 @@ bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t slot,
         return true;
     }
     if (ahead < 0) return false; /* seen before: a network may repeat itself */
-    ventilator->totals.sessions_reset++;
-    ventilator_who(ventilator, peer->link, peer->session);
-    ventilator_close_session(ventilator, slot, RECORD_PEER_RESET);
+    ventilator_reset_session(ventilator, slot);
     return false;
 }
 

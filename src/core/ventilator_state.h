@@ -201,6 +201,8 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
 void ventilator_bye(struct ventilator *ventilator, uint32_t peer);
 /* The session is over, the node may come back: its leases wait for a moment. */
 void ventilator_close_session(struct ventilator *ventilator, uint32_t peer, enum record_kind why);
+/* Has the peer say HELLO again: the session cannot go on. */
+void ventilator_reset_session(struct ventilator *ventilator, uint32_t peer);
 /* What a peer was to be told in a session that is over. */
 void ventilator_forget_session(struct ventilator *ventilator, uint32_t peer);
 /* Whether the sequence is the next one; otherwise the session was reset. */

@@ -111,6 +111,57 @@ static void a_message_that_only_the_intake_could_bring_leaves_a_worker_alone(voi
     story_end(&story);
 }
 
+/* A DISPOSE that drops this one, without a turn. */
+static void drop_letter(struct story *story, char letter)
+{
+    const struct id id = story_id(letter);
+    struct message message = {.kind = MESSAGE_DISPOSE};
+    message.u.dispose = (struct message_dispose){.disposal = DISPOSAL_DROP, .ids = &id, .count = 1};
+    story_tell(story, P1, message);
+}
+
+/* A second answer must not overtake one that waits for the disk: they have no numbers. */
+static void answers_come_in_the_order_of_the_questions(void **state)
+{
+    (void)state;
+    struct ventilator_options options = story_options();
+    options.journals = true;
+    options.dead_letters_max = 10000;
+    struct story story;
+    start(&story, &options);
+    story_submit(&story, P1, "AB");
+    story_complete(&story, W1, "AB", OUTCOME_PERMANENT);
+    story.check.is_shallow = true;
+    story_sync(&story);
+    drop_letter(&story, 'A');
+    assert_int_equal(story.out->send_count, 0);
+    story_step(&story, &(struct ventilator_event){.kind = VENTILATOR_DURABLE,
+                                                  .durable_lsn = story.ventilator->appended_lsn});
+    drop_letter(&story, 'X'); /* nothing that has to be written */
+    assert_int_equal(story.out->send_count, 0);
+    story_turn(&story);
+    assert_int_equal(story.out->send_count, 2);
+    assert_int_equal(story.out->sends[0].message.u.disposed.affected, 1);
+    assert_int_equal(story.out->sends[1].message.u.disposed.affected, 0);
+
+    drop_letter(&story, 'B');
+    for (uint32_t batch = 1; batch < VENTILATOR_ANSWERS_MAX; batch++) {
+        story_submit(&story, P1, "C");
+        story_clear(&story);
+    }
+    drop_letter(&story, 'X'); /* there is no room for its answer */
+    assert_int_equal(story.out->send_count, 1);
+    assert_int_equal(story.out->sends[0].message.kind, MESSAGE_WHO);
+    story_hello(&story, P1);
+    story_sync(&story);
+    assert_null(strstr(story.trace, "disposed"));
+    drop_letter(&story, 'B');
+    assert_int_equal(story.out->sends[0].message.u.disposed.rejections[0].reason, REASON_NO_LETTER);
+    story_bye(&story, W1);
+    story_sync(&story);
+    story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +169,7 @@ int main(void)
         cmocka_unit_test(the_oldest_letters_make_room_in_the_store),
         cmocka_unit_test(results_that_nobody_fetches_stop_new_runs_and_fail_none),
         cmocka_unit_test(a_message_that_only_the_intake_could_bring_leaves_a_worker_alone),
+        cmocka_unit_test(answers_come_in_the_order_of_the_questions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
