@@ -34,9 +34,12 @@ enum planted {
                                  */
     PLANTED_CANCEL_IN_SILENCE,  /* or its worker is not told, */
     PLANTED_CANCEL_BEFORE_SYNC, /* or the answer does not wait for the disk */
+    PLANTED_DRAIN_SAID_ONCE,    /* a worker is told to drain in one session only */
     /* the worker */
     PLANTED_FORGET_COMPLETION,       /* a completion is not kept until its receipt */
     PLANTED_CREDIT_OUTLIVES_SESSION, /* a new session goes on with the totals of the old */
+    PLANTED_GONE_WITHOUT_LIMITS,     /* a run whose ventilator is gone has no limits any more */
+    PLANTED_LIFE_UNSEEN,             /* signs of life are passed over */
     /* the producer */
     PLANTED_TRUST_SEND,         /* what was sent counts as accepted */
     PLANTED_ORPHANS_WAIT,       /* what its ventilator lost is awaited for ever, */

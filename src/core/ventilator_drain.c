@@ -6,6 +6,7 @@
  * may end because just this did not arrive.  That we are meant ourselves is an action: when to
  * begin, and when to stop, is our host's affair.
  */
+#include "planted.h"
 #include "ventilator_state.h"
 
 enum { ID_TEXT_BYTES = 36 };
@@ -79,7 +80,8 @@ void ventilator_drain(struct ventilator *ventilator, uint32_t peer,
 void ventilator_drain_again(struct ventilator *ventilator, uint32_t slot)
 {
     struct peer *worker = &ventilator->peers.peers[slot];
-    worker->draining = worker->drain_due = worker->drain_told;
+    bool told = worker->drain_told && !planted(PLANTED_DRAIN_SAID_ONCE);
+    worker->draining = worker->drain_due = told;
     if (worker->drain_due) peers_touch(&ventilator->peers, slot);
 }
 

@@ -5,6 +5,7 @@
  * REPORT_NS, and then the latest only.  What there is no session for is
  * forgotten: the next one counts.  Not here: limits for runs that stalled.
  */
+#include "planted.h"
 #include "worker_state.h"
 
 #include <assert.h>
@@ -22,7 +23,8 @@ void worker_progress_heard(struct worker *worker, const struct worker_event *eve
 {
     assert(event->job < worker->options.jobs_max);
     struct worker_job *job = &worker->jobs[event->job];
-    if (event->told_ns > job->alive_ns) job->alive_ns = event->told_ns;
+    bool newer = event->told_ns > job->alive_ns && !planted(PLANTED_LIFE_UNSEEN);
+    if (newer) job->alive_ns = event->told_ns;
     if (job->state != JOB_HELD) return;
 
     struct bytes text = event->text;

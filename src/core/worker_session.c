@@ -5,6 +5,7 @@
  * carrying out what the uplink judges.  Not here: how it judges, and what becomes
  * of a lease that is over (worker_revoke.c).
  */
+#include "planted.h"
 #include "worker_state.h"
 
 #include <assert.h>
@@ -81,7 +82,8 @@ static void abandon(struct worker *worker, struct worker_link *peer, struct work
         uint32_t job = peer->held.first;
         worker_job_recall(worker, job, out);
         worker_job_drop(worker, job);
-        if (worker->jobs[job].running) worker_limit_started(worker, job);
+        bool runs = worker->jobs[job].running && !planted(PLANTED_GONE_WITHOUT_LIMITS);
+        if (runs) worker_limit_started(worker, job);
     }
     while (peer->owed.count > 0) worker_job_release(worker, peer->owed.first);
 }

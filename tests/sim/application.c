@@ -124,5 +124,8 @@ struct submission application_submission(const struct mesh *mesh, uint32_t ticke
         .payload = ledger_payload(&mesh->ledger, number),
         .flags = task->asks_result ? SUBMISSION_WANTS_RESULT : 0,
         .attempts_max = task->attempts_max,
+        .limit_ms = task->limit_ms,
+        .soft_ms = task->soft_ms,
+        .stalled_ms = task->stalled_ms,
     };
 }

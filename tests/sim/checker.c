@@ -1,6 +1,8 @@
 /* checker.c - what is noted of a violation, of runs, of what applications hear, and the end. */
 #include "checker.h"
 
+#include "checker_drain.h"
+#include "checker_limit.h"
 #include "mesh.h"
 
 #include <stdarg.h>
@@ -51,7 +53,11 @@ static bool is_stuck(const struct node *worker)
 void checker_worker_says(struct mesh *mesh, const struct node *worker,
                          const struct message *message)
 {
-    if (message->kind != MESSAGE_COMPLETE || worker->draining || is_stuck(worker)) return;
+    if (message->kind != MESSAGE_COMPLETE) return;
+    for (uint32_t at = 0; at < message->u.complete.count; at++) {
+        checker_limit_says(mesh, worker, &message->u.complete.items[at]);
+    }
+    if (worker->draining || is_stuck(worker)) return;
     for (uint32_t at = 0; at < message->u.complete.count; at++) {
         const struct completion *item = &message->u.complete.items[at];
         if (item->outcome != OUTCOME_RETURNED || was_taken(mesh, &item->lease)) continue;
@@ -186,4 +192,5 @@ void checker_end(struct mesh *mesh)
     if (mesh->violation.found) return;
     count_lost_tasks(mesh);
     count_unanswered(mesh);
+    checker_drain_end(mesh);
 }

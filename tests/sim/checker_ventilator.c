@@ -6,6 +6,7 @@
  */
 #include "checker.h"
 
+#include "checker_drain.h"
 #include "checker_restart.h"
 #include "checker_revoke.h"
 #include "mesh.h"
@@ -69,6 +70,7 @@ static void leased(const struct view *view, const struct record *record, struct 
         custody->token = 0;
     }
     custody->state = TASK_LEASED;
+    custody->leased_ns = view->event->now_ns;
 }
 
 static uint32_t attempts_of(const struct view *view, uint32_t task)
@@ -92,6 +94,17 @@ static void check_returned(const struct view *view, const struct record *record,
     }
 }
 
+/* Whether its worker had its time, and more, to end the run at its limit, and did not. */
+static bool is_overdue(const struct view *view, const struct custody *custody, uint32_t task)
+{
+    enum { ROUNDING_MS = 1 };
+    uint32_t limit_ms = view->mesh->ledger.tasks[task].limit_ms;
+    if (limit_ms == 0 || view->event->kind != VENTILATOR_TURN) return false;
+    if (custody->state != TASK_LEASED) return false;
+    uint64_t patience_ns = limit_ms * MILLISECOND + 4 * view->mesh->plan.heartbeat_ns;
+    return view->event->now_ns + ROUNDING_MS * MILLISECOND >= custody->leased_ns + patience_ns;
+}
+
 static void left_worker(const struct view *view, const struct record *record,
                         struct custody *custody, uint32_t task)
 {
@@ -106,7 +119,9 @@ static void left_worker(const struct view *view, const struct record *record,
         custody->losses++;
     } else {
         const struct completion *why = rightful(view, &record->id, custody);
-        if (why == NULL || why->outcome == OUTCOME_DONE || why->outcome == OUTCOME_RETURNED) {
+        bool failed =
+            why != NULL && why->outcome != OUTCOME_DONE && why->outcome != OUTCOME_RETURNED;
+        if (!failed && !is_overdue(view, custody, task)) {
             fail_task(view, "dead lease", &record->id,
                       "is tried again without a failure under its latest lease");
         }
@@ -165,7 +180,9 @@ static void check_failed(const struct view *view, const struct record *record,
     case REASON_ENDED: break;
     }
     if (!just) fail_task(view, "policy", &record->id, "was given up before its limit was reached");
-    if (record->reason != REASON_LOSSES && rightful(view, &record->id, custody) == NULL) {
+    bool overdue = record->reason == REASON_ATTEMPTS && is_overdue(view, custody, task);
+    if (record->reason != REASON_LOSSES && !overdue &&
+        rightful(view, &record->id, custody) == NULL) {
         fail_task(view, "dead lease", &record->id,
                   "failed without a completion under its latest lease");
     }
@@ -233,6 +250,7 @@ static void take_record(const struct view *view, const struct record *record)
     struct ledger *ledger = &view->mesh->ledger;
     if (id_is_zero(&record->id)) {
         if (record->kind == RECORD_PEER_RESET) view->mesh->counts.resets++;
+        checker_drain_record(view->mesh, view->node, record);
         return;
     }
     uint32_t task = ledger_find(ledger, &record->id);
@@ -351,6 +369,7 @@ void checker_ventilator(struct mesh *mesh, const struct node *node,
     for (uint32_t at = 0; at < actions->send_count; at++) {
         const struct ventilator_send *send = &actions->sends[at];
         checker_revoke_says(mesh, &send->message);
+        checker_drain_says(mesh, node, event, &send->message);
         if (send->message.kind != MESSAGE_WORK) continue;
         for (uint32_t item = 0; item < send->message.u.work.count; item++) {
             take_assignment(&view, send, &send->message.u.work.items[item]);

@@ -28,6 +28,13 @@ static void *with_room(void *rows, uint32_t count, uint32_t *room, size_t row_by
     return rows;
 }
 
+/* Often shorter than the run takes, and often longer. */
+static uint32_t draw_limit(struct mesh *mesh)
+{
+    if (chance_one_in(&mesh->chance, 2)) return 0;
+    return (uint32_t)chance_between(&mesh->chance, 1, 4 * mesh->plan.run_ns / MILLISECOND);
+}
+
 uint32_t ledger_add_task(struct mesh *mesh)
 {
     struct ledger *ledger = &mesh->ledger;
@@ -49,6 +56,11 @@ uint32_t ledger_add_task(struct mesh *mesh)
         task->payload_bytes = (uint32_t)chance_below(chance, VALUE_BYTES_MAX);
     }
     if (chance_one_in(chance, 4)) task->attempts_max = (uint32_t)chance_between(chance, 1, 4);
+    if (chance_ppm(chance, mesh->plan.limit_ppm)) {
+        task->limit_ms = draw_limit(mesh);
+        task->soft_ms = draw_limit(mesh);
+        task->stalled_ms = draw_limit(mesh);
+    }
     mesh->counts.tasks++;
     return number;
 }
@@ -182,7 +194,7 @@ void ledger_clear(struct ledger *ledger)
     ledger->task_count = ledger->submission_count = 0;
     ledger->custody_count = ledger->grant_count = ledger->life_count = 0;
     ledger->unanswered = ledger->open = 0;
-    ledger->revoke_count = 0;
+    ledger->revoke_count = ledger->drain_count = 0;
 }
 
 void ledger_free(struct ledger *ledger)

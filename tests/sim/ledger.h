@@ -20,9 +20,10 @@ struct ledger_task {
     uint32_t name, queue;
     uint32_t payload_bytes;
     uint32_t attempts_max; /* 0: by default */
-    bool asks_result;      /* says so when it is submitted */
-    bool wants_result;     /* its producer waits for its end: it asks, or guards it */
-    uint32_t submissions;  /* first, plus one */
+    uint32_t limit_ms, soft_ms, stalled_ms;
+    bool asks_result;     /* says so when it is submitted */
+    bool wants_result;    /* its producer waits for its end: it asks, or guards it */
+    uint32_t submissions; /* first, plus one */
     uint32_t custodies, grants;
     uint32_t starts; /* of handlers */
 };
@@ -53,7 +54,8 @@ struct custody {
     uint32_t life;
     enum task_state state;
     uint32_t attempt;
-    uint64_t token; /* of its latest lease; 0: none, or not sent yet */
+    uint64_t token;     /* of its latest lease; 0: none, or not sent yet */
+    uint64_t leased_ns; /* when it was leased last, on the ventilator's clock */
     uint32_t failures, crashes, losses;
     enum reason reason;
     uint64_t end_token;           /* of the completion that ended it */
@@ -100,7 +102,13 @@ struct due_revoke {
     struct lease lease;
 };
 
-enum { LIVES_MAX = 512, CREDITS_MAX = 128 };
+/* A worker that is to drain, as a ventilator was told. */
+struct due_drain {
+    uint32_t ventilator, process;
+    struct id worker;
+};
+
+enum { LIVES_MAX = 512, CREDITS_MAX = 128, DRAINS_MAX = 256 };
 
 struct ledger {
     struct ledger_task tasks[TASKS_MAX];
@@ -116,6 +124,8 @@ struct ledger {
     struct credit credits[VENTILATORS_MAX][CREDITS_MAX]; /* by the session's low bits */
     struct due_revoke revokes[TASKS_MAX];
     uint32_t revoke_count;
+    struct due_drain drains[DRAINS_MAX];
+    uint32_t drain_count;
     uint32_t unanswered; /* submissions */
     uint32_t open;       /* tasks in lives that are not over */
 };

@@ -107,6 +107,19 @@ static void slow_down(struct mesh *mesh)
     if (story_is_told(mesh)) story_tell(mesh, "%s -> %s: slow", from->name, to->name);
 }
 
+static void drain_from_afar(struct mesh *mesh)
+{
+    struct node *producer = some_of_kind(mesh, NODE_PRODUCER);
+    const struct node *worker = some_of_kind(mesh, NODE_WORKER);
+    uint32_t link = (uint32_t)chance_below(&mesh->chance, mesh->plan.ventilators);
+    if (!producer->up || node_is_frozen(mesh, producer) || !worker->up) return;
+    if (story_is_told(mesh)) {
+        story_tell(mesh, "%s wants %s to drain", producer->name, worker->name);
+    }
+    producer_node_drain(mesh, producer, link, &worker->id);
+    node_rouse(mesh, producer);
+}
+
 static void strike(struct mesh *mesh, enum fault fault)
 {
     struct node *node;
@@ -127,6 +140,7 @@ static void strike(struct mesh *mesh, enum fault fault)
         node = some_of_kind(mesh, fault == FAULT_DRAIN_WORKER ? NODE_WORKER : NODE_VENTILATOR);
         if (!node_is_frozen(mesh, node)) node_drain(mesh, node);
         return;
+    case FAULT_DRAIN_AFAR: drain_from_afar(mesh); return;
     case FAULT_CROWD:
         node = some_of_kind(mesh, NODE_PRODUCER);
         node->producer.crowded_until_ns = mesh->now_ns + chance_below(&mesh->chance, 5 * SECOND);

@@ -35,6 +35,7 @@ struct ventilator_node {
 struct worker_node {
     struct worker *core;
     struct pool pool;
+    bool asked_to_drain;                                         /* from afar */
     uint32_t names, queues;                                      /* bit sets: what it serves, */
     struct bytes name_texts[NAMES_MAX], queue_texts[QUEUES_MAX]; /* in words */
 };
@@ -127,6 +128,9 @@ uint64_t worker_node_turn(struct mesh *mesh, struct node *node, uint64_t now_ns)
 void worker_node_drain(struct mesh *mesh, struct node *node);
 void producer_node_rise(struct mesh *mesh, struct node *node);
 void producer_node_fall(struct mesh *mesh, struct node *node);
+/* Its operator has ventilator `link` tell a worker to drain. */
+void producer_node_drain(struct mesh *mesh, struct node *node, uint32_t link,
+                         const struct id *worker);
 uint64_t producer_node_turn(struct mesh *mesh, struct node *node, uint64_t now_ns);
 
 #endif

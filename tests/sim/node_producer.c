@@ -3,6 +3,7 @@
 #include "application.h"
 #include "chance.h"
 #include "checker.h"
+#include "checker_limit.h"
 #include "mesh.h"
 
 enum { TURN_ARRIVALS_MAX = 256 };
@@ -27,7 +28,7 @@ static void perform(struct mesh *mesh, struct node *node)
             checker_told(mesh, node, action);
             application_told(mesh, node, action);
             break;
-        case PRODUCER_PROGRESS:
+        case PRODUCER_PROGRESS: checker_limit_progress(mesh, node, action); break;
         case PRODUCER_ANSWER:
         case PRODUCER_REFUSED:
         case PRODUCER_OPENED:
@@ -154,6 +155,24 @@ void producer_node_rise(struct mesh *mesh, struct node *node)
 void producer_node_fall(struct mesh *mesh, struct node *node)
 {
     application_fall(mesh, node);
+}
+
+void producer_node_drain(struct mesh *mesh, struct node *node, uint32_t link,
+                         const struct id *worker)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t text[36];
+    uint32_t size = 0;
+    for (uint32_t octet = 0; octet < sizeof worker->octets; octet++) {
+        if (octet == 4 || octet == 6 || octet == 8 || octet == 10) text[size++] = '-';
+        text[size++] = (uint8_t)digits[worker->octets[octet] >> 4];
+        text[size++] = (uint8_t)digits[worker->octets[octet] & 15];
+    }
+    const struct message_drain drain = {.target = bytes_of(text, size), .grace_ms = UINT32_MAX};
+    step(
+        mesh, node,
+        &(struct producer_event){
+            .kind = PRODUCER_DRAIN, .now_ns = node_now(mesh, node), .link = link, .drain = &drain});
 }
 
 uint64_t producer_node_turn(struct mesh *mesh, struct node *node, uint64_t now_ns)

@@ -1,6 +1,7 @@
 /* node_worker.c - a worker's process: what src/node/worker.c is, on virtual time. */
 #include "chance.h"
 #include "checker.h"
+#include "checker_limit.h"
 #include "mesh.h"
 
 enum { TURN_ARRIVALS_MAX = 256 };
@@ -18,11 +19,11 @@ static void perform(struct mesh *mesh, struct node *node)
             (void)node_send(mesh, node, action->link, PASSAGE_FRONT, &action->message);
             break;
         case WORKER_RUN: pool_submit(mesh, node, action->job, &action->assignment); break;
-        case WORKER_RECALL:
-        case WORKER_KILL: pool_recall(&node->worker.pool, action->job); break;
-        case WORKER_TELL: /* handlers here do not look */
+        case WORKER_RECALL: pool_recall(&node->worker.pool, action->job); break;
+        case WORKER_TELL: pool_tell(mesh, node, action->job, action->cause); break;
+        case WORKER_KILL: pool_kill(mesh, node, action->job, action->cause); break;
+        case WORKER_ASKED_TO_DRAIN: node->worker.asked_to_drain = true; break;
         case WORKER_HUNG:
-        case WORKER_ASKED_TO_DRAIN:
         case WORKER_REFUSED:
         case WORKER_OPENED:
         case WORKER_LOST: break;
@@ -93,6 +94,22 @@ static void tell_starts(struct mesh *mesh, struct node *node, uint64_t now_ns)
     }
 }
 
+static void tell_signs_of_life(struct mesh *mesh, struct node *node, uint64_t now_ns)
+{
+    static const struct bytes text = {(const uint8_t *)"so far", 6};
+    for (uint32_t slot = 0; slot < POOL_SLOTS_MAX; slot++) {
+        const struct pool_job *run = pool_show_life(mesh, &node->worker.pool, slot, now_ns);
+        if (run == NULL) continue;
+        step(mesh, node,
+             &(struct worker_event){.kind = WORKER_PROGRESS,
+                                    .now_ns = now_ns,
+                                    .job = run->job,
+                                    .told_ns = now_ns,
+                                    .number = run->number,
+                                    .text = text});
+    }
+}
+
 static void take_finished(struct mesh *mesh, struct node *node, uint64_t now_ns)
 {
     struct pool_job done;
@@ -139,6 +156,7 @@ void worker_node_rise(struct mesh *mesh, struct node *node)
     void *memory = node_memory(mesh, node, worker_memory_bytes(&options));
     worker->core = worker_init(memory, &options, node_now(mesh, node));
     pool_open(&worker->pool, options.slots);
+    worker->asked_to_drain = false;
 }
 
 /* Whether it may stop: nothing is held and nothing owed, or its time is over. */
@@ -158,8 +176,11 @@ uint64_t worker_node_turn(struct mesh *mesh, struct node *node, uint64_t now_ns)
         parcel_free(parcel);
     }
     tell_starts(mesh, node, now_ns);
+    tell_signs_of_life(mesh, node, now_ns);
     take_finished(mesh, node, now_ns);
     step_until_done(mesh, node, WORKER_TURN, now_ns);
+    checker_limit_turn(mesh, node, now_ns);
+    if (node->worker.asked_to_drain) node_drain(mesh, node);
     uint64_t due_ns = worker_deadline(node->worker.core);
     if (!node->draining) return due_ns;
     if (!is_drained(mesh, node)) {

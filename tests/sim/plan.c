@@ -29,7 +29,9 @@ static void plan_faults(struct plan *plan, uint64_t *chance)
     plan->faults_ns = chance_between(chance, 10, 40) * SECOND;
     plan->fault_every_ns = one_of(chance, every, 4);
     uint32_t total = 0;
-    for (int fault = 0; fault < FAULTS; fault++) total += plan->weights[fault] = rate(chance, 100);
+    for (int fault = 0; fault < FAULT_DRAIN_AFAR; fault++) {
+        total += plan->weights[fault] = rate(chance, 100);
+    }
     if (total == 0) plan->weights[FAULT_RESET] = 1;
     plan->messages = (struct plan_messages){
         .loss_ppm = rate(chance, 50000),
@@ -97,6 +99,14 @@ static void plan_disk(struct plan *plan, uint64_t *chance)
     plan->disk_fail_ppm = rate(chance, 3000);
 }
 
+static void plan_limits(struct plan *plan, uint64_t *chance)
+{
+    plan->weights[FAULT_DRAIN_AFAR] = rate(chance, 100);
+    plan->limit_ppm = chance_one_in(chance, 2) ? 0 : (uint32_t)chance_below(chance, 1000001);
+    plan->deaf_ppm = rate(chance, 1000000);
+    plan->hang_ppm = rate(chance, 300000);
+}
+
 void plan_make(struct plan *plan, uint64_t seed)
 {
     uint64_t chance = seed * 0x9e3779b97f4a7c15U + 1;
@@ -111,6 +121,7 @@ void plan_make(struct plan *plan, uint64_t seed)
     plan_policy(plan, &chance);
     plan_disk(plan, &chance);
     plan->cancel_ppm = chance_one_in(&chance, 2) ? 0 : (uint32_t)chance_below(&chance, 1000001);
+    plan_limits(plan, &chance);
 }
 
 const char *plan_fault_name(enum fault fault)
@@ -118,6 +129,6 @@ const char *plan_fault_name(enum fault fault)
     static const char *const names[FAULTS] = {
         "crash ventilator", "crash worker",      "crash producer",   "pause", "stall",
         "partition",        "one-way partition", "isolate",          "reset", "half-open",
-        "slow link",        "drain worker",      "drain ventilator", "crowd"};
+        "slow link",        "drain worker",      "drain ventilator", "crowd", "drain from afar"};
     return names[fault];
 }

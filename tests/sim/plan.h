@@ -35,7 +35,8 @@ enum fault {
     FAULT_SLOW,      /* a link takes seconds */
     FAULT_DRAIN_WORKER,
     FAULT_DRAIN_VENTILATOR,
-    FAULT_CROWD, /* an application does not read its answers */
+    FAULT_CROWD,      /* an application does not read its answers */
+    FAULT_DRAIN_AFAR, /* an operator has a worker drain, by way of a ventilator */
     FAULTS
 };
 
@@ -70,6 +71,9 @@ struct plan {
     uint64_t run_ns;     /* a handler takes, about */
     uint32_t fail_ppm, crash_ppm, permanent_ppm, retry_ppm;
     uint32_t cancel_ppm; /* for each task that is submitted: another one is cancelled */
+    uint32_t limit_ppm;  /* tasks whose runs have time limits, of one kind or more */
+    uint32_t deaf_ppm;   /* runs that do not end when they are asked to */
+    uint32_t hang_ppm;   /* runs that cannot be ended */
 
     /* the ventilators' policy */
     uint32_t tasks_max, peers_max, leases_max, dead_letters_max;

@@ -1,12 +1,14 @@
 /* pool.c - runs on virtual time. */
 #include "chance.h"
 #include "checker.h"
+#include "checker_limit.h"
 #include "mesh.h"
 
 enum { RUN_SLOT_BITS = 2 };
 _Static_assert(POOL_SLOTS_MAX <= 1 << RUN_SLOT_BITS, "a slot fits the mark of its run");
 
 static const uint64_t HEALED_RUN_NS = 50 * MILLISECOND;
+static const uint64_t ENDLESS_RUN_NS = 30 * SECOND; /* as good as that */
 
 void pool_open(struct pool *pool, uint32_t slots)
 {
@@ -46,6 +48,26 @@ static void draw_outcome(struct mesh *mesh, struct pool_job *job)
     }
 }
 
+static void draw_temper(struct mesh *mesh, struct pool_job *job)
+{
+    const struct plan *plan = &mesh->plan;
+    bool limited = plan->limit_ppm != 0;
+    job->deaf = !limited || chance_ppm(&mesh->chance, plan->deaf_ppm);
+    job->hangs = !limited || chance_ppm(&mesh->chance, plan->hang_ppm);
+    job->lively = job->stalled_ms != 0 && chance_one_in(&mesh->chance, 2);
+    job->alive_ns = job->began_ns;
+    if (mesh->phase == PHASE_FAULTS && job->limit_ms != 0 && chance_one_in(&mesh->chance, 4)) {
+        job->run_ns = ENDLESS_RUN_NS;
+    }
+}
+
+static void write_down_end(struct mesh *mesh, const struct node *node, uint32_t slot)
+{
+    struct pool *pool = &mesh->nodes[node->number].worker.pool;
+    agenda_add(&mesh->agenda, pool->running[slot].ends_ns, AGENDA_RUN, node->number,
+               ++pool->marks[slot] << RUN_SLOT_BITS | slot);
+}
+
 static void start_runs(struct mesh *mesh, struct node *node)
 {
     struct pool *pool = &node->worker.pool;
@@ -59,10 +81,10 @@ static void start_runs(struct mesh *mesh, struct node *node)
         pool->told[slot] = false;
         job->began_ns = node_now(mesh, node);
         draw_outcome(mesh, job);
+        draw_temper(mesh, job);
         checker_started(mesh, node, &job->lease);
-        uint64_t until_ns = mesh->now_ns + job->run_ns;
-        agenda_add(&mesh->agenda, until_ns, AGENDA_RUN, node->number,
-                   ++pool->marks[slot] << RUN_SLOT_BITS | slot);
+        job->ends_ns = mesh->now_ns + job->run_ns;
+        write_down_end(mesh, node, slot);
     }
 }
 
@@ -73,7 +95,11 @@ void pool_submit(struct mesh *mesh, struct node *node, uint32_t job,
     checker_assigned(mesh, node, assignment);
     assert(pool->line_count < POOL_JOBS_MAX);
     pool->line[(pool->line_first + pool->line_count++) % POOL_JOBS_MAX] =
-        (struct pool_job){.job = job, .lease = assignment->lease};
+        (struct pool_job){.job = job,
+                          .lease = assignment->lease,
+                          .limit_ms = assignment->limit_ms,
+                          .soft_ms = assignment->soft_ms,
+                          .stalled_ms = assignment->stalled_ms};
     start_runs(mesh, node);
 }
 
@@ -102,6 +128,65 @@ void pool_recall(struct pool *pool, uint32_t job)
             pool->line[(pool->line_first + pool->line_count++) % POOL_JOBS_MAX] = first;
         }
     }
+}
+
+/* The slot that it runs in, or as many as there are. */
+static uint32_t slot_of(const struct pool *pool, uint32_t job)
+{
+    uint32_t slot = 0;
+    while (slot < pool->slots && !(pool->busy[slot] && pool->running[slot].job == job)) slot++;
+    return slot;
+}
+
+/* Soon, unless it ends by itself before that. */
+static void end_early(struct mesh *mesh, struct node *node, uint32_t slot)
+{
+    struct pool_job *run = &node->worker.pool.running[slot];
+    uint64_t ends_ns = mesh->now_ns + 1 + chance_below(&mesh->chance, 20 * MILLISECOND);
+    if (ends_ns >= run->ends_ns) return;
+    run->run_ns -= run->ends_ns - ends_ns;
+    run->ends_ns = ends_ns;
+    run->retry_after_ms = 0;
+    write_down_end(mesh, node, slot);
+}
+
+void pool_tell(struct mesh *mesh, struct node *node, uint32_t job, enum end_cause cause)
+{
+    struct pool *pool = &node->worker.pool;
+    uint32_t slot = slot_of(pool, job);
+    if (slot == pool->slots) return;
+    struct pool_job *run = &pool->running[slot];
+    checker_limit_ends(mesh, node, run, cause);
+    if (cause == END_REVOKED) run->revoked = true;
+    run->asked = true;
+    if (run->deaf) return;
+    if (chance_one_in(&mesh->chance, 2)) run->outcome = OUTCOME_FAILED; /* else as it would have */
+    end_early(mesh, node, slot);
+}
+
+void pool_kill(struct mesh *mesh, struct node *node, uint32_t job, enum end_cause cause)
+{
+    struct pool *pool = &node->worker.pool;
+    pool_recall(pool, job);
+    uint32_t slot = slot_of(pool, job);
+    if (slot == pool->slots) return;
+    struct pool_job *run = &pool->running[slot];
+    checker_limit_ends(mesh, node, run, cause);
+    run->killed = true;
+    if (run->hangs) return;
+    run->outcome = OUTCOME_FAILED;
+    end_early(mesh, node, slot);
+}
+
+const struct pool_job *pool_show_life(struct mesh *mesh, struct pool *pool, uint32_t slot,
+                                      uint64_t now_ns)
+{
+    struct pool_job *run = &pool->running[slot];
+    if (slot >= pool->slots || !pool->busy[slot] || !pool->told[slot] || !run->lively) return NULL;
+    if (chance_one_in(&mesh->chance, 4)) return NULL;
+    run->alive_ns = now_ns;
+    run->number++;
+    return run;
 }
 
 void pool_on_run(struct mesh *mesh, uint32_t number, uint32_t mark)

@@ -1,13 +1,13 @@
 /* pool.h - a worker's pool on virtual time: slots, jobs in line, how runs end.
  *
  * Owns: which jobs run and which wait, never more at once than there are slots,
- * and the outcome of each, drawn when it starts.  What handlers do to tasks is
- * told to the checker.
+ * the outcome of each, drawn when it starts, and whether it heeds its time limits.  What handlers
+ * do to tasks is told to the checker.
  */
 #ifndef SIM_POOL_H
 #define SIM_POOL_H
 
-#include "core/message.h"
+#include "core/time_limit.h"
 
 struct mesh;
 struct node;
@@ -21,6 +21,13 @@ struct pool_job {
     uint32_t retry_after_ms;
     uint64_t run_ns;
     uint64_t began_ns; /* by the node's clock */
+    uint64_t ends_ns;  /* by the mesh's, unless it is ended before */
+    uint32_t limit_ms, soft_ms, stalled_ms;
+    bool deaf, hangs; /* it does not end when it is asked to, or cannot be ended */
+    bool lively;      /* it shows life now and then, */
+    uint64_t alive_ns;
+    uint64_t number; /* and says so much */
+    bool asked, killed, revoked;
 };
 
 struct pool {
@@ -47,8 +54,16 @@ void pool_withdraw(struct mesh *mesh, struct node *node);
 /* A run ends: an entry of the agenda. */
 void pool_on_run(struct mesh *mesh, uint32_t node, uint32_t mark);
 
-/* Gives back that one, if it did not start.  Handlers here cannot be ended. */
+/* Gives back that one, if it did not start. */
 void pool_recall(struct pool *pool, uint32_t job);
+
+/* Asks its run to end, or ends it, as far as it can be; what did not start comes back. */
+void pool_tell(struct mesh *mesh, struct node *node, uint32_t job, enum end_cause cause);
+void pool_kill(struct mesh *mesh, struct node *node, uint32_t job, enum end_cause cause);
+
+/* The run in this slot shows life at `now_ns`, if it does: then this is it. */
+const struct pool_job *pool_show_life(struct mesh *mesh, struct pool *pool, uint32_t slot,
+                                      uint64_t now_ns);
 
 /* The next job that runs now and was not told of; false when there is none. */
 bool pool_started(struct pool *pool, struct pool_job *started);
