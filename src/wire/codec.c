@@ -135,7 +135,6 @@ struct encoder *encoder_new(void)
         free(encoder);
         return NULL;
     }
-    msgpack_packer_init(&encoder->packer, encoder, encode_write);
     return encoder;
 }
 

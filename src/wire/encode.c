@@ -4,58 +4,76 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static bool grow(struct encoder *encoder, size_t size)
+/* False: memory ran out, and what is here is of no use any more. */
+static bool make_room(struct encoder *encoder, size_t size)
 {
     size_t capacity = encoder->capacity;
-    while (capacity < size) capacity *= 2;
+    while (capacity - encoder->size < size) capacity *= 2;
     uint8_t *data = realloc(encoder->data, capacity);
-    if (data == NULL) return false;
+    if (data == NULL) {
+        encoder->starved = true;
+        encoder->size = 0;
+        return false;
+    }
     encoder->data = data;
     encoder->capacity = capacity;
     return true;
 }
 
-int encode_write(void *context, const char *data, size_t size)
+/* What MessagePack-C writes, piece by piece.  That memory ran out is remembered, so
+ * what its packer returns is not looked at. */
+static inline int append(void *context, const char *data, size_t size)
 {
     struct encoder *encoder = context;
-    assert(encoder->capacity > 0);
-    if (size == 0 || encoder->starved) return 0;
-    if (size > encoder->capacity - encoder->size && !grow(encoder, encoder->size + size)) {
-        encoder->starved = true;
-        return -1;
-    }
+    if (size > encoder->capacity - encoder->size && !make_room(encoder, size)) return -1;
     memcpy(encoder->data + encoder->size, data, size);
     encoder->size += size;
     return 0;
 }
 
-/* What the packer returns is what encode_write did, and that is remembered. */
+/* Made anew for each object, so that the compiler sees where the pieces go: they have
+ * no call through a pointer each, and are as long as it knows them to be. */
+static inline msgpack_packer packer_of(struct encoder *encoder)
+{
+    return (msgpack_packer){.data = encoder, .callback = append};
+}
 
 void encode_array(struct encoder *encoder, uint32_t count)
 {
-    msgpack_pack_array(&encoder->packer, count);
+    msgpack_packer packer = packer_of(encoder);
+    msgpack_pack_array(&packer, count);
 }
 
 void encode_map(struct encoder *encoder, uint32_t count)
 {
-    msgpack_pack_map(&encoder->packer, count);
+    msgpack_packer packer = packer_of(encoder);
+    msgpack_pack_map(&packer, count);
 }
 
 void encode_number(struct encoder *encoder, uint64_t number)
 {
-    msgpack_pack_uint64(&encoder->packer, number);
+    msgpack_packer packer = packer_of(encoder);
+    msgpack_pack_uint64(&packer, number);
+}
+
+static void write_nil(struct encoder *encoder)
+{
+    msgpack_packer packer = packer_of(encoder);
+    msgpack_pack_nil(&packer);
 }
 
 static void write_str(struct encoder *encoder, struct bytes text)
 {
-    msgpack_pack_str(&encoder->packer, text.size);
-    msgpack_pack_str_body(&encoder->packer, text.data, text.size);
+    msgpack_packer packer = packer_of(encoder);
+    msgpack_pack_str(&packer, text.size);
+    if (text.size > 0) msgpack_pack_str_body(&packer, text.data, text.size);
 }
 
-static void write_bin(struct encoder *encoder, struct bytes value)
+static inline void write_bin(struct encoder *encoder, struct bytes value)
 {
-    msgpack_pack_bin(&encoder->packer, value.size);
-    msgpack_pack_bin_body(&encoder->packer, value.data, value.size);
+    msgpack_packer packer = packer_of(encoder);
+    msgpack_pack_bin(&packer, value.size);
+    if (value.size > 0) msgpack_pack_bin_body(&packer, value.data, value.size);
 }
 
 void encode_id(struct encoder *encoder, const struct id *id)
@@ -119,7 +137,7 @@ void encode_text(struct encoder *encoder, struct bytes text)
 {
     assert(text.size <= MESSAGE_TEXT_BYTES_MAX);
     if (text.data == NULL)
-        msgpack_pack_nil(&encoder->packer);
+        write_nil(encoder);
     else if (is_utf8(text))
         write_str(encoder, text);
     else
@@ -134,7 +152,7 @@ void encode_value(struct encoder *encoder, struct bytes value)
 void encode_value_or_nil(struct encoder *encoder, struct bytes value)
 {
     if (value.data == NULL)
-        msgpack_pack_nil(&encoder->packer);
+        write_nil(encoder);
     else
         write_bin(encoder, value);
 }

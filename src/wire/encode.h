@@ -11,14 +11,10 @@
 #include <msgpack.h>
 
 struct encoder {
-    msgpack_packer packer; /* writes here, through encode_write */
     uint8_t *data;
     size_t size, capacity;
     bool starved; /* memory ran out: what is here is not whole */
 };
-
-/* MessagePack-C's way to us.  `encoder` is a struct encoder. */
-int encode_write(void *encoder, const char *data, size_t size);
 
 void encode_array(struct encoder *encoder, uint32_t count);
 void encode_map(struct encoder *encoder, uint32_t count);
