@@ -1,8 +1,8 @@
 /* codec.c - messages to bytes and back: the way of a whole message.
  *
- * Bytes pass a walk that trusts nothing (scan.c), then MessagePack-C into a
- * zone that already has room for all the walk lets through, then the decoder
- * of their kind.  No step allocates.
+ * Bytes pass a walk that trusts nothing (scan.c) and leaves objects, in room that
+ * is enough for all it lets through, then the decoder of their kind.  No step
+ * allocates.
  */
 #include "codec.h"
 
@@ -31,41 +31,14 @@ const char *wire_error_text(enum wire_error error)
 
 struct decoder *decoder_new(void)
 {
-    struct decoder *decoder = malloc(sizeof *decoder);
-    if (decoder == NULL) return NULL;
-    /* Pages of the zone that no message ever needs are never touched. */
-    if (!msgpack_zone_init(&decoder->zone, DECODE_OBJECTS_MAX * sizeof(msgpack_object))) {
-        free(decoder);
-        return NULL;
-    }
-    return decoder;
+    /* Pages that no message ever needs are never touched. */
+    return malloc(sizeof(struct decoder));
 }
 
 void decoder_destroy(struct decoder **decoder)
 {
-    if (*decoder == NULL) return;
-    msgpack_zone_destroy(&(*decoder)->zone);
     free(*decoder);
     *decoder = NULL;
-}
-
-/* Turns a body into objects: only the walk has seen it so far. */
-static enum wire_error unpack(struct decoder *decoder, struct bytes body, msgpack_object *object)
-{
-    static const struct scan_limits limits = {DECODE_DEPTH_MAX, DECODE_OBJECTS_MAX};
-    enum wire_error error = scan_check(body, limits);
-    if (error != WIRE_OK) return error;
-
-    size_t used = 0;
-    msgpack_zone_clear(&decoder->zone);
-    switch (msgpack_unpack((const char *)body.data, body.size, &used, &decoder->zone, object)) {
-    case MSGPACK_UNPACK_SUCCESS: return WIRE_OK;
-    case MSGPACK_UNPACK_NOMEM_ERROR: return WIRE_MEMORY;
-    case MSGPACK_UNPACK_EXTRA_BYTES: return WIRE_TRAILING;
-    case MSGPACK_UNPACK_CONTINUE: return WIRE_SHORT;
-    case MSGPACK_UNPACK_PARSE_ERROR: return WIRE_FORM;
-    }
-    return WIRE_FORM;
 }
 
 static void decode_body(struct decoder *decoder, struct fields *body, uint32_t count,
@@ -113,12 +86,12 @@ enum wire_error wire_decode(struct decoder *decoder, struct bytes bytes, struct 
     uint32_t items_max = header_items_max(header.kind);
     if (header.count > items_max) return items_max == 0 ? WIRE_FORM : WIRE_LARGE;
 
-    msgpack_object object;
+    static const struct scan_limits limits = {DECODE_DEPTH_MAX, DECODE_OBJECTS_MAX};
     struct bytes rest =
         bytes_of(bytes.data + MESSAGE_HEADER_BYTES, bytes.size - MESSAGE_HEADER_BYTES);
-    error = unpack(decoder, rest, &object);
+    error = scan_read(rest, limits, decoder->objects);
     if (error != WIRE_OK) return error;
-    struct fields body = fields_of(&object);
+    struct fields body = fields_of(&decoder->objects[0]);
     decode_body(decoder, &body, header.count, message);
     if (body.error != WIRE_OK) memset(&message->u, 0, sizeof message->u);
     return body.error;

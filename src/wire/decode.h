@@ -18,7 +18,7 @@ enum {
 };
 
 struct decoder {
-    msgpack_zone zone; /* objects of MessagePack-C; one chunk holds DECODE_OBJECTS_MAX */
+    msgpack_object objects[DECODE_OBJECTS_MAX]; /* of the body, the outermost first */
     union {
         struct {
             struct bytes names[MESSAGE_NAMES_MAX];
