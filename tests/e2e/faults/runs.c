@@ -6,9 +6,10 @@
  * "work", "later" and "fresh" do the same, so that a test can serve one without the
  * others: they take as many milliseconds as the payload says and return "ID ATTEMPT".
  * "stuck" does so too, but the first attempt at each task never returns; "spin" writes
- * down that it begins, and turns in a loop for ever.  "fail" takes its time likewise,
- * writes nothing down, and fails; "borrow" takes as many MiB and gives them back.
- * "patient" goes on until it is told to stop, and says after how many milliseconds.
+ * down that it begins, and turns in a loop for ever.  These write nothing down: "fail"
+ * takes its time and fails, "toil" likewise, and keeps a processor busy for it; "borrow"
+ * takes as many MiB and gives them back; "patient" goes on until it is told to stop, and
+ * says after how many milliseconds.
  * TMESH_RECORD names the ledger; RUNS_ONLY, if it is set, which of these to serve,
  * separated by commas.
  */
@@ -86,6 +87,19 @@ static int fail(tmesh_job_t *job, void *context)
     return TMESH_RETRY;
 }
 
+static int toil(tmesh_job_t *job, void *context)
+{
+    (void)context;
+    struct timespec begin, now;
+    int64_t limit_ms = work_ms(job), passed_ms = 0;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    while (passed_ms < limit_ms) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        passed_ms = (now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000;
+    }
+    return TMESH_RETRY;
+}
+
 static int borrow(tmesh_job_t *job, void *context)
 {
     (void)context;
@@ -138,8 +152,9 @@ TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
     static const struct {
         const char *name;
         tmesh_handler_fn *handler;
-    } handlers[] = {{"work", work}, {"later", work},    {"fresh", work}, {"stuck", stuck},
-                    {"fail", fail}, {"borrow", borrow}, {"spin", spin},  {"patient", patient}};
+    } handlers[] = {{"work", work},     {"later", work}, {"fresh", work},
+                    {"stuck", stuck},   {"fail", fail},  {"toil", toil},
+                    {"borrow", borrow}, {"spin", spin},  {"patient", patient}};
     const char *only = getenv("RUNS_ONLY");
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
         if (only && !is_listed(only, handlers[i].name)) continue;
