@@ -1,0 +1,160 @@
+/* pool_murder.c - children that are killed at any moment of their lives: each job ends, once,
+ * and nothing is left over.
+ */
+#include "pool_stage.h"
+
+#include "core/instant.h"
+#include "watch/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SLOTS = 3, JOBS = 3000, MURDERS = 20, BURST = 500 };
+
+struct murderer {
+    pid_t nursery;
+    atomic_bool ends;
+    atomic_uint murders;
+    uint64_t chance;
+};
+
+static uint32_t draw(struct murderer *murderer, uint32_t below)
+{
+    murderer->chance = murderer->chance * 6364136223846793005U + 1442695040888963407U;
+    return (uint32_t)(murderer->chance >> 33) % below;
+}
+
+/* The processes right below `parent`; returns how many, at most `most`. */
+static uint32_t list_children(pid_t parent, pid_t *pids, uint32_t most)
+{
+    char path[64];
+    uint32_t count = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return 0;
+    for (int pid; count < most && fscanf(file, "%d", &pid) == 1;) pids[count++] = (pid_t)pid;
+    (void)fclose(file);
+    return count;
+}
+
+/* One may be stopped for a while, or for good if it is killed next. */
+static void *murder(void *context)
+{
+    struct murderer *murderer = context;
+    while (!atomic_load(&murderer->ends)) {
+        pid_t pids[SLOTS + 1];
+        uint32_t count = list_children(murderer->nursery, pids, SLOTS + 1);
+        const struct timespec pause = {.tv_nsec = draw(murderer, 3000000)};
+        (void)nanosleep(&pause, NULL);
+        if (count == 0) continue;
+        pid_t victim = pids[draw(murderer, count)];
+        switch (draw(murderer, 4)) {
+        case 0: (void)kill(victim, SIGSTOP); break;
+        case 1: (void)kill(victim, SIGCONT); break;
+        default: atomic_fetch_add(&murderer->murders, kill(victim, SIGKILL) == 0); break;
+        }
+    }
+    pid_t pids[SLOTS + 1];
+    uint32_t count = list_children(murderer->nursery, pids, SLOTS + 1);
+    for (uint32_t i = 0; i < count; i++) (void)kill(pids[i], SIGCONT);
+    return NULL;
+}
+
+static uint32_t descriptors(pid_t pid)
+{
+    char path[64];
+    uint32_t count = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    while (readdir(folder) != NULL) count++;
+    (void)closedir(folder);
+    return count;
+}
+
+struct lean {
+    pid_t nursery;
+    uint32_t descriptors;
+};
+
+static bool nursery_is_lean(void *context)
+{
+    const struct lean *lean = context;
+    return descriptors(lean->nursery) <= lean->descriptors;
+}
+
+static bool has_its_children(void *context)
+{
+    pid_t pids[2 * SLOTS];
+    return list_children(((const struct stage *)context)->nursery->pid, pids, 2 * SLOTS) == SLOTS;
+}
+
+static void settle(struct stage *stage)
+{
+    const char *names[BURST];
+    for (uint32_t i = 0; i < BURST; i++) names[i] = "brief";
+    (void)stage_submit_many(stage, names, BURST);
+    stage_await_all(stage);
+    stage_until(has_its_children, stage);
+}
+
+static void check(const struct stage *stage, uint32_t first)
+{
+    for (uint32_t i = first; i < stage->submitted; i++) {
+        const struct outing *outing = &stage->outings[i];
+        if (outing->outcome == OUTCOME_DONE) {
+            assert_string_equal(outing->result, "7");
+            continue;
+        }
+        assert_int_equal(outing->outcome, OUTCOME_CRASHED);
+        if (strncmp(outing->text, "killed by signal 9", 18) != 0) fail_msg("%s", outing->text);
+    }
+}
+
+static void whenever_a_child_is_killed_each_job_ends_once(void **state)
+{
+    (void)state;
+    struct stage *stage = stage_bad((struct nursery_options){.slots = SLOTS, .tasks_per_child = 7});
+    settle(stage);
+    uint32_t ours = descriptors(getpid());
+    struct murderer murderer = {.nursery = stage->nursery->pid, .chance = clock_now_ns()};
+    print_message("chance: %" PRIu64 "\n", murderer.chance);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, murder, &murderer), 0);
+    uint32_t first = stage->submitted;
+    while (stage->submitted - first < JOBS || atomic_load(&murderer.murders) < MURDERS) {
+        const char *names[BURST];
+        for (uint32_t i = 0; i < BURST; i++) names[i] = i % 3 == 0 ? "brief" : "good";
+        (void)stage_submit_many(stage, names, BURST);
+        stage_await_all(stage);
+    }
+    atomic_store(&murderer.ends, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    check(stage, first);
+    settle(stage);
+    /* A slot fetches what belongs to its child, two descriptors, with its next job. */
+    assert_in_range(descriptors(getpid()), 1, ours + 2 * SLOTS);
+    /* Its lines, three streams, the signals, the worker, and two entries that are none. */
+    struct lean lean = {stage->nursery->pid, SLOTS + 7};
+    stage_until(nursery_is_lean, &lean); /* it may be closing a child's */
+    assert_int_equal(pool_running(stage->pool), 0);
+    stage_destroy(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whenever_a_child_is_killed_each_job_ends_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
