@@ -22,6 +22,7 @@ int stopping_open(struct stopping *stopping)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* who started us may ignore it, and commands would have no end */
     stopping->fd = -1;
     if (sigprocmask(SIG_BLOCK, &signals, NULL) == 0) {
         stopping->fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -287,10 +287,6 @@ static void load_modules(const struct nurse *nurse)
         for (; known < registry_count(registry); known++)
             report(nurse, NURSE_HANDLER, 0, registry_at(registry, known)->name);
     }
-    /* From now on the worker's end is watched for: the thread that made it may go. */
-    (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-    report(nurse, NURSE_READY, thread_count(), "");
-    (void)close(nurse->options.report);
 }
 
 static int compare(const void *a, const void *b)
@@ -333,7 +329,7 @@ static bool open_streams(void)
 
 static bool settle(struct nurse *nurse)
 {
-    sigset_t children;
+    sigset_t children, before;
     (void)sigemptyset(&children);
     (void)sigaddset(&children, SIGCHLD);
     (void)prctl(PR_SET_NAME, "tmesh-nursery", 0, 0, 0);
@@ -347,8 +343,15 @@ static bool settle(struct nurse *nurse)
     if (!close_others(&nurse->options) || !open_streams()) return false;
     load_modules(nurse);
     if (!calm_signals()) return false; /* modules may have handlers of their own */
+    /* Whoever signals a whole service, or all that is called tmesh, means the worker. */
+    thread_mask(&before);
     nurse->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-    return nurse->signals >= 0 && sigprocmask(SIG_BLOCK, &children, NULL) == 0;
+    if (nurse->signals < 0) return false;
+    /* From now on the worker's end is watched for: the thread that made it may go. */
+    (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+    report(nurse, NURSE_READY, thread_count(), "");
+    (void)close(nurse->options.report);
+    return true;
 }
 
 _Noreturn void nurse_main(const struct nurse_options *options)

@@ -1,7 +1,8 @@
 /* nurse.h - the process that forks a worker's children, from the inside.
  *
  * Owns: the process, the modules it loads, its children, and all that they leave
- * behind.  It runs no handler.
+ * behind.  It runs no handler, and heeds no signal that asks it to end: it ends with its
+ * worker.
  * Not here: how the worker starts and asks it (nursery.h).
  */
 #ifndef POOL_NURSE_H

@@ -67,6 +67,17 @@ run_well 20 "$tmesh" dead show --connect "$front" "$id"
 expect out 'exit status 65' 'no such customer' 'half'
 retire given
 
+# Whoever starts a worker may ignore the ends of children.
+careless='import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])'
+through=(python3 -c "$careless")
+start_worker careless --connect "$front" --command heedful=true
+through=()
+run 20 "$tmesh" submit --connect "$front" --wait heedful
+[ "$status" -eq 0 ] || fail "no end of a command reaches a worker that was told to ignore them"
+retire careless
+
 # Killed, a worker takes all of its commands with it.
 start_worker doomed --connect "$front" "${commands[@]}" --command-env '*' --slots 2
 run_well 20 "$tmesh" submit --connect "$front" family

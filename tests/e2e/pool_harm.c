@@ -315,6 +315,23 @@ static void without_its_nursery_a_pool_runs_no_functions(void **state)
     stage_destroy(&stage);
 }
 
+/* As when an operator signals all that is called tmesh. */
+static void a_nursery_that_is_asked_to_end_goes_on(void **state)
+{
+    (void)state;
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1};
+    struct stage *stage = stage_bad((struct nursery_options){.slots = 1});
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        assert_int_equal(kill(stage->nursery->pid, signals[i]), 0);
+        uint32_t job = stage_submit_text(stage, "segv", "");
+        assert_int_equal(stage_await(stage, job)->outcome, OUTCOME_CRASHED);
+        job = stage_submit_text(stage, "good", "");
+        assert_int_equal(stage_await(stage, job)->outcome, OUTCOME_DONE);
+    }
+    assert_false(pool_is_lost(stage->pool));
+    stage_destroy(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +346,7 @@ int main(void)
         cmocka_unit_test(nothing_outlives_a_killed_worker),
         cmocka_unit_test(a_module_that_cannot_be_loaded_says_why),
         cmocka_unit_test(without_its_nursery_a_pool_runs_no_functions),
+        cmocka_unit_test(a_nursery_that_is_asked_to_end_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
