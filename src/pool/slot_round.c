@@ -218,8 +218,9 @@ static bool watch(struct slot *slot, int limit_ms)
 
 /* How a slot looks after its child in one round. */
 struct vigil {
-    int limit_ms;      /* how long the next sleep may last; -1: until something happens */
-    uint64_t quiet_ns; /* when it was last seen to be at work */
+    int limit_ms;       /* how long the next sleep may last; -1: until something happens */
+    uint64_t quiet_ns;  /* for so long it was not seen to be at work */
+    uint64_t looked_ns; /* when it was looked at */
 };
 
 /* With one job left that runs, whatever happens wakes the slot.  Locked. */
@@ -227,15 +228,18 @@ static void plan_vigil(struct slot *slot, struct vigil *vigil, enum deputy_harve
 {
     struct deputy *deputy = &slot->deputy;
     bool runs = deputy_current(deputy).job != UINT32_MAX;
-    if (runs || last == DEPUTY_RESULT) vigil->quiet_ns = slot->now_ns;
+    uint64_t passed_ns = slot->now_ns - vigil->looked_ns;
+    /* Longer than it can have slept, the worker stood still, and the child perhaps too. */
+    if (passed_ns > 2 * LOOK_MS_MAX * MILLISECOND) passed_ns = 2 * LOOK_MS_MAX * MILLISECOND;
+    vigil->quiet_ns = runs || last == DEPUTY_RESULT ? 0 : vigil->quiet_ns + passed_ns;
+    vigil->looked_ns = slot->now_ns;
     if (runs && deputy_left(deputy) <= 1)
         vigil->limit_ms = -1;
     else if (last == DEPUTY_RESULT || vigil->limit_ms < LOOK_MS)
         vigil->limit_ms = LOOK_MS;
     else if (vigil->limit_ms < LOOK_MS_MAX)
         vigil->limit_ms *= 2;
-    if (slot->now_ns - vigil->quiet_ns > QUIET_NS && deputy->doom == DEPUTY_LIVES)
-        deputy_distrust(deputy);
+    if (vigil->quiet_ns > QUIET_NS && deputy->doom == DEPUTY_LIVES) deputy_distrust(deputy);
 }
 
 /* Whether the round is over, as far as this child is concerned.  Locked. */
@@ -250,7 +254,7 @@ static bool is_through(struct deputy *deputy)
 /* Sees a child through the round.  False: it died in it. */
 static bool attend(struct slot *slot)
 {
-    struct vigil vigil = {.limit_ms = LOOK_MS, .quiet_ns = slot->now_ns};
+    struct vigil vigil = {.limit_ms = LOOK_MS, .looked_ns = slot->now_ns};
     deputy_send(&slot->deputy);
     while (watch(slot, vigil.limit_ms)) {
         bool claims = deputy_is_through(&slot->deputy); /* before its results are taken */

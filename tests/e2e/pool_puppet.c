@@ -187,12 +187,50 @@ static void results_of_jobs_that_there_are_not_are_not_believed(void **state)
     end();
 }
 
+static bool is_logged(void *context)
+{
+    return stage_lines(puppet.stage) >= *(const uint32_t *)context;
+}
+
+/* The slot's thread stands still for longer than a child may. */
+static void stand_still(struct stage *stage)
+{
+    const uint64_t end_ns = clock_now_ns() + 6 * SECOND;
+    while (stage_lines(stage) == 0 && clock_now_ns() < end_ns) (void)usleep(10000);
+}
+
+/* As when a machine stopped for a while, and the worker goes on first. */
+static void a_child_is_not_blamed_while_its_worker_stood_still(void **state)
+{
+    (void)state;
+    static const uint8_t line[CHILD_LOG_HEAD_BYTES + 1] = {CHILD_LOG, 1, 0, 0, 0, 0, 'x'};
+    begin(1);
+    puppet.stage->on_line = stand_still;
+    for (uint32_t lines = 1; lines <= 2; lines++) {
+        say(line, sizeof line);
+        stage_until(is_logged, &lines);
+    }
+    claim(0);
+    struct area_board *board = puppet.area.board;
+    board->results[0] = (struct area_result){.task = 0, .outcome = OUTCOME_DONE};
+    atomic_store(&board->states[0], AREA_ENDED);
+    atomic_store(&board->finished, 1);
+    atomic_store(&board->over, puppet.area.inbox->round);
+    static const uint8_t look = CHILD_LOOK;
+    say(&look, sizeof look);
+    assert_int_equal(stage_await(puppet.stage, 0)->outcome, OUTCOME_DONE);
+    struct nurse_call call;
+    assert_int_equal(recv(puppet.line, &call, sizeof call, MSG_DONTWAIT), -1);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_child_began_when_its_nursery_had_gone_is_not_given_back),
         cmocka_unit_test(no_run_is_said_to_have_lasted_longer_than_its_round),
         cmocka_unit_test(results_of_jobs_that_there_are_not_are_not_believed),
+        cmocka_unit_test(a_child_is_not_blamed_while_its_worker_stood_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
