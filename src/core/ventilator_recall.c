@@ -170,6 +170,9 @@ void ventilator_recall(struct ventilator *ventilator)
     for (uint32_t slot = circle_next(&peers->stuck, head), next;
          slot != head && effort.stuck > 0 && effort.leases > 0; slot = next, effort.stuck--) {
         next = circle_next(&peers->stuck, slot);
-        if (peers->peers[slot].state == PEER_OPEN) recall_from(ventilator, slot, &effort);
+        if (peers->peers[slot].state == PEER_OPEN)
+            recall_from(ventilator, slot, &effort);
+        else /* it is in others' way, and says it again when it is heard */
+            leave_circle(ventilator, slot);
     }
 }

@@ -12,8 +12,8 @@ enum {
     /* Arrays and maps inside one another: body, item, options, and one level
      * for later minor versions. */
     DECODE_DEPTH_MAX = 4,
-    /* An item of today has at most that many objects, a submission with all its
-     * options; most have far fewer. */
+    /* Most items have far fewer than that; a submission with a limit of each kind has
+     * a few more, so that not so many of those fit (PROTOCOL.md, SUBMIT). */
     DECODE_OBJECTS_MAX = 16 * MESSAGE_ITEMS_MAX + 2 * MESSAGE_NAMES_MAX + 64
 };
 

@@ -245,6 +245,54 @@ static void more_kinds_of_workers_than_profiles_are_refused_until_one_is_gone(vo
     story_end(&story);
 }
 
+/* A worker of the crowd takes two tasks, and says that one of them has not begun. */
+static void fill_one(struct story *story, uint32_t number)
+{
+    struct bytes names[] = {bytes_text("t")}, queues[] = {bytes_text("default")};
+    struct message message = {.kind = MESSAGE_HELLO};
+    message.u.hello = (struct message_hello){.role = ROLE_WORKER,
+                                             .minor = MESSAGE_VERSION_MINOR,
+                                             .node = crowd_node(number),
+                                             .slots = 1,
+                                             .names = names,
+                                             .queues = queues,
+                                             .name_count = 1,
+                                             .queue_count = 1};
+    struct ventilator_event event = {
+        .kind = VENTILATOR_MESSAGE, .link = 5000 + number, .message = &message};
+    story_step(story, &event);
+    message =
+        (struct message){.kind = MESSAGE_CREDIT, .session = story->out->sends[0].message.session};
+    message.sequence = 1;
+    message.u.credit = (struct message_credit){.tasks = 2, .bytes = 1000};
+    story_step(story, &event);
+    story_submit(story, P1, (char[]){(char)('A' + 2 * number), (char)('B' + 2 * number), '\0'});
+    message.kind = MESSAGE_HEARTBEAT;
+    message.sequence = 2;
+    message.u.heartbeat = (struct message_heartbeat){.held = 2, .running = 1};
+    story_step(story, &event);
+}
+
+static void workers_that_went_silent_are_in_nobodys_way_when_tasks_are_asked_back(void **state)
+{
+    (void)state;
+    struct story story;
+    start(&story);
+    story_hello(&story, P1);
+    story.peers[W1].slots = story.peers[W2].slots = 1;
+    story_hello(&story, W1);
+    story_credit(&story, W1, 2);
+    story_submit(&story, P1, "YZ");
+    story.peers[W1].beat = (struct message_heartbeat){.held = 2, .running = 1};
+    for (uint32_t number = 0; number < 12; number++) fill_one(&story, number);
+    story_pass(&story, 2500); /* the others are suspect now, and not given up */
+    story_hello(&story, W2);
+    story_credit(&story, W2, 1);
+    story_pass(&story, 600);
+    assert_non_null(strstr(story.trace, "> w1 recall Z/1\n"));
+    story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +302,7 @@ int main(void)
         cmocka_unit_test(status_comes_in_pages),
         cmocka_unit_test(status_tells_of_lanes_workers_and_totals),
         cmocka_unit_test(more_kinds_of_workers_than_profiles_are_refused_until_one_is_gone),
+        cmocka_unit_test(workers_that_went_silent_are_in_nobodys_way_when_tasks_are_asked_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
