@@ -27,7 +27,7 @@ fi
 echo "pkg-config"
 libraries=$(dirname "$(find "$prefix" -name 'libtmesh.so')")
 export PKG_CONFIG_PATH=$libraries/pkgconfig
-read -ra flags <<<"$(pkg-config --define-prefix --cflags --libs tmesh)"
+read -ra flags <<<"$(pkg-config --cflags --libs tmesh)"
 quietly cc "$here/consumer.c" -o "$place/by_pkg_config" "${flags[@]}"
 said=$(LD_LIBRARY_PATH=$libraries "$place/by_pkg_config")
 echo "$said"
