@@ -76,6 +76,21 @@ static bool is_gone(const tmesh_status_t *status, const char *name)
     return front || answered > 0;
 }
 
+/* A label is what the worker's program made it, also nothing or several lines. */
+static void tell_worker(const tmesh_worker_row_t *worker)
+{
+    char node[TMESH_ID_TEXT_BYTES], label[sizeof worker->label];
+    size_t bytes = strlen(worker->label);
+    tmesh_id_text(&worker->node, node);
+    memcpy(label, worker->label, bytes + 1);
+    for (char *end = label; (end = strchr(end, '\n'));) *end = '?';
+    if (bytes > 0) {
+        notice_plain("  %s, a worker, or %s", label, node);
+    } else {
+        notice_plain("  %s, a worker", node);
+    }
+}
+
 static void tell_names(tmesh_producer_t *producer)
 {
     tmesh_status_t *status = NULL;
@@ -85,9 +100,7 @@ static void tell_names(tmesh_producer_t *producer)
         const tmesh_ventilator_row_t *row = &status->ventilators[i];
         notice_plain("  %s, a ventilator", row->endpoint);
         for (size_t w = 0; w < row->worker_count && told < NAMES_MAX; w++, told++) {
-            char node[TMESH_ID_TEXT_BYTES];
-            tmesh_id_text(&row->workers[w].node, node);
-            notice_plain("  %s, a worker, or %s", row->workers[w].label, node);
+            tell_worker(&row->workers[w]);
         }
         if (told == NAMES_MAX) notice_plain("  and perhaps more; see 'tmesh status'");
         if (told == NAMES_MAX) break;
@@ -219,7 +232,7 @@ const struct command drain_command = {
         "Exit status 0 when the node was told, and with --wait when it is gone; 1 if no node is "
         "called so, and then the names that there are are listed; 69 if no ventilator answered, "
         "75 if some did not, or the node is not gone in time.",
-    .examples = "  tmesh drain host/4711 --connect tcp://127.0.0.1:5555\n"
+    .examples = "  tmesh drain host:4711 --connect tcp://127.0.0.1:5555\n"
                 "  tmesh drain tcp://127.0.0.1:5555 --connect tcp://127.0.0.1:5555 --grace 1m "
                 "--wait --timeout 2m\n",
     .options = options_table,

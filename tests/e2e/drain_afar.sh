@@ -71,11 +71,37 @@ collect stays 20
 [ "$status" -eq 0 ] || fail "the drained worker ended with $status"
 ends 75 nobody --timeout 500ms --connect "$front,tcp://127.0.0.1:1"
 
-# A ventilator.
+# A ventilator: what it has may end, and whoever waits gets the results; it takes
+# nothing new meanwhile.
+seq 8 | "$tmesh" submit --connect "$front" --lines --wait work >"$scratch/results" &
+submit=$!
+wait_until 20 reaches "$front" leased 2 || fail "nothing runs"
 ends 0 "$front" --wait
 expect out "$front  gone"
 collect ventilator 20
 [ "$status" -eq 0 ] || fail "the drained ventilator ended with $status"
-expect ventilator.log 'draining'
+expect ventilator.log 'draining' 'no task was left'
+wait $submit || fail "submit ended with $?"
+[ "$(grep -c '"state":"done"' "$scratch/results")" -eq 8 ] || fail "a result was lost"
 retire two
+
+# One whose tasks do not end within the time that was named forgets them, and its exit
+# status says so; with a journal it keeps them.
+leave_unfinished() {
+    start_ventilator ventilator --grace 60s "$@"
+    front=${endpoints[ventilator]}
+    start_worker stays --connect "$front" --label stays --command "hang=sleep 600"
+    run_well 20 "$tmesh" submit --connect "$front" hang
+    wait_until 20 reaches "$front" leased 1 || fail "the task did not begin"
+    ends 0 "$front" --grace 300ms --wait --json
+    expect out "{\"node\":\"$front\",\"told\":1,\"state\":\"gone\"}"
+    collect ventilator 20
+    murder stays
+}
+leave_unfinished
+[ "$status" -eq 75 ] || fail "a ventilator that forgot a task ended with $status"
+expect ventilator.log '1 unfinished task was forgotten'
+leave_unfinished --journal "$scratch/journal"
+[ "$status" -eq 0 ] || fail "a ventilator that kept its task ended with $status"
+expect ventilator.log "1 unfinished task is kept in $scratch/journal"
 echo "workers and a ventilator were drained from afar"
