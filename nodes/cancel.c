@@ -110,9 +110,12 @@ static int take_ids(const struct options *options, struct request *request)
         return options_refuse(options, "%d IDs are too many at once; the limit is %d", count,
                               (int)TMESH_CANCEL_IDS_MAX);
     }
-    if (count > 1 || strcmp(options->arguments[0], "-") != 0) {
-        return ids_from_arguments(&request->ids, options, 0);
+    bool input = false;
+    for (int i = 0; i < count; i++) input = input || strcmp(options->arguments[i], "-") == 0;
+    if (input && count > 1) {
+        return options_refuse(options, "'-' takes all IDs from standard input; give it alone");
     }
+    if (!input) return ids_from_arguments(&request->ids, options, 0);
     int status = ids_from_input(&request->ids, TMESH_CANCEL_IDS_MAX);
     if (status) return status;
     return request->ids.count > 0 ? OPTIONS_READY : 0; /* nothing to be done is done */

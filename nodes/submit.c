@@ -132,6 +132,10 @@ static int check_words(const struct settings *settings, const struct options *op
     if (settings->lines && settings->id) {
         return options_refuse(options, "--id is for one task, --lines submits many");
     }
+    if (settings->time_limit_ms > 0 && settings->soft_time_limit_ms >= settings->time_limit_ms) {
+        return options_refuse(options, "--soft-time-limit must be below --time-limit, or the run "
+                                       "is ended before it is asked to end");
+    }
     if (!tmesh_name_is_valid(words[0]) || !tmesh_name_is_valid(settings->queue)) {
         bool task = !tmesh_name_is_valid(words[0]);
         return options_refuse(options,

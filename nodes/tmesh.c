@@ -86,16 +86,17 @@ static int dispatch(int argc, char **argv)
     return status;
 }
 
-/* A descriptor of the library must not become standard input, output or error
- * because that was closed. */
+/* A descriptor of the library must not become standard input or output because that
+ * was closed.  What stands there instead fails like a closed one, so that an answer
+ * that nobody can get is not called told; only notices may go nowhere. */
 static bool open_standard(void)
 {
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0) close(fd);
-    return fd >= 0;
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) continue;
+        if (open("/dev/null", modes[fd]) != fd) return false;
+    }
+    return true;
 }
 
 int main(int argc, char **argv)

@@ -15,8 +15,9 @@
 #include <tmesh.h>
 
 enum {
-    DRAIN_SLICE_MS = 100, /* a signal is noticed between two of these */
-    FORCE_SECONDS = 2     /* for commands to be killed and leases to be given back */
+    DRAIN_SLICE_MS = 100,  /* a signal is noticed between two of these */
+    FORCE_SECONDS = 2,     /* for commands to be killed and leases to be given back */
+    LABEL_BYTES_MAX = 127, /* as much as tmesh/status.h shows */
 };
 
 struct settings {
@@ -65,8 +66,9 @@ static const struct option options_table[] = {
     {"slots", 's', OPTION_COUNT, "N", "tasks run at once; default: the number of processors",
      offsetof(struct settings, slots), 1, 1024},
     {"time-limit", 0, OPTION_SECONDS, "T",
-     "how long one run may take, if its task does not say: then a command is killed and the run "
-     "counts as failed; default: for ever",
+     "how long one run may take, if its task does not say: then a command or a child process is "
+     "killed and the run counts as failed; a handler in a thread cannot be ended, and its slot "
+     "is lost until it returns; default: for ever",
      offsetof(struct settings, time_limit_ms), 1, UINT32_MAX},
     {"soft-time-limit", 0, OPTION_SECONDS, "T",
      "after how long one run is asked to end, if its task does not say: a command gets SIGTERM, a "
@@ -87,10 +89,10 @@ static const struct option options_table[] = {
      "replace a child process that holds more memory than this after a task; default: never",
      offsetof(struct settings, memory_per_child), 1024 * 1024, INT64_MAX},
     {"label", 0, OPTION_TEXT, "TEXT",
-     "what tmesh status calls this worker; default: host and process",
+     "what tmesh status and tmesh drain call this worker; default: host and process",
      offsetof(struct settings, label), 0, 0},
     {"grace", 0, OPTION_SECONDS, "T",
-     "how long the first signal lets running tasks end; default 10s",
+     "how long the first signal, or tmesh drain, lets running tasks end; default 10s",
      offsetof(struct settings, grace_ms), 0, UINT32_MAX},
     {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default info",
      offsetof(struct settings, log_level), 0, 0},
@@ -186,24 +188,51 @@ static int plan_queues(struct plan *plan, const char *text, const struct options
     return OPTIONS_READY;
 }
 
-static int plan_make(struct plan *plan, const struct settings *settings,
-                     const struct options *options)
+/* An operator has to be able to type it, for `tmesh drain`. */
+static bool is_label(const char *text)
+{
+    size_t bytes = strlen(text);
+    for (const char *at = text; *at; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f) return false;
+    }
+    return bytes > 0 && bytes <= LABEL_BYTES_MAX;
+}
+
+static int check(const struct settings *settings, const struct options *options)
 {
     bool something = settings->commands.count + settings->modules.count > 0;
+    bool process = strcmp(settings->pool, "process") == 0;
     if (!settings->connect) {
         return options_refuse(options, "--connect is missing: the ventilators to work for, such "
                                        "as --connect tcp://127.0.0.1:5555");
     }
-    bool process = strcmp(settings->pool, "process") == 0;
+    if (settings->label && !is_label(settings->label)) {
+        return options_refuse(options,
+                              "--label '%s': must be 1 to %d bytes without control characters",
+                              settings->label, (int)LABEL_BYTES_MAX);
+    }
     if (!process && settings->tasks_per_child + settings->memory_per_child > 0) {
         return options_refuse(options, "--tasks-per-child and --memory-per-child are for --pool "
                                        "process; threads are not replaced");
+    }
+    if (settings->time_limit_ms > 0 && settings->soft_time_limit_ms >= settings->time_limit_ms) {
+        return options_refuse(options, "--soft-time-limit must be below --time-limit, or a run is "
+                                       "ended before it is asked to end");
     }
     if (!something && !settings->allow_exec) {
         return options_refuse(options, "nothing to serve: give --command NAME=\"PROGRAM\", "
                                        "--module FILE.so or --allow-exec");
     }
-    int code = plan_commands(plan, &settings->commands, options);
+    return OPTIONS_READY;
+}
+
+static int plan_make(struct plan *plan, const struct settings *settings,
+                     const struct options *options)
+{
+    int code = check(settings, options);
+    if (code != OPTIONS_READY) return code;
+    bool process = strcmp(settings->pool, "process") == 0;
+    code = plan_commands(plan, &settings->commands, options);
     if (code == OPTIONS_READY) code = plan_queues(plan, settings->queue, options);
     plan->options.connect = settings->connect;
     plan->options.label = settings->label;
@@ -339,10 +368,17 @@ const struct command worker_command = {
         "A program's exit status decides: 0 is done, 75 try again later, 65 never try again; any "
         "other is tried again by policy, or after as many milliseconds as it wrote into the file "
         "that TMESH_RETRY_AFTER_MS names. TMESH_TASK_ID, TMESH_TASK_NAME, TMESH_ATTEMPT and "
-        "TMESH_LEASE are in its environment too. The first SIGTERM or ^C lets running tasks end "
-        "within the grace time and gives the others back, the second stops at once.",
+        "TMESH_LEASE are in its environment too. SIGTERM tells it that its run should end: it is "
+        "over its soft time limit, or was cancelled.\n\n"
+        "Handlers in C that may crash, hang or leak belong in a process pool: --pool process.\n\n"
+        "The first SIGTERM or ^C, or tmesh drain from afar, lets running tasks end within the "
+        "grace time and gives the others back, the second stops at once. Exit status 0 when all "
+        "had ended, 75 when some were cut short and run again elsewhere, 71 when the process "
+        "pool was lost: start it again.",
     .examples = "  tmesh worker --connect tcp://127.0.0.1:5555 --command count=\"wc -c\"\n"
                 "  tmesh worker --connect tcp://a:5555,tcp://b:5555 --slots 8 --module ./tasks.so\n"
+                "  tmesh worker --connect tcp://127.0.0.1:5555 --module ./tasks.so --pool "
+                "process --tasks-per-child 10000 --time-limit 5m --soft-time-limit 4m\n"
                 "  tmesh worker --connect tcp://127.0.0.1:5555 --allow-exec\n\n"
                 "In a program that is a shell script: not now, but in half a minute\n"
                 "  echo 30000 >\"$TMESH_RETRY_AFTER_MS\"; exit 75\n",

@@ -155,13 +155,14 @@ typedef struct tmesh_handler {
  * functions, and drains by itself, as if tmesh_worker_asked_to_drain. */
 enum tmesh_pool {
     TMESH_POOL_THREADS, /* in threads of this process: the fastest */
-    TMESH_POOL_PROCESS  /* in child processes, one for each slot: see below */
+    TMESH_POOL_PROCESS  /* in child processes, one for each slot: see above */
 };
 
 /* Zero means the default everywhere. */
 typedef struct tmesh_worker_options {
     const char *connect;       /* fronts, separated by commas; at most 64.  Required */
-    const char *label;         /* shown to operators; default: host and process */
+    const char *label;         /* shown to operators, who drain it by this name; cut at 127
+                                  bytes; default: host and process */
     uint32_t slots;            /* handlers at once, at most 1,024; default: the processors online */
     const char *const *queues; /* ends with NULL; default: "default" alone */
     const tmesh_handler_t *handlers; /* handler_count of them */

@@ -33,6 +33,9 @@ refused 69 "$nowhere" "$hint" -- submit --connect $nowhere --connect-timeout 300
 refused 69 "$nowhere" "$hint" -- map --connect $nowhere --connect-timeout 300ms -- true
 refused 69 "$nowhere" "$hint" -- status --connect $nowhere --timeout 300ms
 refused 69 "$nowhere" "$hint" -- dead list --connect $nowhere --timeout 300ms
+refused 69 "$nowhere" "$hint" -- drain --connect $nowhere --timeout 300ms a
+refused 69 "$nowhere" "$hint" -- cancel --connect $nowhere --timeout 300ms \
+    018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5d
 
 # Addresses.
 refused 64 "'nonsense'" 'tcp://' 'ipc://' -- submit --connect nonsense a
@@ -66,6 +69,11 @@ refused 64 '--connect is missing' '--connect tcp://' ask -- dead list
 refused 64 'list, show, retry or drop' -- dead --connect "$front"
 refused 64 "'lost'" "did you mean 'list'" -- dead lost --connect "$front"
 refused 64 'drop needs the IDs' --all -- dead drop --connect "$front"
+refused 64 'IDs' missing 'tmesh cancel' -- cancel --connect "$front"
+refused 64 "'13'" UUID -- cancel --connect "$front" 13
+refused 64 "'-'" 'all IDs' alone -- cancel --connect "$front" - 14
+refused 64 NODE missing 'tmesh drain' -- drain --connect "$front"
+refused 64 "'b'" 'one NODE' -- drain --connect "$front" a b
 refused 64 "'12'" UUID -- dead retry 12 --connect "$front"
 refused 64 '--bind is missing' '--bind tcp://' -- ventilator
 refused 64 PROGRAM missing 'tmesh map' -- map
@@ -78,6 +86,18 @@ refused 64 "'Q/1'" queue '1 to 64' -- submit --connect "$front" --queue Q/1 a
 refused 64 --id 12 UUID -- submit --connect "$front" --id 12 a
 
 # Values.
+refused 64 --soft-time-limit 'below --time-limit' asked -- \
+    submit --connect "$front" --soft-time-limit 2s --time-limit 2s a
+refused 64 --soft-time-limit 'below --time-limit' asked 'a run' -- \
+    worker --connect "$front" --command a=cat --soft-time-limit 3s --time-limit 2s
+refused 64 '--stalled-after 0' 'must be 1 to' -- submit --connect "$front" --stalled-after 0 a
+refused 64 '--memory-per-child 1:' 'must be 1048576 to' -- \
+    worker --connect "$front" --memory-per-child 1
+refused 64 --tasks-per-child 'for --pool process' -- \
+    worker --connect "$front" --command a=cat --tasks-per-child 5
+refused 64 "--label ''" '1 to 127 bytes' -- worker --connect "$front" --command a=cat --label ''
+refused 64 "--label 'one" control -- \
+    worker --connect "$front" --command a=cat --label $'one\ntwo'
 refused 64 '--tasks-max many' 'whole number' -- ventilator --bind "$front" --tasks-max many
 refused 64 '--tasks-max 0' 'must be 1 to' -- ventilator --bind "$front" --tasks-max 0
 refused 64 '--memory-max 12Q' 64K -- ventilator --bind "$front" --memory-max 12Q
@@ -148,5 +168,25 @@ for wait in '' --wait; do
     [ "$(cat "$scratch/code")" -eq 141 ] || fail "a closed pipe: exit status $(cat "$scratch/code")"
 done
 wait_until 20 reaches "$front" "done" 1 || fail "the ventilator suffered"
+
+# Nobody can: not a word of it is called told.
+for command in status 'cancel 018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5d' \
+    'drain nobody --json' 'submit echo'; do
+    # shellcheck disable=SC2086 # its words
+    for out in /dev/full -; do
+        status=0
+        if [ $out = - ]; then
+            timeout 20 "$tmesh" $command --connect "$front" >&- 2>"$scratch/err.log" || status=$?
+        else
+            timeout 20 "$tmesh" $command --connect "$front" >$out 2>"$scratch/err.log" || status=$?
+        fi
+        [ "$status" -eq 74 ] || fail "$command into $out: exit status $status, not 74"
+    done
+done
+status=0
+timeout 20 "$tmesh" submit --connect "$front" echo - <&- >"$scratch/out" 2>"$scratch/err.log" ||
+    status=$?
+[ "$status" -eq 74 ] || fail "no standard input: exit status $status, not 74"
+expect err.log 'standard input'
 retire worker
 echo "$(wc -l <"$scratch/messages") mistakes, each told apart"
