@@ -32,7 +32,7 @@ start_worker worker --connect "$front" --label 'a "worker"' --command cat=cat "$
 # check FILE EXPRESSION...: each line of the file is JSON, and the expressions are
 # true with the list of them as `every` and the first of them as `one`.
 check() {
-    python3 - "$scratch/$1" "${@:2}" <<'PYTHON' || fail "$1 is not as it should be"
+    python3 - "$scratch/$1" "$source" "${@:2}" <<'PYTHON' || fail "$1 is not as it should be"
 import base64, json, re, sys
 def unlike(constant):
     raise ValueError(constant)
@@ -44,7 +44,15 @@ every = [json.loads(line, parse_constant=unlike) for line in text[:-1].split("\n
 one = every[0]
 ventilator = one["ventilators"][0] if "ventilators" in one else None
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-wrong = [expression for expression in sys.argv[2:] if not eval(expression)]
+wrong = [expression for expression in sys.argv[3:] if not eval(expression)]
+# Whoever reads these lines has to find each key explained.
+manual = read(sys.argv[2] + "/nodes/README.md").decode("utf-8")
+def keys(value):
+    if isinstance(value, list):
+        return {key for part in value for key in keys(part)}
+    return set(value) | keys(list(value.values())) if isinstance(value, dict) else set()
+unknown = [key for key in sorted(keys(every)) if f"`{key}`" not in manual]
+wrong += [f"nodes/README.md explains {key}" for key in unknown]
 for expression in wrong:
     print("not so:", expression)
 if wrong:
@@ -124,9 +132,41 @@ run 20 "$tmesh" status --connect "$front,tcp://127.0.0.1:1" --json --timeout 1
 [ "$status" -eq 75 ] || fail "one of two answers, exit status $status"
 check out "[each['answered'] for each in one['ventilators']] == [True, False]"
 
+# What runs, and what `tmesh cancel`, `tmesh drain` and `tmesh dead` answer.
+start_worker shows --connect "$front" --module "$module" --label shows
+run_well 20 "$tmesh" submit --connect "$front" sleep 600000
+id=$(cat "$scratch/out")
+tells() {
+    run_well 20 "$tmesh" status --connect "$front" --json
+    grep -q '"told_ms"' "$scratch/out"
+}
+wait_until 20 tells || fail "no progress in the status"
+check out "[(run['id'], run['name'], run['worker'], run['text']) for run in ventilator['runs']] \
+    == [('$id', 'sleep', 'shows', 'ms slept')]" "ventilator['runs'][0]['progress'] >= 0"
+nobody=00000000-0000-7000-8000-000000000001
+run 20 "$tmesh" cancel --connect "$front" --json "$id" $nobody
+[ "$status" -eq 1 ] || fail "one of two cancelled, exit status $status"
+check out "[(each['id'], each['outcome']) for each in every] \
+    == [('$id', 'cancelled'), ('$nobody', 'no task')]" \
+    "one['endpoint'] == '$front' and 'reason' not in one and every[1]['reason']"
+run_well 20 "$tmesh" drain --connect "$front" --json --wait shows
+check out "every == [{'node': 'shows', 'told': 1, 'state': 'gone'}]"
+collect shows 20
+[ "$status" -eq 0 ] || fail "the drained worker ended with $status"
+run_well 20 "$tmesh" dead list --connect "$front" --json
+check out "sorted(each['name'] for each in every) == ['crash', 'refuse', 'try', 'try']" \
+    "all(each['crashes'] == (3 if each['name'] == 'crash' else 0) for each in every)" \
+    "all('signal 11' in each['error'] for each in every if each['name'] == 'crash')"
+id=$(sed -n 's/.*"id":"\([^"]*\)","name":"refuse".*/\1/p' "$scratch/out")
+run_well 20 "$tmesh" dead show --connect "$front" --json "$id"
+check out "len(every) == 1 and one['payload'] == 'x' and 'cannot be done' in one['error']"
+run 20 "$tmesh" dead drop --connect "$front" --json "$id" $nobody
+[ "$status" -eq 1 ] || fail "one of two dropped, exit status $status"
+check out "len(every) == 1 and one['dropped'] == 1 and one['refused'][0]['id'] == '$nobody'"
+
 # The ventilator's own line, and its log.
 start json "$tmesh" ventilator --bind tcp://127.0.0.1:0 --json --log-format json
-wait_until 10 grep -q ready "$scratch/json.out" || fail "no ready line"
+wait_until 10 grep -qs ready "$scratch/json.out" || fail "no ready line"
 check json.out "one['event'] == 'ready' and one['endpoint'].startswith('tcp://127.0.0.1:')"
 front=$(sed -n 's/.*"endpoint":"\([^"]*\)".*/\1/p' "$scratch/json.out")
 start_worker other --connect "$front" --command cat=cat
