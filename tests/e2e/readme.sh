@@ -29,6 +29,9 @@ run_well 60 bash "$scratch/run" "$source" "$scratch/commands"
 expect out '"result":"HELLO MESH"' '"state":"done"'
 digest=$(sha256sum "$source/README.md" | cut -d' ' -f1)
 expect out "\"result\":\"$digest\""
+expect out 'plain  gone' 'over its time limit of 500 ms'
+grep -qE '^[0-9a-f-]{36}  cancelled$' "$scratch/out" || fail "the README's task was not cancelled"
+expect err.log ' ms slept'
 (cd "$source" && find include -type f -exec sha256sum {} \;) >"$scratch/digests"
 while read -r line; do expect out "$line"; done <"$scratch/digests"
 
