@@ -69,7 +69,8 @@ struct lease {
     uint64_t token;
 };
 
-/* Producer or worker to ventilator: opens a session.  Session and sequence are 0. */
+/* Producer or worker to ventilator: opens a session.  Session is 0; the sequence counts
+ * the HELLOs of the node, whomever they were for, so that a late one can be told. */
 struct message_hello {
     enum role role;
     uint32_t minor;

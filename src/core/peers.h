@@ -30,6 +30,7 @@ struct peer {
     uint32_t link;    /* of the session; meaningless without one */
     uint32_t session; /* 0: none now */
     uint32_t minor;   /* of the protocol, that it spoke of in HELLO */
+    uint32_t hellos;  /* number of that one; 0: it does not count them */
     uint32_t next_in, next_intake, next_out;
     uint64_t birth;    /* tells this record from earlier ones in the same slot */
     uint64_t heard_ns; /* by our own clock (turn.h); 0: never yet */

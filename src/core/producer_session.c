@@ -22,14 +22,15 @@ static void on_connected(struct producer *producer, const struct producer_event 
     struct uplink *uplink = &producer->links[event->link].uplink;
     if (uplink->state != UPLINK_CONNECTING) return;
     uplink_connected(uplink, producer->now_ns);
-    producer_session_say(producer, MESSAGE_HELLO, event->link, out)->u.hello =
-        (struct message_hello){
-            .role = ROLE_PRODUCER,
-            .minor = MESSAGE_VERSION_MINOR,
-            .node = producer->options.node,
-            .software = producer->options.software,
-            .label = producer->options.label,
-        };
+    struct message *message = producer_session_say(producer, MESSAGE_HELLO, event->link, out);
+    message->sequence = ++producer->hellos;
+    message->u.hello = (struct message_hello){
+        .role = ROLE_PRODUCER,
+        .minor = MESSAGE_VERSION_MINOR,
+        .node = producer->options.node,
+        .software = producer->options.software,
+        .label = producer->options.label,
+    };
 }
 
 /* What was accepted stays with its owner.  If this is the owner, back from a

@@ -113,6 +113,7 @@ struct producer {
     struct producer_options options;
     uint64_t now_ns; /* of the step that runs, or ran last */
     uint64_t random;
+    uint32_t hellos; /* said so far, to whomever */
     struct turn turn;
     uint64_t planned_ns; /* when the TURN after the latest one was due */
     bool stopped;

@@ -92,7 +92,8 @@ uint64_t uplink_trusted_until(const struct uplink *uplink, const struct turn *tu
 enum uplink_verdict uplink_doubt(struct uplink *uplink, uint64_t *random, uint64_t now_ns);
 
 /* Fills in kind, session and sequence of a message about to be sent on the
- * front, and notes that we spoke.  HELLO has session and sequence 0. */
+ * front, and notes that we spoke.  HELLO has session and sequence 0: the
+ * caller numbers those of its node. */
 void uplink_stamp(struct uplink *uplink, enum message_kind kind, struct message *message,
                   uint64_t now_ns);
 

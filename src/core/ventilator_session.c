@@ -220,6 +220,16 @@ static bool is_well_formed(const struct message_hello *hello)
            names_are_valid(hello->queues, hello->queue_count);
 }
 
+/* A network can hold one up, on a connection that was given up long ago, until the node
+ * has said another on a new one.  Nobody waits for an answer. */
+static bool is_late(const struct ventilator *ventilator, const struct message *message)
+{
+    uint32_t slot = peers_of_node(&ventilator->peers, &message->u.hello.node);
+    if (slot == PEER_NONE || message->sequence == 0) return false;
+    uint32_t latest = ventilator->peers.peers[slot].hellos;
+    return latest != 0 && (int32_t)(message->sequence - latest) <= 0;
+}
+
 void ventilator_hello(struct ventilator *ventilator, const struct ventilator_event *event)
 {
     const struct message_hello *hello = &event->message->u.hello;
@@ -231,12 +241,14 @@ void ventilator_hello(struct ventilator *ventilator, const struct ventilator_eve
         }
         return;
     }
+    if (is_late(ventilator, event->message)) return;
     uint32_t slot = admit(ventilator, event->link, hello);
     if (slot == PEER_NONE) return;
     struct peer *peer = &ventilator->peers.peers[slot];
     bool known = peer->heard_ns != 0;
     if (!known) peer->stranger = true;
     peer->minor = hello->minor;
+    peer->hellos = event->message->sequence;
     peers_open(&ventilator->peers, slot, event->link, ventilator->now_ns);
     peer->heard_ns = turn_clock(&ventilator->turn, ventilator->now_ns);
     store_drop(&ventilator->store, &peer->label);

@@ -33,6 +33,7 @@ void worker_session_connected(struct worker *worker, uint32_t link, struct worke
     list_leases(worker, &peer->owed, out);
 
     struct message *message = worker_send(worker, out, link, MESSAGE_HELLO);
+    message->sequence = ++worker->hellos;
     message->u.hello = (struct message_hello){
         .role = ROLE_WORKER,
         .minor = MESSAGE_VERSION_MINOR,

@@ -129,6 +129,7 @@ struct worker {
     uint64_t due_ns;     /* the deadline as of the last TURN */
     uint64_t stirred_ns; /* since when something waits for a TURN; INSTANT_NEVER: nothing */
     uint64_t random;
+    uint32_t hellos;      /* said so far, to whomever */
     uint64_t mean_run_ns; /* 0: nothing ran yet */
     uint64_t ahead_ns;    /* the longest time for which work is taken ahead from anybody */
     uint32_t held;        /* jobs in the pool, DROPPED ones included */

@@ -126,6 +126,7 @@ static void write_message(struct producer_story *story, const struct producer_ac
     if (message->kind == MESSAGE_HELLO) {
         assert_int_equal(message->u.hello.role, ROLE_PRODUCER);
         assert_int_equal(message->session, 0);
+        assert_int_equal(message->sequence, ++story->hellos);
         write_text(story, "hello");
         return;
     }

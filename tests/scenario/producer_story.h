@@ -17,6 +17,7 @@ struct producer_story {
     struct producer_actions *out;
     uint64_t now_ns;
     uint32_t sessions; /* opened so far */
+    uint32_t hellos;   /* heard so far: they are counted */
     uint32_t minor;    /* of the protocol, as the ventilators speak it */
     struct {
         uint32_t session, sequence;

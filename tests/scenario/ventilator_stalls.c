@@ -139,6 +139,41 @@ static void timing_is_announced_as_it_was_set(void **state)
     story_end(&story);
 }
 
+static void greet_as(struct story *story, uint32_t link, uint32_t number)
+{
+    struct message message = {.kind = MESSAGE_HELLO, .sequence = number};
+    message.u.hello = (struct message_hello){.role = ROLE_PRODUCER, .node = story_node(P2)};
+    story_step(story, &(struct ventilator_event){
+                          .kind = VENTILATOR_MESSAGE, .link = link, .message = &message});
+}
+
+static void a_hello_that_was_held_up_takes_no_session(void **state)
+{
+    (void)state;
+    struct story story;
+    story_start(&story);
+    greet_as(&story, 70, UINT32_MAX);
+    assert_int_equal(story.out->sends[0].message.kind, MESSAGE_WELCOME);
+    greet_as(&story, 71, 2); /* the numbers wrap round, and 0 is none */
+    assert_int_equal(story.out->sends[0].message.kind, MESSAGE_WELCOME);
+    uint32_t session = story.out->sends[0].message.session;
+    greet_as(&story, 72, 1);
+    assert_int_equal(story.out->send_count, 0);
+    greet_as(&story, 71, 2); /* a network may repeat itself */
+    assert_int_equal(story.out->send_count, 0);
+    story_step(&story, &(struct ventilator_event){.kind = VENTILATOR_CLOSED, .link = 72});
+    struct message beat = {.kind = MESSAGE_HEARTBEAT, .session = session, .sequence = 1};
+    story_step(&story, &(struct ventilator_event){
+                           .kind = VENTILATOR_MESSAGE, .link = 71, .message = &beat});
+    assert_int_equal(story.out->send_count, 0); /* the session stands */
+    assert_int_equal(story_totals(&story).producers, 1);
+    greet_as(&story, 73, 0); /* who does not count is believed */
+    assert_int_equal(story.out->sends[0].message.kind, MESSAGE_WELCOME);
+    greet_as(&story, 74, 1);
+    assert_int_equal(story.out->sends[0].message.kind, MESSAGE_WELCOME);
+    story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +183,7 @@ int main(void)
         cmocka_unit_test(a_slow_ventilator_finds_the_dead_and_keeps_the_living),
         cmocka_unit_test(short_delays_do_not_put_off_the_loss_of_a_worker),
         cmocka_unit_test(timing_is_announced_as_it_was_set),
+        cmocka_unit_test(a_hello_that_was_held_up_takes_no_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

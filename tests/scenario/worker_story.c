@@ -114,6 +114,7 @@ static void tell_message(struct worker_story *story, uint32_t link, const struct
     /* Only what a worker says can stand here. */
     if (message->kind == MESSAGE_HELLO) {
         assert_int_equal(message->u.hello.role, ROLE_WORKER);
+        assert_int_equal(message->sequence, ++story->hellos);
         assert_int_equal(message->u.hello.name_count, 1);
         tell(story, "HELLO");
         for (uint32_t i = 0; i < message->u.hello.lease_count; i++) {

@@ -20,6 +20,7 @@ struct worker_story {
     struct worker_actions *out;
     uint64_t now_ns;
     uint32_t sessions; /* opened so far */
+    uint32_t hellos;   /* heard so far: they are counted */
     struct {
         uint32_t session, sequence;
         uint32_t completed; /* sequence of its last COMPLETE */
