@@ -3,6 +3,7 @@
 
 #include "../core/instant.h"
 #include "../watch/clock.h"
+#include "descriptor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -70,22 +71,6 @@ void command_close(struct command *command)
     command->variables = NULL;
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0) (void)close(*fd);
-    *fd = -1;
-}
-
-/* The child's streams are put in place one after the other, so none of their
- * sources may be 0, 1 or 2, which are free in a host that closed its own. */
-static int lift(int fd)
-{
-    if (fd < 0 || fd > 2) return fd;
-    int lifted = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    (void)close(fd);
-    return lifted;
-}
-
 /* In a file of memory rather than a pipe: nothing has to be fed to a program
  * that does not read, and nobody is hurt when it ends early. */
 static int payload_fd(struct bytes payload)
@@ -96,17 +81,18 @@ static int payload_fd(struct bytes payload)
         if (more > 0)
             written += (size_t)more;
         else if (more == 0 || errno != EINTR)
-            close_fd(&fd);
+            descriptor_close(&fd);
     }
-    if (fd >= 0 && lseek(fd, 0, SEEK_SET) != 0) close_fd(&fd);
-    return lift(fd);
+    if (fd >= 0 && lseek(fd, 0, SEEK_SET) != 0) descriptor_close(&fd);
+    return descriptor_lift(fd);
 }
 
 static int input_fd(struct command *command, const struct tmesh_job *job)
 {
     if (job->assignment.payload.size > 0 && job->handler->kind == HANDLER_COMMAND)
         return payload_fd(job->assignment.payload);
-    if (command->nothing < 0) command->nothing = lift(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (command->nothing < 0)
+        command->nothing = descriptor_lift(open("/dev/null", O_RDONLY | O_CLOEXEC));
     return command->nothing;
 }
 
@@ -115,7 +101,7 @@ static bool open_pipe(int *reader, int *writer)
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return false;
     *reader = ends[0];
-    *writer = lift(ends[1]);
+    *writer = descriptor_lift(ends[1]);
     return *writer >= 0;
 }
 
@@ -164,16 +150,16 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
 
 static void finish(struct command *command, struct run *run)
 {
-    if (run->input != command->nothing) close_fd(&run->input);
-    close_fd(&run->child_output);
-    close_fd(&run->child_errors);
+    if (run->input != command->nothing) descriptor_close(&run->input);
+    descriptor_close(&run->child_output);
+    descriptor_close(&run->child_errors);
 }
 
 static void end_early(struct run *run, enum ending ending)
 {
     run->ending = ending;
     signal_group(run->pid, SIGKILL);
-    close_fd(&run->output);
+    descriptor_close(&run->output);
 }
 
 static void read_output(struct run *run, struct buffer *result)
@@ -185,7 +171,7 @@ static void read_output(struct run *run, struct buffer *result)
     ssize_t size = read(run->output, result->data + result->used, result->capacity - result->used);
     if (size < 0 && (errno == EINTR || errno == EAGAIN)) return;
     if (size <= 0) {
-        close_fd(&run->output);
+        descriptor_close(&run->output);
         return;
     }
     result->used += (size_t)size;
@@ -201,7 +187,7 @@ static void read_errors(struct command *command, struct run *run)
     if (size > 0)
         complaint_hear(&command->complaint, bytes_of(said, (size_t)size), clock_now_ns());
     else if (size == 0 || (errno != EINTR && errno != EAGAIN))
-        close_fd(&run->errors);
+        descriptor_close(&run->errors);
 }
 
 /* Whether it has ended, for kernels without pidfds.  Does not reap it. */
@@ -349,9 +335,9 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
         if (outcome != OUTCOME_DONE) job_explain_more(job, ": ", tail);
         if (outcome == OUTCOME_FAILED) take_wish(command, job);
     }
-    close_fd(&run.output);
-    close_fd(&run.errors);
-    close_fd(&run.watch);
+    descriptor_close(&run.output);
+    descriptor_close(&run.errors);
+    descriptor_close(&run.watch);
     return outcome;
 }
 

@@ -2,6 +2,7 @@
 #include "deputy.h"
 
 #include "child.h"
+#include "descriptor.h"
 #include "nurse.h"
 
 #include <assert.h>
@@ -23,20 +24,14 @@ void deputy_open(struct deputy *deputy, const struct nursery *nursery, uint32_t 
     deputy->area = areas_at(&nursery->areas, slot);
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0) (void)close(*fd);
-    *fd = -1;
-}
-
 void deputy_hang_up(struct deputy *deputy)
 {
-    close_fd(&deputy->talk);
+    descriptor_close(&deputy->talk);
 }
 
 void deputy_close(struct deputy *deputy)
 {
-    close_fd(&deputy->output);
+    descriptor_close(&deputy->output);
     deputy_hang_up(deputy);
 }
 
@@ -151,7 +146,7 @@ bool deputy_add(struct deputy *deputy, const struct pool_job *job, const struct 
         .payload_at = deputy->inbox_used,
         .payload_size = assignment->payload.size,
     };
-    if (assignment->payload.size > 0)
+    if (assignment->payload.data != NULL)
         memcpy(deputy->area.inbox->bytes + deputy->inbox_used, assignment->payload.data,
                assignment->payload.size);
     deputy->inbox_used += assignment->payload.size;

@@ -1,6 +1,8 @@
 /* deputy_output.c - what a slot's child puts out, and whose run it belongs to. */
 #include "deputy.h"
 
+#include "descriptor.h"
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -51,8 +53,7 @@ void deputy_hear(struct deputy *deputy, uint64_t now_ns)
         if (size < 0 && errno == EINTR) continue;
         if (size < 0 && errno == EAGAIN) return;
         if (size <= 0) {
-            (void)close(deputy->output);
-            deputy->output = -1;
+            descriptor_close(&deputy->output);
             return;
         }
         attribute(deputy, now_ns);

@@ -11,6 +11,7 @@
 #include "../watch/thread.h"
 #include "child.h"
 #include "orphans.h"
+#include "spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,18 +63,6 @@ static bool tell(const struct nurse *nurse, uint32_t slot, struct nurse_news new
         memcpy(CMSG_DATA(&control.head), fds, 2 * sizeof(int));
     }
     return sendmsg(nurse->options.lines[slot], &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
-}
-
-/* The handlers go before the mask: one of the host's must not run here. */
-static bool calm_signals(void)
-{
-    struct sigaction plain;
-    memset(&plain, 0, sizeof plain);
-    plain.sa_handler = SIG_DFL;
-    for (int number = 1; number < NSIG; number++) (void)sigaction(number, &plain, NULL);
-    sigset_t none;
-    (void)sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
 /* No core is written, and no program is started that would take one: 1 is the limit
@@ -334,7 +323,7 @@ static bool settle(struct nurse *nurse)
     (void)sigaddset(&children, SIGCHLD);
     (void)prctl(PR_SET_NAME, "tmesh-nursery", 0, 0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* a module may load for ever */
-    if (setsid() < 0 || !calm_signals() || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+    if (setsid() < 0 || !spawn_calm_signals() || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
         return false;
     uint32_t slots = nurse->options.areas->slots;
     nurse->charges = calloc(slots, sizeof *nurse->charges);
@@ -342,7 +331,7 @@ static bool settle(struct nurse *nurse)
     if (nurse->charges == NULL || nurse->polls == NULL) return false;
     if (!close_others(&nurse->options) || !open_streams()) return false;
     load_modules(nurse);
-    if (!calm_signals()) return false; /* modules may have handlers of their own */
+    if (!spawn_calm_signals()) return false; /* modules may have handlers of their own */
     /* Whoever signals a whole service, or all that is called tmesh, means the worker. */
     thread_mask(&before);
     nurse->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -4,6 +4,7 @@
 #include "../core/instant.h"
 #include "../watch/clock.h"
 #include "../watch/thread.h"
+#include "descriptor.h"
 #include "nurse.h"
 
 #include <assert.h>
@@ -44,27 +45,12 @@ __attribute__((format(printf, 3, 4))) static bool fail(tmesh_error_t *error, enu
     return false;
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0) (void)close(*fd);
-    *fd = -1;
-}
-
-/* None of the nurse's may be 0, 1 or 2, which are free in a host that closed its own. */
-static int lift(int fd)
-{
-    if (fd < 0 || fd > 2) return fd;
-    int lifted = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    (void)close(fd);
-    return lifted;
-}
-
 static bool open_line(int *ours, int *theirs)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
     *ours = ends[0];
-    *theirs = lift(ends[1]);
+    *theirs = descriptor_lift(ends[1]);
     return *theirs >= 0;
 }
 
@@ -77,17 +63,17 @@ static bool open_lines(struct nursery *nursery, struct birth *birth)
     for (uint32_t i = 0; i < slots; i++) nursery->lines[i] = birth->lines[i] = -1;
     for (uint32_t i = 0; i < slots; i++)
         if (!open_line(&nursery->lines[i], &birth->lines[i])) return false;
-    birth->worker_watch = lift((int)syscall(SYS_pidfd_open, getpid(), 0));
+    birth->worker_watch = descriptor_lift((int)syscall(SYS_pidfd_open, getpid(), 0));
     return open_line(&birth->report, &birth->child_report);
 }
 
 static void close_birth(struct birth *birth, uint32_t slots)
 {
-    for (uint32_t i = 0; birth->lines != NULL && i < slots; i++) close_fd(&birth->lines[i]);
+    for (uint32_t i = 0; birth->lines != NULL && i < slots; i++) descriptor_close(&birth->lines[i]);
     free(birth->lines);
-    close_fd(&birth->report);
-    close_fd(&birth->child_report);
-    close_fd(&birth->worker_watch);
+    descriptor_close(&birth->report);
+    descriptor_close(&birth->child_report);
+    descriptor_close(&birth->worker_watch);
 }
 
 static void be_nurse(const struct nursery_options *options, const struct nursery *nursery,
@@ -207,7 +193,7 @@ static bool start(struct nursery *nursery, const struct nursery_options *options
     if (pid > 0) {
         nursery->pid = pid;
         nursery->watch = (int)syscall(SYS_pidfd_open, pid, 0);
-        close_fd(&birth.child_report);
+        descriptor_close(&birth.child_report);
         good = hear_report(nursery, options, birth.report, registry, error);
     } else {
         const char *text = strerrordesc_np(reason);
@@ -245,9 +231,10 @@ void nursery_destroy(struct nursery **nursery)
 {
     struct nursery *self = *nursery;
     if (self == NULL) return;
-    for (uint32_t i = 0; self->lines != NULL && i < self->slots; i++) close_fd(&self->lines[i]);
+    for (uint32_t i = 0; self->lines != NULL && i < self->slots; i++)
+        descriptor_close(&self->lines[i]);
     (void)part_from(self, FAREWELL_MS);
-    close_fd(&self->watch);
+    descriptor_close(&self->watch);
     free(self->lines);
     areas_unmap(&self->areas);
     free(self);

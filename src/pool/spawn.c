@@ -62,6 +62,18 @@ void spawn_close_from(int first)
     for (int fd = first; fd < (int)limit.rlim_cur; fd++) (void)close(fd);
 }
 
+/* The handlers go before the mask: one of the host's must not run here. */
+bool spawn_calm_signals(void)
+{
+    struct sigaction plain;
+    memset(&plain, 0, sizeof plain);
+    plain.sa_handler = SIG_DFL;
+    for (int number = 1; number < NSIG; number++) (void)sigaction(number, &plain, NULL);
+    sigset_t none;
+    (void)sigemptyset(&none);
+    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+}
+
 /* Sets a limit that the program cannot raise.  Returns 0 or an errno value. */
 static int set_limit(__rlimit_resource_t which, uint64_t wanted)
 {
@@ -105,15 +117,7 @@ static int become_runner(const struct spawn *spawn, pid_t parent)
     spawn_close_from(3);
     int error = set_limits(spawn->limits);
     if (error != 0) return error;
-
-    /* The handlers go before the mask: one of the host's must not run here. */
-    struct sigaction plain;
-    memset(&plain, 0, sizeof plain);
-    plain.sa_handler = SIG_DFL;
-    for (int number = 1; number < NSIG; number++) (void)sigaction(number, &plain, NULL);
-    sigset_t none;
-    (void)sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) != 0) return errno;
+    if (!spawn_calm_signals()) return errno;
     return spawn->limits->calls == SPAWN_SANDBOXED ? sandbox_enter() : 0;
 }
 

@@ -7,6 +7,7 @@
 #define POOL_SPAWN_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -45,6 +46,10 @@ int spawn_find(const char *program, const char *search, char *path, size_t path_
  * gains no privileges from files, leaves no core, and has default signals, an
  * empty mask and no descriptor but the three. */
 int spawn_start(const struct spawn *spawn, pid_t *pid);
+
+/* Gives this process default signals and an empty mask.  By system calls only; false: errno
+ * says why not. */
+bool spawn_calm_signals(void);
 
 /* Closes all descriptors from `first` on.  By system calls only. */
 void spawn_close_from(int first);

@@ -72,8 +72,6 @@ BOOL_PARAMETER = re.compile(r"[(,]\s*(?:const\s+)?bool\s+\w+\s*[,)]")
 EXCEPTIONS = {
     # In the child, before it becomes the command: the host's handlers must not run there.
     ("src/pool/spawn.c", "signal"): 1,
-    # Likewise in the process that the children come from.
-    ("src/pool/nurse.c", "signal"): 1,
     # In a child: what handlers print must get out before it ends, line by line.
     ("src/pool/child.c", "stdio"): 5,
     # The truth value is what is written, not a way to do it.
