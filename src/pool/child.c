@@ -51,9 +51,10 @@ struct child {
  * handler left behind may hold it for ever. */
 static bool flush_output(void)
 {
-    if (__fpending(stdout) == 0 || ftrylockfile(stdout) != 0) return false;
-    if (fflush(stdout) != 0) __fpurge(stdout);
-    funlockfile(stdout);
+    FILE *output = stdout;
+    if (__fpending(output) == 0 || ftrylockfile(output) != 0) return false;
+    if (fflush(output) != 0) __fpurge(output);
+    funlockfile(output);
     return true;
 }
 
