@@ -65,9 +65,10 @@ void ventilator_credit(struct ventilator *ventilator, uint32_t slot,
                        const struct message_credit *credit)
 {
     struct peer *worker = &ventilator->peers.peers[slot];
-    /* Totals only grow; a smaller one is an old message or a mistake. */
-    if (credit->tasks > worker->credit_tasks) worker->credit_tasks = credit->tasks;
-    if (credit->bytes > worker->credit_bytes) worker->credit_bytes = credit->bytes;
+    /* The latest counts: a worker that meets longer tasks than it expected takes back
+     * what was not used.  It may be below what was given meanwhile. */
+    worker->credit_tasks = credit->tasks;
+    worker->credit_bytes = credit->bytes;
     ventilator_ring_update(ventilator, slot);
 }
 

@@ -1,13 +1,14 @@
 /* worker_credit.c - how much to take from whom.
  *
- * Owns: every rise of credit.  Not here: what came against it (worker_work.c
+ * Owns: every change of credit.  Not here: what came against it (worker_work.c
  * counts that), and how fast things go (worker_pace.c).
  *
  * The pool should hold `capacity` jobs: one for each slot, and as many ahead as
  * cover the round trip, so that tiny tasks wait here and long ones where another
  * worker can still have them.  The round trip is that of the farthest ventilator
  * with a backlog: if it had more here than the others, it had more of the slots.
- * Credit that was given cannot be taken back, so it goes where it will be used:
+ * Credit that was given may be used before it can be taken back (worker_surplus.c
+ * says when it is), so it goes where it will be used:
  *
  *   1. Ventilators that said they have a backlog share the capacity evenly, and
  *      what one does not want goes to the others.
@@ -279,6 +280,19 @@ static void send_credit(struct worker *worker, const struct plan *plan, uint32_t
     peer->granted_bytes = peer->received_bytes + bytes_had + bytes;
     peer->backlog = minus(peer->backlog, tasks);
     peer->asked_ns = worker->now_ns;
+    struct message *message = worker_send(worker, out, link, MESSAGE_CREDIT);
+    message->u.credit = (struct message_credit){
+        .tasks = peer->granted_tasks,
+        .bytes = peer->granted_bytes,
+    };
+}
+
+void worker_credit_take_back(struct worker *worker, uint32_t link, struct worker_actions *out)
+{
+    struct worker_link *peer = &worker->links[link];
+    if (!is_open(worker, link) || tasks_left(peer) == 0) return;
+    peer->granted_tasks = peer->received_tasks;
+    peer->granted_bytes = peer->received_bytes;
     struct message *message = worker_send(worker, out, link, MESSAGE_CREDIT);
     message->u.credit = (struct message_credit){
         .tasks = peer->granted_tasks,

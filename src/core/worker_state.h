@@ -260,6 +260,8 @@ uint64_t worker_surplus_deadline(const struct worker *worker, uint32_t link);
 /* worker_credit.c */
 void worker_credit_reset(struct worker_link *link);
 void worker_credit_told(struct worker *worker, uint32_t link, uint64_t backlog);
+/* Says that what was granted and not used is granted no more. */
+void worker_credit_take_back(struct worker *worker, uint32_t link, struct worker_actions *out);
 void worker_credit_grant(struct worker *worker, struct worker_actions *out);
 uint64_t worker_credit_deadline(const struct worker *worker);
 

@@ -5,9 +5,9 @@
  * Whoever runs a thousand short tasks and then meets long ones has taken more of
  * these than its slots will begin for a long time, and may have said credit for
  * more.  When the first that waits has waited far longer than it should have, the
- * latest go back, down to what would be taken ahead now.  Those that come again, on
- * credit that is left, use it up.  When every slot is lost to a run that cannot be
- * ended, all that waits goes back at once.
+ * latest go back, down to what would be taken ahead now, and credit that is left is
+ * taken back, so that they do not come again on it.  When every slot is lost to a run that cannot
+ * be ended, all that waits goes back at once.
  */
 #include "worker_state.h"
 
@@ -61,6 +61,7 @@ static uint32_t reduce(struct worker *worker, struct worker_link *link, uint32_t
     uint64_t surplus = link->waiting.count - may_wait(worker, link);
     if (surplus > left) surplus = left;
     link->reduced_ns = worker->now_ns;
+    worker_credit_take_back(worker, (uint32_t)(link - worker->links), out);
     recall_latest(worker, link, surplus, out);
     return left - (uint32_t)surplus;
 }

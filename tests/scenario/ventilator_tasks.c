@@ -87,6 +87,28 @@ static void credit_in_tasks_is_never_exceeded_and_a_repeat_of_it_grants_nothing(
     story_end(&story);
 }
 
+static void credit_that_was_taken_back_is_used_no_more(void **state)
+{
+    (void)state;
+    struct story story;
+    story_start(&story);
+    story_hello(&story, P1);
+    story_hello(&story, W1);
+    story_credit(&story, W1, 5);
+    story_submit(&story, P1, "AB");
+    struct message less = {.kind = MESSAGE_CREDIT, .u.credit = {.tasks = 1, .bytes = 1}};
+    story_say(&story, W1, less);
+    story_clear(&story);
+    story_submit(&story, P1, "C");
+    story_expect(&story, "[    0] accepted C/0\n"
+                         "[    0] > p1 accept 2\n");
+    less.u.credit = (struct message_credit){.tasks = 3, .bytes = 1000};
+    story_say(&story, W1, less);
+    story_expect(&story, "[    0] leased C/1 w1\n"
+                         "[    0] > w1 work C/1\n");
+    story_end(&story);
+}
+
 static void a_worker_holds_no_more_than_it_could_claim_again(void **state)
 {
     (void)state;
@@ -450,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_task_goes_from_submit_to_its_receipted_result),
         cmocka_unit_test(no_result_is_kept_for_a_producer_that_wants_none),
         cmocka_unit_test(credit_in_tasks_is_never_exceeded_and_a_repeat_of_it_grants_nothing),
+        cmocka_unit_test(credit_that_was_taken_back_is_used_no_more),
         cmocka_unit_test(a_worker_holds_no_more_than_it_could_claim_again),
         cmocka_unit_test(credit_in_bytes_is_overshot_by_one_payload_at_most),
         cmocka_unit_test(a_new_session_begins_without_credit),

@@ -310,8 +310,10 @@ static void take_credit(const struct view *view, const struct message *message)
 {
     struct credit *credit = credit_of(view, message->session);
     if (credit == NULL) return;
-    if (message->u.credit.tasks > credit->tasks) credit->tasks = message->u.credit.tasks;
-    if (message->u.credit.bytes > credit->bytes) credit->bytes = message->u.credit.bytes;
+    if (message->sequence <= credit->sequence) return; /* the network repeats itself */
+    credit->sequence = message->sequence;
+    credit->tasks = message->u.credit.tasks;
+    credit->bytes = message->u.credit.bytes;
 }
 
 static void use_credit(const struct view *view, const struct message *message,

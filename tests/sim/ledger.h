@@ -90,7 +90,7 @@ struct life {
 
 /* One session of a worker, as its ventilator counts. */
 struct credit {
-    uint32_t session;
+    uint32_t session, sequence;        /* sequence: of the CREDIT that counts */
     uint64_t tasks, bytes;             /* granted */
     uint64_t given_tasks, given_bytes; /* and used */
 };
