@@ -222,23 +222,49 @@ bool store_fits(const struct store *store, uint32_t size)
     return store->partial[class_of(size)] != 0 || run_fits(store, 0);
 }
 
-struct stored store_put(struct store *store, struct bytes value)
+static uint8_t *place_address(const struct store *store, uint32_t place)
+{
+    return store->region + (size_t)(place - 1) * UNIT_BYTES;
+}
+
+/* The same as store_fits would say, but a class is looked for only once. */
+static inline struct stored claim(struct store *store, uint32_t size)
 {
     struct stored stored = {.place = 0, .size = 0};
-    if (value.data == NULL || !store_fits(store, value.size)) return stored;
-    stored.size = value.size;
-    if (value.size > SLAB_VALUE_BYTES_MAX) {
-        uint32_t order = order_of(value.size);
+    if (size > SLAB_VALUE_BYTES_MAX) {
+        if (!store_fits(store, size)) return stored;
+        uint32_t order = order_of(size);
         uint32_t span = run_take(store, order);
         store->spans[span] = (struct store_span){.kind = SPAN_RUN, .rank = (uint8_t)order};
         store->bytes_used += (uint64_t)STORE_SPAN_BYTES << order;
         stored.place = span * SPAN_UNITS + 1;
     } else {
-        uint32_t class = class_of(value.size);
+        uint32_t class = class_of(size);
+        if (store->partial[class] == 0 && !run_fits(store, 0)) return stored;
         stored.place = cell_take(store, class);
         store->bytes_used += (uint64_t)class_units(class) * UNIT_BYTES;
     }
-    memcpy(store->region + (size_t)(stored.place - 1) * UNIT_BYTES, value.data, value.size);
+    stored.size = size;
+    return stored;
+}
+
+struct stored store_put(struct store *store, struct bytes value)
+{
+    struct stored stored = {.place = 0, .size = 0};
+    if (value.data == NULL) return stored;
+    stored = claim(store, value.size);
+    if (stored.place != 0) memcpy(place_address(store, stored.place), value.data, value.size);
+    return stored;
+}
+
+struct stored store_put_both(struct store *store, struct bytes first, struct bytes second)
+{
+    assert(first.size <= STORE_VALUE_BYTES_MAX && second.size <= STORE_VALUE_BYTES_MAX);
+    struct stored stored = claim(store, first.size + second.size);
+    if (stored.place == 0) return stored;
+    uint8_t *address = place_address(store, stored.place);
+    if (first.size > 0) memcpy(address, first.data, first.size);
+    if (second.size > 0) memcpy(address + first.size, second.data, second.size);
     return stored;
 }
 
@@ -246,7 +272,7 @@ struct bytes store_get(const struct store *store, struct stored stored)
 {
     if (stored.place == 0) return (struct bytes){.data = NULL, .size = 0};
     assert((stored.place - 1) / SPAN_UNITS < store->fresh);
-    return bytes_of(store->region + (size_t)(stored.place - 1) * UNIT_BYTES, stored.size);
+    return bytes_of(place_address(store, stored.place), stored.size);
 }
 
 void store_drop(struct store *store, struct stored *stored)

@@ -49,6 +49,9 @@ void store_init(struct store *store, struct arena *arena, uint64_t bytes_max);
  * when `value` is absent.  An empty value that is present is kept as such. */
 struct stored store_put(struct store *store, struct bytes value);
 
+/* Copies in one value that is `first` and then `second`; absent ones are empty. */
+struct stored store_put_both(struct store *store, struct bytes first, struct bytes second);
+
 /* The bytes kept under `stored`; borrowed until it is dropped. */
 struct bytes store_get(const struct store *store, struct stored stored);
 

@@ -84,24 +84,15 @@ uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
     return job;
 }
 
-/* Copies `value` into the store; false when there is no room for it. */
-static bool keep(struct worker *worker, struct bytes value, struct stored *stored)
-{
-    *stored = store_put(&worker->store, value);
-    return value.data == NULL || stored->place != 0;
-}
-
 uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given)
 {
     struct id key = lease_key(&given->lease);
     if (index_find(&worker->index, &key) != INDEX_NONE) return JOB_NONE;
 
-    struct stored name, payload = {0, 0};
-    bool kept = keep(worker, given->name, &name) && keep(worker, given->payload, &payload);
-    uint32_t slot = kept ? index_insert(&worker->index, &key) : INDEX_NONE;
+    struct stored task = store_put_both(&worker->store, given->name, given->payload);
+    uint32_t slot = task.place != 0 ? index_insert(&worker->index, &key) : INDEX_NONE;
     if (slot == INDEX_NONE) {
-        store_drop(&worker->store, &name);
-        store_drop(&worker->store, &payload);
+        store_drop(&worker->store, &task);
         return JOB_NONE;
     }
 
@@ -110,8 +101,8 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
         .lease = given->lease,
         .state = JOB_HELD,
         .link = link,
-        .name = name,
-        .payload = payload,
+        .task = task,
+        .name_bytes = given->name.size,
         .limit_ms = given->limit_ms != 0 ? given->limit_ms : worker->options.limit_ms,
         .soft_ms = given->soft_ms != 0 ? given->soft_ms : worker->options.soft_ms,
         .stalled_ms = given->stalled_ms != 0 ? given->stalled_ms : worker->options.stalled_ms,
@@ -166,8 +157,7 @@ static void leave_pool(struct worker *worker, uint32_t slot)
     worker->held--;
     heap_remove(&worker->alarms, slot);
     if (job->progresses) worker_progress_forget(worker, slot);
-    store_drop(&worker->store, &job->name);
-    store_drop(&worker->store, &job->payload);
+    store_drop(&worker->store, &job->task);
 }
 
 /* HELD -> OWED. */
@@ -254,13 +244,15 @@ void worker_job_tell(const struct worker *worker, enum worker_action_kind kind, 
                      struct worker_actions *out)
 {
     const struct worker_job *entry = &worker->jobs[job];
+    struct bytes task = store_get(&worker->store, entry->task);
     struct worker_action *action = worker_act(out, kind, entry->link);
+    assert(task.size >= entry->name_bytes);
     action->job = job;
     action->cause = entry->cause;
     action->assignment = (struct assignment){
         .lease = entry->lease,
-        .name = store_get(&worker->store, entry->name),
-        .payload = store_get(&worker->store, entry->payload),
+        .name = bytes_of(task.data, entry->name_bytes),
+        .payload = bytes_of(task.data + entry->name_bytes, task.size - entry->name_bytes),
         .limit_ms = entry->limit_ms,
         .soft_ms = entry->soft_ms,
         .stalled_ms = entry->stalled_ms,

@@ -66,7 +66,9 @@ struct worker_job {
     uint32_t limit_ms, soft_ms, stalled_ms; /* 0: none */
     uint64_t since_ns;                      /* when it came, or when it began */
     uint64_t alive_ns;                      /* its latest sign of life, its beginning included */
-    struct stored name, payload, result, text;
+    struct stored task;                     /* name and payload in one run */
+    uint32_t name_bytes;                    /* of these */
+    struct stored result, text;
 };
 
 /* What a run told of its progress last, and when its ventilator was told last (0:

@@ -334,6 +334,36 @@ static void memory_is_touched_only_as_values_come(void **state)
     memory_unmap(&arena);
 }
 
+static void two_values_put_as_one_stand_one_behind_the_other(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct store store;
+    store_build(&store, &arena, 2 * STORE_VALUE_BYTES_MAX);
+    static const uint32_t sizes[] = {0, 1, 6, 16, 100, 40 * KIB, MIB};
+    enum { SIZES = sizeof sizes / sizeof sizes[0] };
+    for (uint32_t i = 0; i < SIZES * SIZES; i++) {
+        struct bytes first = value_of(sizes[i / SIZES], i);
+        struct bytes second = value_of(sizes[i % SIZES], i + 7);
+        struct stored stored = store_put_both(&store, first, second);
+        struct bytes kept = store_get(&store, stored);
+        assert_int_equal(kept.size, first.size + second.size);
+        assert_true(bytes_equal(bytes_of(kept.data, first.size), first));
+        assert_true(bytes_equal(bytes_of(kept.data + first.size, second.size), second));
+        store_drop(&store, &stored);
+        assert_int_equal(store.bytes_used, 0);
+    }
+    /* Absent ones are empty, and what does not fit changes nothing. */
+    struct stored empty = store_put_both(&store, (struct bytes){0}, (struct bytes){0});
+    assert_int_not_equal(empty.place, 0);
+    uint64_t used = store.bytes_used;
+    struct stored large =
+        store_put_both(&store, value_of(STORE_VALUE_BYTES_MAX, 0), value_of(1, 0));
+    assert_int_equal(large.place, 0);
+    assert_int_equal(store.bytes_used, used);
+    memory_unmap(&arena);
+}
+
 static void the_largest_store_still_names_its_last_place(void **state)
 {
     (void)state;
@@ -357,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_cell_given_back_is_used_again),
         cmocka_unit_test(random_operations_agree_with_copies),
         cmocka_unit_test(memory_is_touched_only_as_values_come),
+        cmocka_unit_test(two_values_put_as_one_stand_one_behind_the_other),
         cmocka_unit_test(the_largest_store_still_names_its_last_place),
     };
     return cmocka_run_group_tests(tests, pattern_fill, NULL);
