@@ -32,11 +32,31 @@ static uint32_t bucket_of(const struct index *index, const struct id *id)
     return bucket < index->bucket_count ? bucket : bucket & (index->mask >> 1);
 }
 
+/* The link to `id` in what is left of a bucket, or 0. */
+static uint32_t find_from(const struct index *index, uint32_t link, const struct id *id)
+{
+    while (link != 0 && !id_equal(&index->ids[link - 1], id)) link = index->next[link - 1];
+    return link;
+}
+
 uint32_t index_find(const struct index *index, const struct id *id)
 {
-    uint32_t link = index->buckets[bucket_of(index, id)];
-    while (link != 0 && !id_equal(&index->ids[link - 1], id)) link = index->next[link - 1];
+    uint32_t link = find_from(index, index->buckets[bucket_of(index, id)], id);
     return link == 0 ? INDEX_NONE : link - 1;
+}
+
+void index_fetch_far(const struct index *index, const struct id *id)
+{
+    __builtin_prefetch(&index->buckets[bucket_of(index, id)]);
+}
+
+uint32_t index_fetch_near(const struct index *index, const struct id *id)
+{
+    uint32_t link = index->buckets[bucket_of(index, id)];
+    if (link == 0) return INDEX_NONE;
+    __builtin_prefetch(&index->ids[link - 1]);
+    __builtin_prefetch(&index->next[link - 1]);
+    return link - 1;
 }
 
 static void split_one(struct index *index)
@@ -69,8 +89,6 @@ static void merge_one(struct index *index)
 uint32_t index_insert(struct index *index, const struct id *id)
 {
     if (index->count == index->capacity) return INDEX_NONE;
-    assert(index_find(index, id) == INDEX_NONE);
-
     uint32_t slot = index->fresh;
     if (index->free != 0) {
         slot = index->free - 1;
@@ -82,6 +100,7 @@ uint32_t index_insert(struct index *index, const struct id *id)
     if (index->count > index->bucket_count) split_one(index);
 
     uint32_t *bucket = &index->buckets[bucket_of(index, id)];
+    assert(find_from(index, *bucket, id) == 0);
     index->ids[slot] = *id;
     index->next[slot] = *bucket;
     *bucket = slot + 1;

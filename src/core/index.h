@@ -14,6 +14,15 @@
 
 static const uint32_t INDEX_NONE = UINT32_MAX;
 
+enum {
+    /* How many rounds ahead of its turn a loop over many ids asks for the memory that it
+     * will need: about as many as pass while that comes. */
+    INDEX_FAR = 16,
+    INDEX_NEAR = 8,
+    /* With fewer ids all of it, and what is kept beside it, is in a cache. */
+    INDEX_LARGE = 8192
+};
+
 struct index {
     struct id *ids; /* by slot */
     uint32_t *next; /* by slot: the rest of its bucket or of the free list, plus one; 0: no more */
@@ -33,6 +42,20 @@ void index_init(struct index *index, struct arena *arena, uint32_t capacity, uin
 
 /* Returns the slot of `id`, or INDEX_NONE. */
 uint32_t index_find(const struct index *index, const struct id *id);
+
+/* Whether it is worth a loop's while to have memory fetched, as below. */
+static inline bool index_is_large(const struct index *index)
+{
+    return index->count >= INDEX_LARGE;
+}
+
+/* Change nothing: they have memory fetched, so that a loop does not wait for it at each
+ * id.  First, INDEX_FAR rounds before an id is looked for, the place of its bucket; then,
+ * INDEX_NEAR rounds before, the id that stands there first.  Returns that one's slot,
+ * likely that of `id` if it is there at all, so that what is kept beside it can be
+ * fetched, too; or INDEX_NONE. */
+void index_fetch_far(const struct index *index, const struct id *id);
+uint32_t index_fetch_near(const struct index *index, const struct id *id);
 
 /* Adds `id`, which must not be there yet.  Returns its new slot, or INDEX_NONE
  * when the index is full; nothing changed then. */

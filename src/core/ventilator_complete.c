@@ -124,11 +124,24 @@ static void complete_one(struct ventilator *ventilator, uint32_t peer,
     if (held) ventilator_fail(ventilator, slot, completion);
 }
 
+static void fetch_ahead(const struct ventilator *ventilator,
+                        const struct message_complete *complete, uint32_t item)
+{
+    const struct completion *items = complete->items + item;
+    uint32_t left = complete->count - item;
+    if (left > INDEX_FAR) index_fetch_far(&ventilator->ids, &items[INDEX_FAR].lease.id);
+    if (left <= INDEX_NEAR) return;
+    uint32_t slot = index_fetch_near(&ventilator->ids, &items[INDEX_NEAR].lease.id);
+    if (slot != INDEX_NONE) task_fetch(&ventilator->tasks[slot]);
+}
+
 void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
                          const struct message_complete *complete)
 {
     assert(complete->count <= MESSAGE_ITEMS_MAX);
+    bool large = index_is_large(&ventilator->ids);
     for (uint32_t item = 0; item < complete->count; item++) {
+        if (large) fetch_ahead(ventilator, complete, item);
         complete_one(ventilator, peer, &complete->items[item]);
     }
     held_receipt(ventilator, peer);

@@ -126,6 +126,15 @@ static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
     return REASON_NONE;
 }
 
+static void fetch_ahead(const struct ventilator *ventilator, const struct message_submit *submit,
+                        uint32_t item)
+{
+    uint32_t left = submit->count - item;
+    if (left > INDEX_FAR) index_fetch_far(&ventilator->ids, &submit->items[item + INDEX_FAR].id);
+    if (left > INDEX_NEAR)
+        (void)index_fetch_near(&ventilator->ids, &submit->items[item + INDEX_NEAR].id);
+}
+
 void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
                        const struct message_submit *submit)
 {
@@ -133,7 +142,9 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
     struct rejection *rejections = ventilator->out->rejections;
     uint32_t count = 0;
     bool can_wait = held_has_room(ventilator, submit->count);
+    bool large = index_is_large(&ventilator->ids);
     for (uint32_t item = 0; item < submit->count; item++) {
+        if (large) fetch_ahead(ventilator, submit, item);
         enum reason reason =
             can_wait ? submit_one(ventilator, peer, &submit->items[item]) : REASON_BUSY;
         if (reason == REASON_NONE) continue;

@@ -246,6 +246,32 @@ static void random_operations_agree_with_a_table(void **state)
     }
 }
 
+static void fetching_ahead_names_the_slot_of_most_ids_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct index index;
+    struct arena arena;
+    index_build(&index, &arena, 2 * INDEX_LARGE, 1);
+    uint32_t named = 0;
+    for (uint64_t i = 0; i < INDEX_LARGE; i++) {
+        assert_false(index_is_large(&index));
+        insert(&index, i);
+    }
+    assert_true(index_is_large(&index));
+    struct index before = index;
+    for (uint64_t i = 0; i < 2 * INDEX_LARGE; i++) {
+        struct id id = id_of(i);
+        index_fetch_far(&index, &id);
+        uint32_t slot = index_fetch_near(&index, &id);
+        assert_true(slot == INDEX_NONE || slot < index.fresh);
+        if (i < INDEX_LARGE) assert_int_not_equal(slot, INDEX_NONE);
+        if (slot != INDEX_NONE && slot == find(&index, i)) named++;
+    }
+    assert_true(named > INDEX_LARGE / 2);
+    assert_memory_equal(&before, &index, sizeof index);
+    memory_unmap(&arena);
+}
+
 static void memory_is_touched_only_as_ids_come(void **state)
 {
     (void)state;
@@ -276,6 +302,7 @@ int main(void)
         cmocka_unit_test(one_operation_splits_or_merges_one_bucket_at_most),
         cmocka_unit_test(a_count_that_swings_a_little_neither_splits_nor_merges),
         cmocka_unit_test(random_operations_agree_with_a_table),
+        cmocka_unit_test(fetching_ahead_names_the_slot_of_most_ids_and_changes_nothing),
         cmocka_unit_test(memory_is_touched_only_as_ids_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
