@@ -6,7 +6,10 @@
  */
 #include "index.h"
 
-enum { BUCKETS_MIN = 16 };
+enum {
+    BUCKETS_MIN = 128,
+    MERGED_BELOW = 8 /* this part of the load at which buckets are split */
+};
 
 void index_init(struct index *index, struct arena *arena, uint32_t capacity, uint64_t salt)
 {
@@ -120,10 +123,10 @@ void index_remove(struct index *index, uint32_t slot)
     index->free = slot + 1;
     index->count--;
 
-    /* Only at half the load of a split, so that a count that swings about one
-     * value does not split and merge for ever.  A table that empties lags behind
-     * and catches up with later removals. */
-    if (index->bucket_count > BUCKETS_MIN && index->count < index->bucket_count / 2) {
+    /* Tasks come and go in batches, and to split and merge with each of them costs more
+     * than buckets that stand empty for a while.  A table that empties lags behind and
+     * catches up with later removals. */
+    if (index->bucket_count > BUCKETS_MIN && index->count < index->bucket_count / MERGED_BELOW) {
         merge_one(index);
     }
 }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { KNOWN = 600, CAPACITY = 400, STEPS = 30000, PAGE_BYTES = 4096 };
+enum { KNOWN = 600, CAPACITY = 280, STEPS = 30000, PAGE_BYTES = 4096 };
 
 /* A zeroed block for what `arena` measured; nothing of it is resident yet. */
 static void memory_map(struct arena *arena)
@@ -180,14 +180,14 @@ static void one_operation_splits_or_merges_one_bucket_at_most(void **state)
     }
     check_buckets(&index);
 
-    /* What is left over goes with the next few removals. */
-    for (uint64_t i = 0; i < 2500; i++) index_remove(&index, insert(&index, i));
+    /* What is left over goes with later removals. */
+    for (uint64_t i = 0; i < 5000; i++) index_remove(&index, insert(&index, i));
     assert_int_equal(index.bucket_count, least);
     check_buckets(&index);
     memory_unmap(&arena);
 }
 
-static void a_count_that_swings_a_little_neither_splits_nor_merges(void **state)
+static void a_count_that_swings_neither_splits_nor_merges(void **state)
 {
     (void)state;
     struct index index;
@@ -195,9 +195,9 @@ static void a_count_that_swings_a_little_neither_splits_nor_merges(void **state)
     index_build(&index, &arena, 1000, 1);
     for (uint64_t i = 0; i < 1000; i++) insert(&index, i);
     for (uint32_t round = 0; round < 10; round++) {
-        for (uint64_t i = 0; i < 400; i++) index_remove(&index, find(&index, i));
+        for (uint64_t i = 0; i < 800; i++) index_remove(&index, find(&index, i));
         assert_int_equal(index.bucket_count, 1000);
-        for (uint64_t i = 0; i < 400; i++) insert(&index, i);
+        for (uint64_t i = 0; i < 800; i++) insert(&index, i);
         assert_int_equal(index.bucket_count, 1000);
     }
     memory_unmap(&arena);
@@ -216,7 +216,7 @@ static void run_against_a_table(uint64_t seed)
     uint64_t random = seed;
     for (uint32_t step = 0; step < STEPS; step++) {
         uint32_t number = (uint32_t)random_up_to(&random, KNOWN - 1);
-        uint32_t removals_percent = step / 3000 % 2 == 0 ? 20 : 80;
+        uint32_t removals_percent = step / 3000 % 2 == 0 ? 20 : 98;
         assert_int_equal(find(&index, number), slot_of[number]);
         if (random_up_to(&random, 99) < removals_percent) {
             if (slot_of[number] == INDEX_NONE) continue;
@@ -300,7 +300,7 @@ int main(void)
         cmocka_unit_test(a_full_index_refuses_and_is_unchanged),
         cmocka_unit_test(the_slot_freed_last_is_used_first),
         cmocka_unit_test(one_operation_splits_or_merges_one_bucket_at_most),
-        cmocka_unit_test(a_count_that_swings_a_little_neither_splits_nor_merges),
+        cmocka_unit_test(a_count_that_swings_neither_splits_nor_merges),
         cmocka_unit_test(random_operations_agree_with_a_table),
         cmocka_unit_test(fetching_ahead_names_the_slot_of_most_ids_and_changes_nothing),
         cmocka_unit_test(memory_is_touched_only_as_ids_come),
