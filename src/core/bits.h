@@ -22,6 +22,12 @@ static inline bool bits_has(const uint64_t *words, uint32_t number)
     return (words[number / 64] >> (number % 64) & 1) != 0;
 }
 
+/* In how many words the numbers below `end` are. */
+static inline uint32_t bits_words(uint32_t end)
+{
+    return (end + 63) / 64;
+}
+
 /* The smallest number from `from` on that is in both sets, or BITS_NONE. */
 static inline uint32_t bits_next(const uint64_t *a, const uint64_t *b, uint32_t word_count,
                                  uint32_t from)

@@ -234,9 +234,10 @@ bool lanes_pick(struct lanes *lanes, uint32_t *number, uint32_t *profile)
         if (first == NULL) return false;
         *number = first->owner;
         struct lane *lane = &lanes->lanes[*number];
-        *profile = bits_next(lane->profiles, lanes->available, PROFILES_WORDS, lane->turn);
+        uint32_t words = bits_words(lanes->profile_count);
+        *profile = bits_next(lane->profiles, lanes->available, words, lane->turn);
         if (*profile == BITS_NONE) {
-            *profile = bits_next(lane->profiles, lanes->available, PROFILES_WORDS, 0);
+            *profile = bits_next(lane->profiles, lanes->available, words, 0);
         }
         if (*profile != BITS_NONE) {
             lane->turn = (*profile + 1) % PROFILES_MAX;
@@ -250,9 +251,10 @@ bool lanes_pick(struct lanes *lanes, uint32_t *number, uint32_t *profile)
 uint64_t lanes_backlog(const struct lanes *lanes, uint32_t profile)
 {
     const uint64_t *served = lanes->profiles[profile].lanes;
+    uint32_t words = bits_words(lanes->lane_count);
     uint64_t backlog = 0;
-    for (uint32_t lane = bits_next(served, served, LANES_WORDS, 0); lane != BITS_NONE;
-         lane = bits_next(served, served, LANES_WORDS, lane + 1)) {
+    for (uint32_t lane = bits_next(served, served, words, 0); lane != BITS_NONE;
+         lane = bits_next(served, served, words, lane + 1)) {
         backlog += lanes->lanes[lane].ready.count;
     }
     return backlog;
