@@ -30,13 +30,11 @@ static void lay_out(struct producer *producer, struct arena *arena)
     uint64_t salt = random_next(&producer->random);
     uint32_t entry_rows = producer_batch_head(producer, producer_batch_count(options));
     uint32_t batch_rows = producer_free_head(producer) + 1;
-    size_t scratch_bytes = 2 * MESSAGE_NAME_BYTES_MAX + MESSAGE_PAYLOAD_BYTES_MAX;
     index_init(&producer->index, arena, producer_slots(producer), salt);
     store_init(&producer->store, arena, options->store_bytes_max);
     producer->entries = arena_take(arena, entry_rows, sizeof *producer->entries);
     producer->batches = arena_take(arena, batch_rows, sizeof *producer->batches);
     producer->links = arena_take(arena, options->link_count, sizeof *producer->links);
-    producer->scratch = arena_take(arena, scratch_bytes, 1);
 }
 
 size_t producer_memory_bytes(const struct producer_options *options)

@@ -33,16 +33,15 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
                 !store_fits(&producer->store, size);
     if (out->full) return;
 
-    const struct bytes texts[] = {submission->name, submission->queue, submission->payload};
-    uint32_t end = 0;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (texts[i].size != 0) memcpy(producer->scratch + end, texts[i].data, texts[i].size);
-        end += texts[i].size;
-    }
+    uint8_t names[2 * MESSAGE_NAME_BYTES_MAX];
+    struct bytes queue = submission->queue;
+    memcpy(names, submission->name.data, submission->name.size);
+    if (queue.size > 0) memcpy(names + submission->name.size, queue.data, queue.size);
+    struct bytes named = bytes_of(names, submission->name.size + queue.size);
     uint32_t slot = index_insert(&producer->index, &submission->id);
     producer->entries[slot] = (struct producer_entry){
         .submitted_ns = event->now_ns,
-        .task = store_put(&producer->store, bytes_of(producer->scratch, size)),
+        .task = store_put_both(&producer->store, named, submission->payload),
         .flags = submission->flags,
         .attempts_max = submission->attempts_max,
         .crashes_max = submission->crashes_max,

@@ -126,7 +126,6 @@ struct producer {
     struct producer_batch *batches;
     struct circles batch_places; /* through batches */
     struct producer_link *links;
-    uint8_t *scratch; /* one task, assembled for the store */
 
     uint32_t awaited;
     uint32_t doomed;   /* cancelled entries that are SENT */
