@@ -170,10 +170,16 @@ static void replace_values(void *context)
 
 /* ---- The lanes of ready tasks ---- */
 
+/* What is held is rounded up to whole batches, and each round adds one. */
+static uint32_t lane_slots(const struct state *state)
+{
+    return state->held + 2 * BATCH;
+}
+
 static void lay_out_lanes(struct state *state)
 {
     lanes_init(&state->lanes, &state->arena);
-    state->tasks = arena_take(&state->arena, state->held + BATCH, sizeof *state->tasks);
+    state->tasks = arena_take(&state->arena, lane_slots(state), sizeof *state->tasks);
 }
 
 static const char *const NAMES[] = {"resize", "encode", "publish", "notify"};
@@ -183,7 +189,7 @@ static void line_up(void *context)
 {
     struct state *state = context;
     for (uint32_t i = 0; i < BATCH; i++) {
-        uint32_t slot = (uint32_t)(state->order % (state->held + BATCH));
+        uint32_t slot = (uint32_t)(state->order % lane_slots(state));
         struct task *task = &state->tasks[slot];
         task->order = ++state->order;
         task->lane = (uint16_t)lanes_lane(&state->lanes, bytes_text("default"),

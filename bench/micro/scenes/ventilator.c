@@ -183,6 +183,8 @@ static void run(void *context)
     scene_must(!state->out->more && work != NULL && work->u.work.count == BATCH,
                "have a ventilator give out a batch");
     for (uint32_t i = 0; i < BATCH; i++) {
+        struct bytes payload = work->u.work.items[i].payload; /* an encoder reads it, too */
+        scene_must(bytes_equal(payload, scene_payload()), "have a ventilator keep payloads");
         state->completions[i] = (struct completion){
             .lease = work->u.work.items[i].lease,
             .result = state->load == LOAD_PLAIN ? (struct bytes){0} : scene_payload(),
