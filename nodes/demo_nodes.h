@@ -37,8 +37,4 @@ void demo_nodes_record(const struct demo_nodes *nodes, size_t worker, char path[
 /* Removes the directory. */
 void demo_nodes_forget(struct demo_nodes *nodes);
 
-/* Starts argv[0] (found in PATH) with the given descriptors as 0, 1 and 2.
- * Returns its process, or -1 after saying why. */
-pid_t demo_nodes_spawn(const char *const *argv, const int descriptors[3]);
-
 #endif

@@ -1,6 +1,7 @@
 /* demo_proof.c - see demo_proof.h. */
 #include "demo_proof.h"
 
+#include "children.h"
 #include "notice.h"
 
 #include <errno.h>
@@ -122,7 +123,7 @@ static pid_t start_sha256sum(const char *list, int *output)
         if (input >= 0) close(input);
         return -1;
     }
-    pid_t pid = demo_nodes_spawn(argv, (int[]){input, ends[1], STDERR_FILENO});
+    pid_t pid = child_start(argv, (int[]){input, ends[1], STDERR_FILENO}, 3);
     close(input);
     close(ends[1]);
     *output = ends[0];

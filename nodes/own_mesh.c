@@ -3,51 +3,15 @@
 
 #include "backlog.h"
 #include "mesh.h"
-#include "notice.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sysexits.h>
-#include <unistd.h>
-
-/* The path of a socket file is short by law (sun_path), so a long TMPDIR does
- * not do. */
-enum { TEMPORARY_BYTES_MAX = 40 };
-
-static int make_directory(struct own_mesh *mesh)
-{
-    const char *parent = getenv("TMPDIR");
-    if (!parent || parent[0] != '/' || strlen(parent) > TEMPORARY_BYTES_MAX) parent = "/tmp";
-    snprintf(mesh->directory, sizeof mesh->directory, "%s/tmesh-XXXXXX", parent);
-    if (mkdtemp(mesh->directory)) return 0;
-    notice_print("cannot make a directory in %s: %s", parent, strerror(errno));
-    mesh->directory[0] = 0;
-    return EX_OSERR;
-}
-
-/* Removes the directory with the socket files that are left in it. */
-static void remove_directory(struct own_mesh *mesh)
-{
-    if (!mesh->directory[0]) return;
-    DIR *directory = opendir(mesh->directory);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (entry->d_name[0] == '.') continue;
-        unlinkat(dirfd(directory), entry->d_name, 0);
-    }
-    if (directory) closedir(directory);
-    rmdir(mesh->directory);
-    mesh->directory[0] = 0;
-}
 
 int own_mesh_open(struct own_mesh *mesh, uint32_t slots, struct logging *logging)
 {
-    char bind[128];
+    char bind[SCRATCH_BYTES + 16];
     tmesh_error_t error;
     *mesh = (struct own_mesh){.producer = NULL};
-    int status = make_directory(mesh);
+    int status = scratch_make(mesh->directory, NULL);
     if (status) return status;
     snprintf(bind, sizeof bind, "ipc://%s/front", mesh->directory);
     tmesh_ventilator_options_t embed = {.bind = bind, .log = logging_write, .log_context = logging};
@@ -75,5 +39,5 @@ void own_mesh_close(struct own_mesh *mesh)
 {
     tmesh_worker_destroy(&mesh->worker);
     tmesh_producer_destroy(&mesh->producer);
-    remove_directory(mesh);
+    scratch_remove(mesh->directory);
 }

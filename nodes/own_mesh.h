@@ -8,11 +8,12 @@
 #define NODES_OWN_MESH_H
 
 #include "logging.h"
+#include "scratch.h"
 
 struct own_mesh {
     tmesh_producer_t *producer;
     tmesh_worker_t *worker;
-    char directory[80]; /* "" until it was made */
+    char directory[SCRATCH_BYTES]; /* "" until it was made */
 };
 
 /* Starts all three.  Returns 0, or an exit status after saying what is wrong;
