@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* Milliseconds on the monotonic clock; the base is arbitrary. */
+/* Milliseconds, and nanoseconds, on the monotonic clock; the base is arbitrary. */
 uint64_t clock_ms(void);
+uint64_t clock_ns(void);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,21 @@ void json_number(struct json *json, const char *key, uint64_t number)
     snprintf(text, sizeof text, "%" PRIu64, number);
     separate(json, key);
     output_text(json->output, text);
+}
+
+void json_decimal(struct json *json, const char *key, double number)
+{
+    char text[32];
+    assert(isfinite(number));
+    snprintf(text, sizeof text, "%.9g", number);
+    separate(json, key);
+    output_text(json->output, text);
+}
+
+void json_null(struct json *json, const char *key)
+{
+    separate(json, key);
+    output_text(json->output, "null");
 }
 
 void json_flag(struct json *json, const char *key, bool flag)

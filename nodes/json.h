@@ -24,6 +24,9 @@ void json_array_end(struct json *json);
 void json_line_end(struct json *json);
 
 void json_number(struct json *json, const char *key, uint64_t number);
+/* To nine digits; it must be finite. */
+void json_decimal(struct json *json, const char *key, double number);
+void json_null(struct json *json, const char *key);
 void json_flag(struct json *json, const char *key, bool flag);
 void json_text(struct json *json, const char *key, const char *text);
 

@@ -309,6 +309,26 @@ static void large_strings_come_out_whole(void **state)
     free(data);
 }
 
+static void decimals_are_numbers_and_what_is_unknown_is_null(void **state)
+{
+    struct page page;
+    (void)state;
+    page_open(&page);
+    json_object(&page.json, NULL);
+    json_decimal(&page.json, "half", 0.5);
+    json_decimal(&page.json, "none", 0);
+    json_decimal(&page.json, "large", 1234567.25);
+    json_decimal(&page.json, "less", -1e-20);
+    json_null(&page.json, "unknown");
+    json_array(&page.json, "list");
+    json_decimal(&page.json, NULL, 2);
+    json_null(&page.json, NULL);
+    json_array_end(&page.json);
+    json_object_end(&page.json);
+    expect_page(&page, "{\"half\":0.5,\"none\":0,\"large\":1234567.25,\"less\":-1e-20,"
+                       "\"unknown\":null,\"list\":[2,null]}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +343,7 @@ int main(void)
         cmocka_unit_test(utf8_is_what_the_grammar_says_and_nothing_else),
         cmocka_unit_test(text_that_is_not_utf8_has_a_mark_for_each_wrong_byte),
         cmocka_unit_test(large_strings_come_out_whole),
+        cmocka_unit_test(decimals_are_numbers_and_what_is_unknown_is_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
