@@ -1,0 +1,121 @@
+/* tally.c - see tally.h. */
+#include "tally.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct tally {
+    uint64_t magic, numbers;
+    uint16_t tag;
+    _Alignas(64) _Atomic uint64_t strays;
+    _Alignas(64) _Atomic uint8_t counts[];
+};
+
+static const uint64_t MAGIC = 0x74616c6c79207631; /* "tally v1" */
+
+static struct tally *map(int fd, size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+struct tally *tally_make(uint64_t numbers, uint16_t tag, int *fd)
+{
+    assert(numbers > 0 && numbers <= TALLY_NUMBERS_MAX);
+    struct tally *tally = NULL;
+    size_t bytes = sizeof *tally + (size_t)numbers;
+    *fd = memfd_create("tmesh-tally", MFD_CLOEXEC);
+    if (*fd < 0) return NULL;
+    if (ftruncate(*fd, (off_t)bytes) == 0) tally = map(*fd, bytes);
+    if (!tally) {
+        int error = errno;
+        close(*fd);
+        *fd = -1;
+        errno = error;
+        return NULL;
+    }
+    tally->magic = MAGIC;
+    tally->numbers = numbers;
+    tally->tag = tag;
+    return tally;
+}
+
+struct tally *tally_open(const char *path)
+{
+    struct stat stat;
+    struct tally *tally = NULL;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return NULL;
+    int error = EINVAL;
+    if (fstat(fd, &stat) == 0 && stat.st_size > (off_t)sizeof *tally) {
+        tally = map(fd, (size_t)stat.st_size);
+        if (!tally) error = errno;
+    }
+    close(fd);
+    if (tally &&
+        (tally->magic != MAGIC || tally->numbers != (uint64_t)stat.st_size - sizeof *tally)) {
+        munmap(tally, (size_t)stat.st_size);
+        tally = NULL;
+    }
+    if (!tally) errno = error;
+    return tally;
+}
+
+void tally_close(struct tally *tally)
+{
+    if (tally) munmap(tally, sizeof *tally + (size_t)tally->numbers);
+}
+
+uint16_t tally_tag(const struct tally *tally)
+{
+    return tally->tag;
+}
+
+uint64_t tally_numbers(const struct tally *tally)
+{
+    return tally->numbers;
+}
+
+uint8_t tally_count(struct tally *tally, uint64_t number)
+{
+    assert(number < tally->numbers);
+    _Atomic uint8_t *count = &tally->counts[number];
+    uint8_t before = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    if (before == UINT8_MAX) atomic_store_explicit(count, UINT8_MAX, memory_order_relaxed);
+    return before;
+}
+
+void tally_stray(struct tally *tally)
+{
+    atomic_fetch_add_explicit(&tally->strays, 1, memory_order_relaxed);
+}
+
+uint64_t tally_strays(const struct tally *tally)
+{
+    return atomic_load_explicit(&tally->strays, memory_order_relaxed);
+}
+
+static uint8_t look(const struct tally *tally, uint64_t number)
+{
+    assert(number < tally->numbers);
+    return atomic_load_explicit(&tally->counts[number], memory_order_relaxed);
+}
+
+struct tally_verdict tally_judge(const struct tally *runs, const struct tally *ends, uint64_t first,
+                                 uint64_t count)
+{
+    struct tally_verdict verdict = {.lost = 0};
+    for (uint64_t number = first; number < first + count; number++) {
+        uint8_t ran = runs ? look(runs, number) : 1;
+        uint8_t ended = ends ? look(ends, number) : 1;
+        if (ran == 0 || ended == 0) verdict.lost++;
+        if (ran > 1 || ended > 1) verdict.repeated++;
+    }
+    return verdict;
+}

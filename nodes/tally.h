@@ -1,0 +1,50 @@
+/* tally.h - how often each of many numbered things happened: a byte for each number.
+ *
+ * Lies in memory that processes share, so that the one who looks needs nobody's word:
+ * the handler counts its run where `tmesh bench` sees it, whatever tmesh says happened.
+ * A number costs one byte, and counting it one atomic addition; pages that nobody counts
+ * in take no memory.
+ */
+#ifndef NODES_TALLY_H
+#define NODES_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { TALLY_NUMBERS_MAX = 1000000000 };
+
+struct tally; /* the memory itself */
+
+/* Of the numbers in a range. */
+struct tally_verdict {
+    uint64_t lost;     /* that never happened */
+    uint64_t repeated; /* that happened more than once */
+};
+
+/* Makes one in a file in memory: `*fd` is its descriptor, which is closed when a program
+ * is started, for processes that are to count in it.  NULL with errno set. */
+struct tally *tally_make(uint64_t numbers, uint16_t tag, int *fd);
+
+/* Opens one by the name of its file.  NULL with errno set; EINVAL: it is none. */
+struct tally *tally_open(const char *path);
+
+void tally_close(struct tally *tally);
+
+/* What tells things of this run from those of another. */
+uint16_t tally_tag(const struct tally *tally);
+uint64_t tally_numbers(const struct tally *tally);
+
+/* Counts a number, from any thread of any process.  Returns how often it had happened
+ * before; 255 times and more count as 255. */
+uint8_t tally_count(struct tally *tally, uint64_t number);
+
+/* Counts what happened and has no number here. */
+void tally_stray(struct tally *tally);
+uint64_t tally_strays(const struct tally *tally);
+
+/* Judges `count` numbers from `first`: what must have happened exactly once in `runs`
+ * and, unless it is NULL, in `ends`.  Either may be NULL. */
+struct tally_verdict tally_judge(const struct tally *runs, const struct tally *ends, uint64_t first,
+                                 uint64_t count);
+
+#endif
