@@ -57,6 +57,6 @@ struct command {
 };
 
 extern const struct command ventilator_command, worker_command, submit_command, map_command,
-    status_command, dead_command, cancel_command, drain_command, journal_command;
+    status_command, dead_command, cancel_command, drain_command, journal_command, bench_command;
 
 #endif

@@ -17,9 +17,17 @@
 enum { CONFIG_NAME_BYTES = 64, CONFIG_BYTES_MAX = 1024 * 1024 };
 
 /* Every command whose options a shared file may hold; ends with NULL. */
-static const struct command *const sections[] = {
-    &ventilator_command, &worker_command, &submit_command, &map_command,     &status_command,
-    &dead_command,       &cancel_command, &drain_command,  &journal_command, NULL};
+static const struct command *const sections[] = {&ventilator_command,
+                                                 &worker_command,
+                                                 &submit_command,
+                                                 &map_command,
+                                                 &status_command,
+                                                 &dead_command,
+                                                 &cancel_command,
+                                                 &drain_command,
+                                                 &journal_command,
+                                                 &bench_command,
+                                                 NULL};
 
 /* "tasks-max" -> "TMESH_TASKS_MAX" */
 static void variable_name(const char *option, char name[CONFIG_NAME_BYTES])

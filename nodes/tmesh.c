@@ -16,9 +16,17 @@
 #include <unistd.h>
 #include <zmq.h>
 
-static const struct command *const commands[] = {
-    &ventilator_command, &worker_command, &submit_command, &map_command,     &status_command,
-    &dead_command,       &cancel_command, &drain_command,  &journal_command, NULL};
+static const struct command *const commands[] = {&ventilator_command,
+                                                 &worker_command,
+                                                 &submit_command,
+                                                 &map_command,
+                                                 &status_command,
+                                                 &dead_command,
+                                                 &cancel_command,
+                                                 &drain_command,
+                                                 &journal_command,
+                                                 &bench_command,
+                                                 NULL};
 
 static const struct command *find(const char *name)
 {

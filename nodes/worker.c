@@ -1,5 +1,6 @@
 /* worker.c - `tmesh worker`: runs tasks. */
 #include "backlog.h"
+#include "bench_task.h"
 #include "clock.h"
 #include "logging.h"
 #include "mesh.h"
@@ -8,6 +9,7 @@
 #include "stopping.h"
 #include "words.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,8 @@ enum {
 struct settings {
     const char *connect, *pool, *queue, *label, *log_level, *log_format;
     struct option_list modules, commands, command_environment;
-    bool allow_exec, command_sandbox;
+    const char *bench_tally;
+    bool allow_exec, allow_bench, command_sandbox;
     uint64_t slots, grace_ms, time_limit_ms, soft_time_limit_ms, stalled_after_ms;
     uint64_t command_memory, command_file_size, command_files;
     uint64_t tasks_per_child, memory_per_child;
@@ -44,6 +47,12 @@ static const struct option options_table[] = {
      "also run whatever program a task names, as tmesh map --connect asks: who may submit can "
      "then run any program here",
      offsetof(struct settings, allow_exec), 0, 0},
+    {"allow-bench", 0, OPTION_FLAG, NULL,
+     "also serve tmesh.bench, the task that tmesh bench --connect measures with: it does nothing",
+     offsetof(struct settings, allow_bench), 0, 0},
+    {"bench-tally", 0, OPTION_TEXT, "FILE",
+     "the same, and count its runs in a file that tmesh bench made, as it has its own workers do",
+     offsetof(struct settings, bench_tally), 0, 0},
     {"command-env", 0, OPTION_LIST, "NAME",
      "let commands see this variable of the worker's environment, beside PATH, HOME, LANG, LC_ALL, "
      "TZ and TMPDIR; NAME* is all that begin so, '*' everything. May be repeated",
@@ -108,6 +117,8 @@ struct plan {
     char **names;        /* likewise */
     char *queue_text;
     const char **queues;
+    tmesh_handler_t bench;
+    struct tally *tally; /* of tmesh.bench; NULL: its runs are not counted */
 };
 
 static void plan_clear(struct plan *plan)
@@ -121,6 +132,7 @@ static void plan_clear(struct plan *plan)
     free(plan->names);
     free(plan->queue_text);
     free(plan->queues);
+    tally_close(plan->tally);
 }
 
 static int out_of_memory(void)
@@ -188,6 +200,27 @@ static int plan_queues(struct plan *plan, const char *text, const struct options
     return OPTIONS_READY;
 }
 
+static bool serves_bench(const struct settings *settings)
+{
+    return settings->allow_bench || settings->bench_tally;
+}
+
+static int plan_bench(struct plan *plan, const char *path, const struct options *options)
+{
+    if (path) {
+        plan->tally = tally_open(path);
+        if (!plan->tally) {
+            return options_refuse(options, "--bench-tally %s: %s", path,
+                                  errno == EINVAL ? "tmesh bench did not make it"
+                                                  : strerror(errno));
+        }
+    }
+    plan->bench = (tmesh_handler_t){BENCH_TASK_NAME, bench_task_run, plan->tally};
+    plan->options.handlers = &plan->bench;
+    plan->options.handler_count = 1;
+    return OPTIONS_READY;
+}
+
 /* An operator has to be able to type it, for `tmesh drain`. */
 static bool is_label(const char *text)
 {
@@ -219,9 +252,9 @@ static int check(const struct settings *settings, const struct options *options)
         return options_refuse(options, "--soft-time-limit must be below --time-limit, or a run is "
                                        "ended before it is asked to end");
     }
-    if (!something && !settings->allow_exec) {
+    if (!something && !settings->allow_exec && !serves_bench(settings)) {
         return options_refuse(options, "nothing to serve: give --command NAME=\"PROGRAM\", "
-                                       "--module FILE.so or --allow-exec");
+                                       "--module FILE.so, --allow-exec or --allow-bench");
     }
     return OPTIONS_READY;
 }
@@ -234,6 +267,9 @@ static int plan_make(struct plan *plan, const struct settings *settings,
     bool process = strcmp(settings->pool, "process") == 0;
     code = plan_commands(plan, &settings->commands, options);
     if (code == OPTIONS_READY) code = plan_queues(plan, settings->queue, options);
+    if (code == OPTIONS_READY && serves_bench(settings)) {
+        code = plan_bench(plan, settings->bench_tally, options);
+    }
     plan->options.connect = settings->connect;
     plan->options.label = settings->label;
     plan->options.slots = (uint32_t)settings->slots;

@@ -27,7 +27,7 @@ static uint64_t clock_ns(void)
 
 static uint64_t resident_bytes(void)
 {
-    unsigned long long size, resident;
+    unsigned long long size, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     scene_must(file != NULL && fscanf(file, "%llu %llu", &size, &resident) == 2,
                "read /proc/self/statm");
