@@ -65,7 +65,11 @@ static void time_scene(const struct scene *scene)
 /* ---- Instructions ---- */
 
 /* Valgrind looks for this name, so the compiler must leave the function alone. */
+#ifdef __clang__
+__attribute__((noinline)) void bench_counted(void (*perform)(void *state), void *state);
+#else
 __attribute__((noinline, noclone)) void bench_counted(void (*perform)(void *state), void *state);
+#endif
 
 void bench_counted(void (*perform)(void *state), void *state)
 {
