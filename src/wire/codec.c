@@ -174,8 +174,12 @@ static void encode_body(struct encoder *encoder, const struct message *message)
     case MESSAGE_DRAIN: encode_drain(encoder, &message->u.drain); break;
     case MESSAGE_DRAINING: encode_draining(encoder, &message->u.draining); break;
     case MESSAGE_PROGRESS: encode_progress(encoder, &message->u.progress); break;
-    case MESSAGE_REVOKE: encode_leases(encoder, &message->u.revoke); break;
-    case MESSAGE_RECALL: encode_leases(encoder, &message->u.recall); break;
+    case MESSAGE_REVOKE:
+        encode_leases(encoder, message->u.revoke.leases, message->u.revoke.count);
+        break;
+    case MESSAGE_RECALL:
+        encode_leases(encoder, message->u.recall.leases, message->u.recall.count);
+        break;
     }
 }
 

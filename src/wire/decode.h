@@ -75,6 +75,8 @@ void decode_complete(struct decoder *decoder, struct fields *body, uint32_t coun
 
 void decode_progress(struct decoder *decoder, struct fields *body, uint32_t count,
                      struct message_progress *progress);
+/* The next so many of a list, each a lease. */
+void decode_lease_items(struct fields *list, struct lease *leases, uint32_t count);
 /* REVOKE, RECALL. */
 void decode_leases(struct decoder *decoder, struct fields *body, uint32_t count,
                    struct message_leases *leases);

@@ -58,11 +58,7 @@ static uint32_t read_leases(struct fields *value, struct lease *leases)
 {
     struct fields list = fields_array(value, MESSAGE_ITEMS_MAX);
     uint32_t count = list.left;
-    for (uint32_t i = 0; i < count; i++) {
-        struct fields lease = fields_array(&list, UINT32_MAX);
-        leases[i] = fields_lease(&lease);
-        fields_close(&list, &lease);
-    }
+    decode_lease_items(&list, leases, count);
     fields_close(value, &list);
     return count;
 }

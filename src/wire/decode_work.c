@@ -82,16 +82,21 @@ void decode_progress(struct decoder *decoder, struct fields *body, uint32_t coun
     fields_close(body, &fields);
 }
 
+void decode_lease_items(struct fields *list, struct lease *leases, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && list->error == WIRE_OK; i++) {
+        struct fields item = fields_array(list, UINT32_MAX);
+        leases[i] = fields_lease(&item);
+        fields_close(list, &item);
+    }
+}
+
 void decode_leases(struct decoder *decoder, struct fields *body, uint32_t count,
                    struct message_leases *leases)
 {
     struct fields fields = fields_array(body, UINT32_MAX);
     fields_expect(&fields, count);
-    for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
-        struct fields item = fields_array(&fields, UINT32_MAX);
-        decoder->room.leases[i] = fields_lease(&item);
-        fields_close(&fields, &item);
-    }
+    decode_lease_items(&fields, decoder->room.leases, count);
     leases->leases = decoder->room.leases;
     leases->count = count;
     fields_close(body, &fields);

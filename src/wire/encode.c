@@ -156,3 +156,13 @@ void encode_value_or_nil(struct encoder *encoder, struct bytes value)
     else
         write_bin(encoder, value);
 }
+
+void encode_leases(struct encoder *encoder, const struct lease *leases, uint32_t count)
+{
+    assert(count <= MESSAGE_ITEMS_MAX);
+    encode_array(encoder, count);
+    for (uint32_t i = 0; i < count; i++) {
+        encode_array(encoder, 3);
+        encode_lease(encoder, &leases[i]);
+    }
+}

@@ -33,6 +33,9 @@ void encode_value(struct encoder *encoder, struct bytes value);
 /* bin, or nil when absent. */
 void encode_value_or_nil(struct encoder *encoder, struct bytes value);
 
+/* An array of leases: the body of REVOKE and of RECALL, and a part of others. */
+void encode_leases(struct encoder *encoder, const struct lease *leases, uint32_t count);
+
 /* Each of so many is one more element of an array that was begun. */
 void encode_rejections(struct encoder *encoder, const struct rejection *rejections, uint32_t count);
 
@@ -54,8 +57,6 @@ void encode_work(struct encoder *encoder, const struct message_work *work);
 void encode_complete(struct encoder *encoder, const struct message_complete *complete);
 
 void encode_progress(struct encoder *encoder, const struct message_progress *progress);
-/* REVOKE, RECALL. */
-void encode_leases(struct encoder *encoder, const struct message_leases *leases);
 
 void encode_drain(struct encoder *encoder, const struct message_drain *drain);
 void encode_draining(struct encoder *encoder, const struct message_draining *draining);

@@ -3,16 +3,6 @@
 
 #include <assert.h>
 
-static void write_leases(struct encoder *encoder, const struct lease *leases, uint32_t count)
-{
-    assert(count <= MESSAGE_ITEMS_MAX);
-    encode_array(encoder, count);
-    for (uint32_t i = 0; i < count; i++) {
-        encode_array(encoder, 3);
-        encode_lease(encoder, &leases[i]);
-    }
-}
-
 static void write_names(struct encoder *encoder, const struct bytes *names, uint32_t count)
 {
     assert(count <= MESSAGE_NAMES_MAX);
@@ -57,7 +47,7 @@ void encode_hello(struct encoder *encoder, const struct message_hello *hello)
     encode_key(encoder, "queues");
     write_names(encoder, hello->queues, hello->queue_count);
     encode_key(encoder, "leases");
-    write_leases(encoder, hello->leases, hello->lease_count);
+    encode_leases(encoder, hello->leases, hello->lease_count);
 }
 
 void encode_welcome(struct encoder *encoder, const struct message_welcome *welcome)
@@ -81,7 +71,7 @@ void encode_welcome(struct encoder *encoder, const struct message_welcome *welco
     encode_array(encoder, welcome->intake_count);
     for (uint32_t i = 0; i < welcome->intake_count; i++) encode_text(encoder, welcome->intakes[i]);
     encode_key(encoder, "drops");
-    write_leases(encoder, welcome->drops, welcome->drop_count);
+    encode_leases(encoder, welcome->drops, welcome->drop_count);
 }
 
 void encode_refuse(struct encoder *encoder, const struct message_refuse *refuse)

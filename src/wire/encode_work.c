@@ -65,13 +65,3 @@ void encode_progress(struct encoder *encoder, const struct message_progress *pro
         encode_text(encoder, item->text);
     }
 }
-
-void encode_leases(struct encoder *encoder, const struct message_leases *leases)
-{
-    assert(leases->count <= MESSAGE_ITEMS_MAX);
-    encode_array(encoder, leases->count);
-    for (uint32_t i = 0; i < leases->count; i++) {
-        encode_array(encoder, 3);
-        encode_lease(encoder, &leases->leases[i]);
-    }
-}
