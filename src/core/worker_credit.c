@@ -261,6 +261,16 @@ static uint64_t bytes_wanted(const struct worker *worker, const struct plan *pla
     return peer->held.count == 0 && fits ? payload_max : 0;
 }
 
+static void say_credit(struct worker *worker, uint32_t link, struct worker_actions *out)
+{
+    const struct worker_link *peer = &worker->links[link];
+    struct message *message = worker_send(worker, out, link, MESSAGE_CREDIT);
+    message->u.credit = (struct message_credit){
+        .tasks = peer->granted_tasks,
+        .bytes = peer->granted_bytes,
+    };
+}
+
 /* Credit is said when half of it is used, not for every task; but at once when
  * a ventilator with a backlog leaves a slot waiting. */
 static void send_credit(struct worker *worker, const struct plan *plan, uint32_t link,
@@ -280,11 +290,7 @@ static void send_credit(struct worker *worker, const struct plan *plan, uint32_t
     peer->granted_bytes = peer->received_bytes + bytes_had + bytes;
     peer->backlog = minus(peer->backlog, tasks);
     peer->asked_ns = worker->now_ns;
-    struct message *message = worker_send(worker, out, link, MESSAGE_CREDIT);
-    message->u.credit = (struct message_credit){
-        .tasks = peer->granted_tasks,
-        .bytes = peer->granted_bytes,
-    };
+    say_credit(worker, link, out);
 }
 
 void worker_credit_take_back(struct worker *worker, uint32_t link, struct worker_actions *out)
@@ -293,11 +299,7 @@ void worker_credit_take_back(struct worker *worker, uint32_t link, struct worker
     if (!is_open(worker, link) || tasks_left(peer) == 0) return;
     peer->granted_tasks = peer->received_tasks;
     peer->granted_bytes = peer->received_bytes;
-    struct message *message = worker_send(worker, out, link, MESSAGE_CREDIT);
-    message->u.credit = (struct message_credit){
-        .tasks = peer->granted_tasks,
-        .bytes = peer->granted_bytes,
-    };
+    say_credit(worker, link, out);
 }
 
 void worker_credit_grant(struct worker *worker, struct worker_actions *out)
