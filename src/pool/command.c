@@ -270,9 +270,8 @@ static enum outcome judge(struct tmesh_job *job, const struct run *run, int stat
         return OUTCOME_FAILED;
     }
     if (WIFSIGNALED(status)) {
-        const char *name = sigdescr_np(WTERMSIG(status));
         job_explain(job, "killed by signal %d (%s)", WTERMSIG(status),
-                    name != NULL ? name : "unknown");
+                    spawn_signal_name(WTERMSIG(status)));
         return OUTCOME_CRASHED;
     }
     if (WEXITSTATUS(status) == 0) {

@@ -4,6 +4,7 @@
 #include "child.h"
 #include "descriptor.h"
 #include "nurse.h"
+#include "spawn.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -229,18 +230,10 @@ static bool makes_sense(const struct deputy *deputy, const struct area_result *r
            is_inside(result->text_at, result->text_size, TMESH_TEXT_BYTES_MAX);
 }
 
-/* What a run that was told to end failed at is no surprise: its reason begins with
- * why it was told, and nobody's patience with crashes is used up for a lease that is
- * over. */
 static enum outcome name_cause(const struct deputy *deputy, uint32_t task, struct tmesh_job *job,
                                enum outcome outcome)
 {
-    if (!deputy->is_told[task] || outcome == OUTCOME_DONE || outcome == OUTCOME_RETURNED)
-        return outcome;
-    char text[TIME_LIMIT_TEXT_BYTES];
-    enum end_cause cause = deputy->told[task];
-    job_preface(job, end_cause_text(cause, &deputy->jobs[task].assignment, "", text), ": ");
-    return cause == END_REVOKED && outcome == OUTCOME_CRASHED ? OUTCOME_FAILED : outcome;
+    return deputy->is_told[task] ? job_name_cause(job, deputy->told[task], outcome) : outcome;
 }
 
 static void begin(const struct deputy *deputy, uint32_t task, struct tmesh_job *job)
@@ -306,9 +299,8 @@ static enum outcome judge(const struct deputy *deputy, int status, struct tmesh_
         return OUTCOME_FAILED;
     }
     if (WIFSIGNALED(status)) {
-        const char *name = sigdescr_np(WTERMSIG(status));
         job_explain(job, "killed by signal %d (%s)", WTERMSIG(status),
-                    name != NULL ? name : "unknown");
+                    spawn_signal_name(WTERMSIG(status)));
     } else {
         job_explain(job, "its process exited with status %d in the middle of the run",
                     WEXITSTATUS(status));

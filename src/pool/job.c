@@ -45,14 +45,16 @@ void job_explain_more(struct tmesh_job *job, const char *between, struct bytes t
     assert(job->text_size <= TMESH_TEXT_BYTES_MAX);
 }
 
-void job_preface(struct tmesh_job *job, struct bytes text, const char *between)
+enum outcome job_name_cause(struct tmesh_job *job, enum end_cause cause, enum outcome outcome)
 {
-    char said[TMESH_TEXT_BYTES_MAX];
+    if (outcome == OUTCOME_DONE || outcome == OUTCOME_RETURNED) return outcome;
+    char said[TMESH_TEXT_BYTES_MAX], text[TIME_LIMIT_TEXT_BYTES];
     uint32_t size = job->text_size;
     memcpy(said, job->text, size);
     job->text_size = 0;
-    job_explain_more(job, "", text);
-    job_explain_more(job, between, bytes_of(said, size));
+    job_explain_more(job, "", end_cause_text(cause, &job->assignment, "", text));
+    job_explain_more(job, ": ", bytes_of(said, size));
+    return cause == END_REVOKED && outcome == OUTCOME_CRASHED ? OUTCOME_FAILED : outcome;
 }
 
 enum outcome job_outcome(int verdict)

@@ -6,7 +6,7 @@
 #ifndef POOL_JOB_H
 #define POOL_JOB_H
 
-#include "../core/message.h"
+#include "../core/time_limit.h"
 #include "../watch/log.h"
 #include "buffer.h"
 #include "pace.h"
@@ -44,11 +44,13 @@ void job_begin(struct tmesh_job *job, const struct handler *handler,
 __attribute__((format(printf, 2, 3))) void job_explain(struct tmesh_job *job, const char *format,
                                                        ...);
 
-/* Puts `text` before the reason, with `between` behind it if there is one already. */
-void job_preface(struct tmesh_job *job, struct bytes text, const char *between);
-
 /* Appends to the reason, with `between` first if there is one already. */
 void job_explain_more(struct tmesh_job *job, const char *between, struct bytes text);
+
+/* For a run that was told to end, or killed, for this cause, and came to `outcome`.  What
+ * it failed at is no surprise: its reason begins with the cause, and nobody's patience
+ * with crashes is used up for a lease that is over.  Returns what it comes to. */
+enum outcome job_name_cause(struct tmesh_job *job, enum end_cause cause, enum outcome outcome);
 
 /* Calls the handler, a function, and says what the run came to. */
 enum outcome job_call(struct tmesh_job *job);

@@ -6,6 +6,7 @@
 #include "../watch/thread.h"
 #include "descriptor.h"
 #include "nurse.h"
+#include "spawn.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -133,10 +134,9 @@ static bool explain_end(struct nursery *nursery, const char *module, tmesh_error
     int status = part_from(nursery, FAREWELL_MS);
     if (module == NULL) return fail(error, TMESH_E_SYSTEM, "cannot set up a process pool");
     if (WIFSIGNALED(status)) {
-        const char *name = sigdescr_np(WTERMSIG(status));
         return fail(error, TMESH_E_MODULE,
                     "module %.200s crashed while it was loaded: killed by signal %d (%s)", module,
-                    WTERMSIG(status), name != NULL ? name : "unknown");
+                    WTERMSIG(status), spawn_signal_name(WTERMSIG(status)));
     }
     return fail(error, TMESH_E_MODULE,
                 "module %.200s ended its process while it was loaded, with status %d", module,

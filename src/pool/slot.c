@@ -10,10 +10,9 @@
 #include <time.h>
 
 enum {
-    BRIEF_NS = 100 * 1000,     /* results may wait while a job as short as this runs */
-    BATCH_AGE_NS = 200 * 1000, /* .. but no longer than this */
-    STUCK_NS = 1000 * 1000,    /* jobs behind one that runs longer go to others */
-    PROGRESS_WAKE_NS = 100 * 1000 * 1000,
+    BRIEF_NS = 100 * 1000,         /* results may wait while a job as short as this runs */
+    BATCH_AGE_NS = 200 * 1000,     /* .. but no longer than this */
+    STUCK_NS = 1000 * 1000,        /* jobs behind one that runs longer go to others */
     EXAMINED = 4,                  /* slots looked at each time for such */
     PEAK_SHARE = 64,               /* how fast a handler's longest run is forgotten */
     MEMORY_PAUSE_NS = 10 * 1000000 /* between two tries to get memory */
@@ -228,19 +227,13 @@ static enum outcome run(struct slot *slot, const struct handler *handler)
     return OUTCOME_FAILED;
 }
 
-/* What a run that was told to end failed at is no surprise: its reason begins with
- * why it was told, and nobody's patience with crashes is used up for a lease that is
- * over. */
 static enum outcome name_cause(struct slot *slot, enum outcome outcome)
 {
     if (!atomic_load_explicit(&slot->told, memory_order_relaxed)) return outcome;
-    if (outcome == OUTCOME_DONE || outcome == OUTCOME_RETURNED) return outcome;
     (void)pthread_mutex_lock(&slot->lock);
     enum end_cause cause = slot->cause;
     (void)pthread_mutex_unlock(&slot->lock);
-    char text[TIME_LIMIT_TEXT_BYTES];
-    job_preface(&slot->job, end_cause_text(cause, &slot->current.assignment, "", text), ": ");
-    return cause == END_REVOKED && outcome == OUTCOME_CRASHED ? OUTCOME_FAILED : outcome;
+    return job_name_cause(&slot->job, cause, outcome);
 }
 
 static uint64_t *peak_of(struct slot *slot, const struct handler *handler)

@@ -21,7 +21,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { SLOT_JOBS_MAX = 64 };
+enum {
+    SLOT_JOBS_MAX = 64,
+    /* The loop is woken for progress at most so often, for each slot. */
+    PROGRESS_WAKE_NS = 100 * 1000 * 1000
+};
 
 /* What the run in a slot told last. */
 struct slot_progress {

@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 
 enum {
-    PROGRESS_WAKE_NS = 100 * 1000 * 1000,
     /* Between two looks for results that wait behind a run which is long against its
      * handler's habit: at first, and when it lasts. */
     LOOK_MS = 2,

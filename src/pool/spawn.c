@@ -150,3 +150,9 @@ int spawn_start(const struct spawn *spawn, pid_t *pid)
     }
     return failure;
 }
+
+const char *spawn_signal_name(int number)
+{
+    const char *name = sigdescr_np(number);
+    return name != NULL ? name : "unknown";
+}

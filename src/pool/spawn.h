@@ -51,6 +51,9 @@ int spawn_start(const struct spawn *spawn, pid_t *pid);
  * says why not. */
 bool spawn_calm_signals(void);
 
+/* What the signal that ended a process is called, for people; never NULL. */
+const char *spawn_signal_name(int number);
+
 /* Closes all descriptors from `first` on.  By system calls only. */
 void spawn_close_from(int first);
 
