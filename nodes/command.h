@@ -59,4 +59,10 @@ struct command {
 extern const struct command ventilator_command, worker_command, submit_command, map_command,
     status_command, dead_command, cancel_command, drain_command, journal_command, bench_command;
 
+/* All of them; ends with NULL. */
+extern const struct command *const command_table[];
+
+/* NULL: there is none of that name. */
+const struct command *command_find(const char *name);
+
 #endif

@@ -16,19 +16,6 @@
 
 enum { CONFIG_NAME_BYTES = 64, CONFIG_BYTES_MAX = 1024 * 1024 };
 
-/* Every command whose options a shared file may hold; ends with NULL. */
-static const struct command *const sections[] = {&ventilator_command,
-                                                 &worker_command,
-                                                 &submit_command,
-                                                 &map_command,
-                                                 &status_command,
-                                                 &dead_command,
-                                                 &cancel_command,
-                                                 &drain_command,
-                                                 &journal_command,
-                                                 &bench_command,
-                                                 NULL};
-
 /* "tasks-max" -> "TMESH_TASKS_MAX" */
 static void variable_name(const char *option, char name[CONFIG_NAME_BYTES])
 {
@@ -158,18 +145,11 @@ static size_t find_option(const struct command *command, const char *name)
     return row;
 }
 
-static const struct command *find_section(const char *name)
-{
-    size_t i = 0;
-    while (sections[i] && strcmp(sections[i]->name, name) != 0) i++;
-    return sections[i];
-}
-
 /* A name at the top of the file may be meant for other commands only. */
 static bool known_anywhere(const char *name)
 {
-    for (size_t i = 0; sections[i]; i++) {
-        if (find_option(sections[i], name) < sections[i]->option_count) return true;
+    for (size_t i = 0; command_table[i]; i++) {
+        if (find_option(command_table[i], name) < command_table[i]->option_count) return true;
     }
     return false;
 }
@@ -179,11 +159,11 @@ static int unknown_name(const struct options *options, const struct command *sec
 {
     const char *name = zconfig_name(item);
     struct nearest nearest = nearest_to(name);
-    for (size_t i = 0; sections[i]; i++) {
-        if (section && section != sections[i]) continue;
-        if (!section) nearest_offer(&nearest, sections[i]->name);
-        for (size_t row = 0; row < sections[i]->option_count; row++) {
-            nearest_offer(&nearest, sections[i]->options[row].name);
+    for (size_t i = 0; command_table[i]; i++) {
+        if (section && section != command_table[i]) continue;
+        if (!section) nearest_offer(&nearest, command_table[i]->name);
+        for (size_t row = 0; row < command_table[i]->option_count; row++) {
+            nearest_offer(&nearest, command_table[i]->options[row].name);
         }
     }
     notice_print("%s:%u: '%s' is not an option%s%s%s%s%s", options->config,
@@ -211,7 +191,7 @@ static int take_values(struct options *options, zconfig_t *parent, const struct 
         const char *name = zconfig_name(item);
         const char *value = zconfig_value(item);
         char origin[512];
-        if (!section && find_section(name)) continue;
+        if (!section && command_find(name)) continue;
         const struct command *command = options->command;
         size_t row = find_option(command, name);
         bool ours = row < command->option_count;
@@ -249,7 +229,7 @@ int options_from_file(struct options *options)
     int code = open_file(options);
     if (code != OPTIONS_READY) return code;
     for (zconfig_t *item = zconfig_child(options->file); item; item = zconfig_next(item)) {
-        const struct command *section = find_section(zconfig_name(item));
+        const struct command *section = command_find(zconfig_name(item));
         if (!section) continue;
         code = section == options->command ? take_values(options, item, section)
                                            : check_section(options, item, section);

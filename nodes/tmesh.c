@@ -16,29 +16,10 @@
 #include <unistd.h>
 #include <zmq.h>
 
-static const struct command *const commands[] = {&ventilator_command,
-                                                 &worker_command,
-                                                 &submit_command,
-                                                 &map_command,
-                                                 &status_command,
-                                                 &dead_command,
-                                                 &cancel_command,
-                                                 &drain_command,
-                                                 &journal_command,
-                                                 &bench_command,
-                                                 NULL};
-
-static const struct command *find(const char *name)
-{
-    size_t i = 0;
-    while (commands[i] && strcmp(commands[i]->name, name) != 0) i++;
-    return commands[i];
-}
-
 static int unknown(const char *name)
 {
     struct nearest nearest = nearest_to(name);
-    for (size_t i = 0; commands[i]; i++) nearest_offer(&nearest, commands[i]->name);
+    for (size_t i = 0; command_table[i]; i++) nearest_offer(&nearest, command_table[i]->name);
     const char *kind = name[0] == '-' ? "option" : "command";
     if (nearest.word) {
         notice_print("unknown %s '%s'; did you mean '%s'?", kind, name, nearest.word);
@@ -62,12 +43,12 @@ static int print_version(void)
 
 static int print_help(const char *name)
 {
-    const struct command *command = name ? find(name) : NULL;
+    const struct command *command = name ? command_find(name) : NULL;
     if (name && !command) return unknown(name);
     if (command) {
         help_print(command);
     } else {
-        help_overview(commands);
+        help_overview(command_table);
     }
     return 0;
 }
@@ -83,7 +64,7 @@ static int dispatch(int argc, char **argv)
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) return print_version();
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return print_help(NULL);
     if (strcmp(name, "help") == 0) return print_help(argc > 2 ? argv[2] : NULL);
-    const struct command *command = find(name);
+    const struct command *command = command_find(name);
     if (!command) return unknown(name);
 
     char speaker[64];
