@@ -30,6 +30,7 @@ struct run {
     struct bench_mesh mesh;
     struct bench_driver drivers[BENCH_NODES_MAX];
     struct tally *ends; /* NULL: not every end is told */
+    uint64_t runs_settled[BENCH_NODES_MAX], ends_settled[BENCH_NODES_MAX]; /* where to go on */
     struct unserved unserved;
     uint64_t numbers; /* of each driver */
     int bell;         /* rung by drivers that have done their leg */
@@ -71,7 +72,7 @@ static int open_drivers(struct run *run, uint16_t tag)
         driver->size = plan->size;
         driver->result_size = plan->result_size;
         driver->tag = tag;
-        driver->first = run->numbers * i;
+        driver->first = run->runs_settled[i] = run->ends_settled[i] = run->numbers * i;
         driver->last = driver->first + run->numbers;
         driver->ends = run->ends;
         driver->bell = run->bell;
@@ -112,6 +113,22 @@ static uint64_t sum_refused(const struct run *run)
     uint64_t sum = 0;
     for (size_t i = 0; i < run->plan->producers; i++) sum += run->drivers[i].refused;
     return sum;
+}
+
+/* So that a long run needs no more memory than a short one. */
+static void settle(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->producers; i++) {
+        const struct bench_driver *driver = &run->drivers[i];
+        uint64_t end = driver->first;
+        end += atomic_load_explicit(&driver->submitted, memory_order_relaxed);
+        if (run->mesh.runs) {
+            run->runs_settled[i] = tally_settle(run->mesh.runs, run->runs_settled[i], end);
+        }
+        if (run->ends) {
+            run->ends_settled[i] = tally_settle(run->ends, run->ends_settled[i], end);
+        }
+    }
 }
 
 /* What has to be given up when nothing moves; the text says what did not. */
@@ -161,6 +178,7 @@ static int look_on(struct run *run, const char *what, uint64_t tasks)
         int status = wait_for_bell(run);
         if (status) return status;
         if (bench_mesh_is_broken(&run->mesh)) return EX_UNAVAILABLE;
+        settle(run);
         uint64_t submitted = sum_submitted(run), told = sum_told(run), now_ms = clock_ms();
         if (told > before) unserved_calm(&run->unserved, now_ms);
         before = told;
@@ -312,6 +330,9 @@ static void judge(struct run *run, struct bench_result *result)
             memcpy(result->reason, driver->reason, sizeof result->reason);
         }
     }
+    uint64_t late_runs = run->mesh.runs ? tally_late(run->mesh.runs) : 0;
+    uint64_t late_ends = run->ends ? tally_late(run->ends) : 0;
+    result->repeated += late_runs > late_ends ? late_runs : late_ends;
     if (run->mesh.runs) result->strays = tally_strays(run->mesh.runs);
 }
 

@@ -10,14 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { BLOCKS_MAX = TALLY_NUMBERS_MAX / TALLY_BLOCK + 1, PAGE_BYTES = 4096 };
+
 struct tally {
     uint64_t magic, numbers;
     uint16_t tag;
-    _Alignas(64) _Atomic uint64_t strays;
-    _Alignas(64) _Atomic uint8_t counts[];
+    _Alignas(64) _Atomic uint64_t strays, late;
+    _Alignas(64) _Atomic bool settled[BLOCKS_MAX];
+    _Alignas(PAGE_BYTES) _Atomic uint8_t counts[]; /* a block of them is whole pages */
 };
 
-static const uint64_t MAGIC = 0x74616c6c79207631; /* "tally v1" */
+static const uint64_t MAGIC = 0x74616c6c79207632; /* "tally v2" */
 
 static struct tally *map(int fd, size_t bytes)
 {
@@ -86,9 +89,47 @@ uint8_t tally_count(struct tally *tally, uint64_t number)
 {
     assert(number < tally->numbers);
     _Atomic uint8_t *count = &tally->counts[number];
-    uint8_t before = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    uint8_t before = atomic_fetch_add(count, 1);
     if (before == UINT8_MAX) atomic_store_explicit(count, UINT8_MAX, memory_order_relaxed);
+    /* Behind the addition: see settle_block. */
+    if (atomic_load(&tally->settled[number / TALLY_BLOCK])) atomic_fetch_add(&tally->late, 1);
     return before;
+}
+
+static bool each_happened_once(const struct tally *tally, uint64_t block)
+{
+    const _Atomic uint8_t *counts = &tally->counts[block * TALLY_BLOCK];
+    for (size_t i = 0; i < TALLY_BLOCK; i++) {
+        if (atomic_load(&counts[i]) != 1) return false;
+    }
+    return true;
+}
+
+/* Whoever counts once more meanwhile adds before the second look, which finds it, or
+ * after it, and then finds the block settled. */
+static bool settle_block(struct tally *tally, uint64_t block)
+{
+    if (!each_happened_once(tally, block)) return false;
+    atomic_store(&tally->settled[block], true);
+    if (!each_happened_once(tally, block)) {
+        atomic_store(&tally->settled[block], false);
+        return false;
+    }
+    (void)madvise((void *)&tally->counts[block * TALLY_BLOCK], TALLY_BLOCK, MADV_REMOVE);
+    return true;
+}
+
+uint64_t tally_settle(struct tally *tally, uint64_t from, uint64_t end)
+{
+    assert(end <= tally->numbers);
+    uint64_t block = (from + TALLY_BLOCK - 1) / TALLY_BLOCK;
+    while ((block + 1) * TALLY_BLOCK <= end && settle_block(tally, block)) block++;
+    return block * TALLY_BLOCK;
+}
+
+uint64_t tally_late(const struct tally *tally)
+{
+    return atomic_load(&tally->late);
 }
 
 void tally_stray(struct tally *tally)
@@ -104,6 +145,8 @@ uint64_t tally_strays(const struct tally *tally)
 static uint8_t look(const struct tally *tally, uint64_t number)
 {
     assert(number < tally->numbers);
+    /* To look at what was given back would take memory for it again. */
+    if (atomic_load(&tally->settled[number / TALLY_BLOCK])) return 1;
     return atomic_load_explicit(&tally->counts[number], memory_order_relaxed);
 }
 

@@ -13,9 +13,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,6 +114,120 @@ static void happening_very_often_is_still_repeated(void **state)
     end(tally, fd);
 }
 
+/* Of the memory behind a descriptor. */
+static uint64_t memory_of(int fd)
+{
+    struct stat stat;
+    assert_int_equal(fstat(fd, &stat), 0);
+    return (uint64_t)stat.st_blocks * 512;
+}
+
+enum { MANY = 10 * TALLY_BLOCK + 100 };
+
+static struct tally *make_many(int *fd)
+{
+    struct tally *tally = tally_make(MANY, TAG, fd);
+    assert_non_null(tally);
+    for (uint64_t i = 0; i < MANY; i++) tally_count(tally, i);
+    return tally;
+}
+
+static void what_is_settled_takes_no_memory_and_has_happened_once(void **state)
+{
+    int fd;
+    struct tally *tally = make_many(&fd);
+    uint64_t before = memory_of(fd);
+    (void)state;
+    assert_true(before >= MANY);
+    assert_int_equal(tally_settle(tally, 0, MANY), 10 * TALLY_BLOCK);
+    assert_true(before - memory_of(fd) >= 9 * TALLY_BLOCK);
+    expect(tally_judge(tally, NULL, 0, MANY), 0, 0);
+    expect(tally_judge(tally, tally, 0, MANY), 0, 0);
+    assert_int_equal(tally_late(tally), 0);
+    assert_true(before - memory_of(fd) >= 9 * TALLY_BLOCK); /* looking took none */
+    /* What has its own thread begins and ends in the middle of blocks. */
+    assert_int_equal(tally_settle(tally, 10 * TALLY_BLOCK + 1, MANY), 11 * TALLY_BLOCK);
+    end(tally, fd);
+}
+
+static void what_is_repeated_after_it_was_settled_is_found(void **state)
+{
+    int fd;
+    struct tally *tally = make_many(&fd);
+    (void)state;
+    assert_int_equal(tally_settle(tally, 0, MANY), 10 * TALLY_BLOCK);
+    tally_count(tally, 5);
+    tally_count(tally, TALLY_BLOCK + 5);
+    tally_count(tally, TALLY_BLOCK + 5);
+    assert_int_equal(tally_late(tally), 3);
+    expect(tally_judge(tally, NULL, 0, MANY), 0, 0);
+    end(tally, fd);
+}
+
+static void what_is_lost_or_repeated_is_not_settled(void **state)
+{
+    int fd;
+    struct tally *tally = make_many(&fd);
+    (void)state;
+    tally_count(tally, 2 * TALLY_BLOCK);
+    assert_int_equal(tally_settle(tally, 0, MANY), 2 * TALLY_BLOCK);
+    assert_int_equal(tally_settle(tally, 2 * TALLY_BLOCK, MANY), 2 * TALLY_BLOCK);
+    expect(tally_judge(tally, NULL, 0, MANY), 0, 1);
+    assert_int_equal(tally_late(tally), 0);
+    end(tally, fd);
+    assert_non_null(tally = tally_make(MANY, TAG, &fd));
+    for (uint64_t i = 0; i < MANY; i++) {
+        if (i != TALLY_BLOCK - 1) tally_count(tally, i);
+    }
+    assert_int_equal(tally_settle(tally, 0, MANY), 0);
+    expect(tally_judge(tally, NULL, 0, MANY), 1, 0);
+    /* One that only comes late makes way. */
+    tally_count(tally, TALLY_BLOCK - 1);
+    assert_int_equal(tally_settle(tally, 0, MANY), 10 * TALLY_BLOCK);
+    expect(tally_judge(tally, NULL, 0, MANY), 0, 0);
+    end(tally, fd);
+}
+
+/* Settles what it can until it is told to stop. */
+struct settling {
+    struct tally *tally;
+    atomic_bool over;
+};
+
+static void *settle_in_thread(void *context)
+{
+    struct settling *settling = context;
+    while (!atomic_load(&settling->over)) {
+        for (uint64_t from = 0; from < MANY; from += TALLY_BLOCK) {
+            tally_settle(settling->tally, from,
+                         from + TALLY_BLOCK < MANY ? from + TALLY_BLOCK : MANY);
+        }
+    }
+    return NULL;
+}
+
+static void what_is_repeated_while_it_is_settled_is_found(void **state)
+{
+    enum { EVERY = 1000 };
+    int fd;
+    pthread_t thread;
+    struct tally *tally = tally_make(MANY, TAG, &fd);
+    struct settling settling = {.tally = tally};
+    (void)state;
+    assert_non_null(tally);
+    assert_int_equal(pthread_create(&thread, NULL, settle_in_thread, &settling), 0);
+    for (uint64_t i = 0; i < MANY; i++) {
+        tally_count(tally, i);
+        /* The last of its block, and just then. */
+        if (i % TALLY_BLOCK == TALLY_BLOCK - 1) tally_count(tally, i - i % EVERY);
+    }
+    atomic_store(&settling.over, true);
+    pthread_join(thread, NULL);
+    uint64_t found = tally_judge(tally, NULL, 0, MANY).repeated + tally_late(tally);
+    assert_true(found >= MANY / TALLY_BLOCK);
+    end(tally, fd);
+}
+
 static void *count_in_thread(void *tally)
 {
     count_all(tally);
@@ -168,7 +284,7 @@ static void what_is_no_tally_is_not_opened(void **state)
     errno = 0;
     assert_null(tally_open(path));
     assert_int_equal(errno, EINVAL);
-    assert_int_equal(write(fd, text, sizeof text), sizeof text);
+    for (int i = 0; i < 1000; i++) assert_int_equal(write(fd, text, sizeof text), sizeof text);
     errno = 0;
     assert_null(tally_open(path));
     assert_int_equal(errno, EINVAL);
@@ -198,6 +314,10 @@ int main(void)
         cmocka_unit_test(three_that_are_lost_and_one_that_is_repeated_are_found),
         cmocka_unit_test(a_run_without_an_end_is_lost_and_an_end_without_a_run),
         cmocka_unit_test(happening_very_often_is_still_repeated),
+        cmocka_unit_test(what_is_settled_takes_no_memory_and_has_happened_once),
+        cmocka_unit_test(what_is_repeated_after_it_was_settled_is_found),
+        cmocka_unit_test(what_is_lost_or_repeated_is_not_settled),
+        cmocka_unit_test(what_is_repeated_while_it_is_settled_is_found),
         cmocka_unit_test(threads_that_count_at_once_miss_nothing),
         cmocka_unit_test(another_process_counts_in_the_same_one),
         cmocka_unit_test(what_is_no_tally_is_not_opened),
