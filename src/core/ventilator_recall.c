@@ -6,6 +6,7 @@
  * has credit after all that was in line was given out, and slots that nothing of
  * ours is in.  The latest leases are asked back, since a worker begins with the
  * oldest, and each of them once: a worker does not answer for one that it had begun.
+ * One turn looks at some of the workers with credit, and the next goes on behind them.
  * What comes back stands first in line, and goes to whoever gave it back only if
  * nobody else has credit (ventilator_dispatch.c).
  */
@@ -73,11 +74,12 @@ static uint32_t idle_slots(const struct peer *worker)
     return lesser(worker->slots - busy, worker->credit_tasks - worker->given_tasks);
 }
 
-/* How many tasks the workers of this profile, but one, could begin at once. */
-static uint32_t wanted_by(const struct ventilator *ventilator, uint32_t profile, uint32_t but,
+/* How many tasks the workers of this profile, but one, could begin at once, as far as they
+ * are looked at; the next look begins behind them. */
+static uint32_t wanted_by(struct ventilator *ventilator, uint32_t profile, uint32_t but,
                           struct effort *effort)
 {
-    const struct profile *idle = &ventilator->lanes.profiles[profile];
+    struct profile *idle = &ventilator->lanes.profiles[profile];
     uint32_t slot = idle->available;
     uint64_t slots = 0, awaited = ventilator->recalls;
     for (; effort->idle > 0; effort->idle--) {
@@ -86,6 +88,7 @@ static uint32_t wanted_by(const struct ventilator *ventilator, uint32_t profile,
         slot = worker->ring_next;
         if (slot == idle->available) break;
     }
+    idle->available = slot;
     return slots > awaited ? lesser(slots - awaited, RECALLS_EACH_TURN) : 0;
 }
 
@@ -140,19 +143,30 @@ static uint32_t recall_for(struct ventilator *ventilator, uint32_t slot, uint32_
     return count;
 }
 
-/* Asks one worker that is stuck, for every profile with somebody idle. */
-static void recall_from(struct ventilator *ventilator, uint32_t slot, struct effort *effort)
+/* The profile with credit from `from` on, and round. */
+static uint32_t available_from(const struct ventilator *ventilator, uint32_t from)
 {
     const uint64_t *available = ventilator->lanes.available;
+    uint32_t profile = bits_next(available, available, PROFILES_WORDS, from);
+    return profile != BITS_NONE ? profile : bits_next(available, available, PROFILES_WORDS, 0);
+}
+
+/* Asks one worker that is stuck, for every profile with somebody idle; first for the one
+ * that could not be looked at last time. */
+static void recall_from(struct ventilator *ventilator, uint32_t slot, struct effort *effort)
+{
     bool in_vain = false;
-    for (uint32_t profile = bits_next(available, available, PROFILES_WORDS, 0);
-         profile != BITS_NONE && effort->recalls > 0 && ventilator_can_send(ventilator);
-         profile = bits_next(available, available, PROFILES_WORDS, profile + 1)) {
+    uint32_t first = available_from(ventilator, ventilator->recall_profile), profile = first;
+    if (first == BITS_NONE) return;
+    do {
+        ventilator->recall_profile = profile;
+        if (effort->recalls == 0 || effort->idle == 0 || !ventilator_can_send(ventilator)) break;
         uint32_t wanted = wanted_by(ventilator, profile, slot, effort);
-        if (wanted == 0) continue;
-        uint32_t count = recall_for(ventilator, slot, profile, wanted, effort);
-        if (count < wanted) in_vain = true;
-    }
+        if (wanted > 0 && recall_for(ventilator, slot, profile, wanted, effort) < wanted) {
+            in_vain = true;
+        }
+        profile = available_from(ventilator, profile + 1);
+    } while (profile != first);
     /* It has nothing more for them, as far as it said. */
     if (in_vain) leave_circle(ventilator, slot);
 }

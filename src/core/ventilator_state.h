@@ -78,7 +78,8 @@ struct ventilator {
     struct letters letters;
     struct revokes revokes;
     struct runs runs;
-    uint32_t recalls; /* of all workers */
+    uint32_t recalls;        /* of all workers */
+    uint32_t recall_profile; /* whose idle workers are looked for first next time */
     struct totals totals;
     uint64_t owed; /* results not receipted */
     uint64_t owed_bytes;

@@ -64,6 +64,57 @@ static void two_thousand_peers_lost_at_once_are_cleared_away_in_parts(void **sta
     story_end(&story);
 }
 
+/* They have credit, and nothing idle: a handler that hangs is in the only slot of each. */
+static void credit_of_a_crowd(struct story *story)
+{
+    for (uint32_t at = 0; at < PEERS; at += 2) {
+        struct id node = crowd_node(at);
+        uint32_t slot = peers_of_node(&story->ventilator->peers, &node);
+        story->ventilator->peers.peers[slot].hung = 1;
+        ventilator_credit(story->ventilator, slot,
+                          &(struct message_credit){.tasks = 1, .bytes = UINT32_MAX});
+    }
+}
+
+/* W2 has nothing to do; W1 has one task that it has not begun. */
+static void expect_recall_for(struct story *story)
+{
+    story->peers[W1].slots = story->peers[W2].slots = 1;
+    story_hello(story, P1);
+    story_hello(story, W1);
+    story_credit(story, W1, 2);
+    story_submit(story, P1, "AB");
+    story->peers[W1].beat = (struct message_heartbeat){.held = 2, .running = 1};
+    credit_of_a_crowd(story);
+    story_hello(story, W2);
+    story_credit(story, W2, 1); /* last in line */
+    story_pass(story, 25);
+    story_clear(story);
+    story_beat(story, W1);
+    for (uint32_t turn = 0; turn < PEERS / 2 / 256; turn++) story_turn(story);
+    story_expect(story, "[   25] > w1 recall B/1\n");
+    story_end(story);
+}
+
+static void one_that_is_idle_is_found_among_a_thousand_that_are_not(void **state)
+{
+    (void)state;
+    struct story story;
+    start(&story);
+    hello_of_a_crowd(&story);
+    expect_recall_for(&story);
+}
+
+static void one_that_serves_other_names_is_found_too(void **state)
+{
+    (void)state;
+    struct story story;
+    start(&story);
+    story.peers[W2].names = "t u";
+    hello_of_a_crowd(&story);
+    expect_recall_for(&story);
+}
+
 static void work_that_could_not_be_sent_yet_is_taken_back_in_order(void **state)
 {
     (void)state;
@@ -297,6 +348,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_thousand_peers_lost_at_once_are_cleared_away_in_parts),
+        cmocka_unit_test(one_that_is_idle_is_found_among_a_thousand_that_are_not),
+        cmocka_unit_test(one_that_serves_other_names_is_found_too),
         cmocka_unit_test(work_that_could_not_be_sent_yet_is_taken_back_in_order),
         cmocka_unit_test(stop_says_bye_to_two_thousand_in_parts),
         cmocka_unit_test(status_comes_in_pages),
