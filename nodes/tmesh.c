@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <tmesh.h>
 #include <unistd.h>
@@ -88,9 +89,22 @@ static bool open_standard(void)
     return true;
 }
 
+/* Each peer of a ventilator takes two descriptors, and the usual soft limit is 1,024, for
+ * the sake of programs that use select.  Out of descriptors, libzmq's thread would turn in
+ * a loop.  Commands get the usual limit again (src/pool/spawn.c). */
+static void allow_descriptors(void)
+{
+    const rlim_t enough = 4 * 65536;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= enough) return;
+    limit.rlim_cur = limit.rlim_max < enough ? limit.rlim_max : enough;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
     if (!open_standard()) return EX_OSERR;
+    allow_descriptors();
     int status = dispatch(argc, argv);
     /* Help and version go through stdio; every other answer has been told. */
     if (fflush(stdout) != 0 && status == 0) {
