@@ -25,7 +25,8 @@ enum reason {
     REASON_NO_LETTER = 14,  /* no dead letter with this id is kept here */
     REASON_CANCELLED = 15,  /* somebody cancelled it */
     REASON_NO_TASK = 16,    /* no task with this id is known here */
-    REASON_ENDED = 17       /* it has ended already */
+    REASON_ENDED = 17,      /* it has ended already */
+    REASON_AWAITED = 18     /* another producer, which came later, waits for its end */
 };
 
 #endif

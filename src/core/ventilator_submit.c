@@ -31,7 +31,8 @@ static void set_owner(struct ventilator *ventilator, uint32_t slot, uint32_t pee
 }
 
 /* What a process said before it died can arrive after its successor has asked for the
- * same task: nobody would be left to hear of it. */
+ * same task: nobody would be left to hear of its end.  It is not known to be dead,
+ * though, so it is told that it will not hear of it. */
 static bool is_outlived(const struct ventilator *ventilator, uint32_t peer, uint32_t owner)
 {
     const struct peer *peers = ventilator->peers.peers;
@@ -41,24 +42,25 @@ static bool is_outlived(const struct ventilator *ventilator, uint32_t peer, uint
 
 /* A known id: the same task.  Whoever asks last and wants the result gets it, but of
  * two that are here not the one that came first. */
-static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t peer,
-                         const struct submission *item)
+static enum reason submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t peer,
+                                const struct submission *item)
 {
     struct task *task = &ventilator->tasks[slot];
+    uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
+    bool wants = (item->flags & SUBMISSION_WANTS_RESULT) != 0;
+    bool told = (task->kept & TASK_KEPT_SENT) != 0;
+    if (wants && !told && is_outlived(ventilator, peer, owner)) return REASON_AWAITED;
     ventilator->totals.duplicates++;
     ventilator_record(ventilator, &(struct record){.kind = RECORD_DUPLICATE,
                                                    .state = (enum task_state)task->state,
                                                    .attempt = task->attempt,
                                                    .id = item->id});
-    if ((item->flags & SUBMISSION_WANTS_RESULT) == 0) return;
-    uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
+    if (!wants) return REASON_NONE;
     bool ended = task->state >= TASK_DONE;
     /* A result sent already may have been read before this was asked, and its receipt
      * may be on the way: it goes again, since one too many does no harm. */
     bool to_be_sent = (task->kept & (TASK_KEPT_RESULT | TASK_KEPT_SENT)) == TASK_KEPT_RESULT;
-    if (owner == peer && (!ended || to_be_sent)) return;
-    bool told = (task->kept & TASK_KEPT_SENT) != 0;
-    if (!told && is_outlived(ventilator, peer, owner)) return;
+    if (owner == peer && (!ended || to_be_sent)) return REASON_NONE;
     if ((task->kept & TASK_KEPT_RESULT) != 0)
         ventilator_withdraw_result(ventilator, slot);
     else if (owner != PEER_NONE)
@@ -66,7 +68,7 @@ static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t 
     set_owner(ventilator, slot, peer);
     if (!ended) {
         ventilator_write(ventilator, slot, WRITTEN_CHANGE);
-        return;
+        return REASON_NONE;
     }
     /* A dead letter still has its reason and text; of others only the state is left. */
     if (task->state == TASK_DONE && (task->kept & TASK_KEPT_ENDED) != 0 &&
@@ -75,6 +77,7 @@ static void submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t 
     }
     ventilator_owe_result(ventilator, slot);
     ventilator_write(ventilator, slot, WRITTEN_CHANGE);
+    return REASON_NONE;
 }
 
 /* What a submission says of its own policy, or the ventilator of all. */
@@ -122,8 +125,7 @@ static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
     if (reason != REASON_NONE) return reason;
     uint32_t slot = index_find(&ventilator->ids, &item->id);
     if (slot == INDEX_NONE || planted(PLANTED_NO_DEDUPE)) return take_in(ventilator, peer, item);
-    submit_again(ventilator, slot, peer, item);
-    return REASON_NONE;
+    return submit_again(ventilator, slot, peer, item);
 }
 
 static void fetch_ahead(const struct ventilator *ventilator, const struct message_submit *submit,

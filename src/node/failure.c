@@ -53,6 +53,7 @@ const char *failure_reason(enum reason reason)
     case REASON_CANCELLED: return "it was cancelled";
     case REASON_NO_TASK: return "no task with this id is known";
     case REASON_ENDED: return "it has ended already";
+    case REASON_AWAITED: return "another producer, which came later, waits for its end";
     }
     return "a reason of a later version";
 }

@@ -82,6 +82,7 @@ static const char *reason_text(enum reason reason)
     case REASON_CANCELLED: return " cancelled";
     case REASON_NO_TASK: return " no task";
     case REASON_ENDED: return " ended";
+    case REASON_AWAITED: return " awaited";
     case REASON_MALFORMED:
     case REASON_DRAINING:
     case REASON_ROLE:

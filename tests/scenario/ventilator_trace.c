@@ -54,6 +54,7 @@ static const char *reason_text(enum reason reason)
     case REASON_CANCELLED: return " cancelled";
     case REASON_NO_TASK: return " no task";
     case REASON_ENDED: return " ended";
+    case REASON_AWAITED: return " awaited";
     }
     return " ?";
 }

@@ -177,7 +177,8 @@ static void check_failed(const struct view *view, const struct record *record,
     case REASON_NO_LETTER:
     case REASON_CANCELLED:
     case REASON_NO_TASK:
-    case REASON_ENDED: break;
+    case REASON_ENDED:
+    case REASON_AWAITED: break;
     }
     if (!just) fail_task(view, "policy", &record->id, "was given up before its limit was reached");
     bool overdue = record->reason == REASON_ATTEMPTS && is_overdue(view, custody, task);

@@ -65,7 +65,7 @@ static void every_code_and_every_reason_has_a_sentence_of_its_own(void **state)
 {
     (void)state;
     check_sentences(error_text, -TMESH_E_DAMAGED + 1);
-    check_sentences(reason_text, REASON_ENDED + 1);
+    check_sentences(reason_text, REASON_AWAITED + 1);
 }
 
 int main(void)
