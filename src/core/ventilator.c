@@ -337,6 +337,13 @@ uint64_t ventilator_held_count(const struct ventilator *ventilator)
     return ventilator->ids.count - ventilator->ended.count - ventilator->letters.count;
 }
 
+struct bytes ventilator_last_words(const struct ventilator *ventilator, const struct id *id)
+{
+    uint32_t slot = index_find(&ventilator->ids, id);
+    if (slot == INDEX_NONE) return (struct bytes){0};
+    return store_get(&ventilator->store, ventilator->tasks[slot].text);
+}
+
 uint64_t ventilator_open_count(const struct ventilator *ventilator)
 {
     const struct totals *totals = &ventilator->totals;

@@ -139,6 +139,10 @@ uint64_t ventilator_deadline(const struct ventilator *ventilator);
  * drain waits for. */
 uint64_t ventilator_open_count(const struct ventilator *ventilator);
 
+/* What was said of the latest failed run of this task; empty if nothing was, or if
+ * it is not known.  Borrowed until the next step. */
+struct bytes ventilator_last_words(const struct ventilator *ventilator, const struct id *id);
+
 /* Counters and gauges as of now. */
 void ventilator_totals(const struct ventilator *ventilator, uint64_t now_ns, struct totals *totals);
 

@@ -39,13 +39,25 @@ static void begin_drain(struct tmesh_ventilator *node)
     waker_wake(&node->alarm);
 }
 
+static void log_records(const struct tmesh_ventilator *node)
+{
+    const struct ventilator_actions *actions = node->actions;
+    if (node->log.write == NULL) return;
+    for (uint32_t at = 0; at < actions->record_count; at++) {
+        const struct record *record = &actions->records[at];
+        struct bytes cause = {0};
+        if (ventilator_log_wants_cause(record)) {
+            cause = ventilator_last_words(node->core, &record->id);
+        }
+        ventilator_log(&node->log, record, cause);
+    }
+}
+
 /* What cannot be written down must not be said either. */
 static void perform(struct tmesh_ventilator *node)
 {
     const struct ventilator_actions *actions = node->actions;
-    for (uint32_t at = 0; at < actions->record_count; at++) {
-        if (node->log.write != NULL) ventilator_log(&node->log, &actions->records[at]);
-    }
+    log_records(node);
     if (node->journal != NULL && !ventilator_journal_append(node->journal, actions)) {
         node->broken = true;
     }

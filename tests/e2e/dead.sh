@@ -69,6 +69,10 @@ printf '\377\376' | run 20 "$tmesh" submit --connect "$front" --wait --crashes 1
 check "one['state'] == 'dead' and one['attempt'] == 1"
 binary=$(sed -E 's/.*"id":"([^"]*)".*/\1/' "$scratch/out")
 
+# The ventilator's log has the policy and the cause.
+expect ventilator.log 'as often as its policy allows: exit status 1: no disk' \
+    'failed, runs again in' "its handler's process too often: killed by signal 11"
+
 # List and show, for people and for programs.
 ends 0 list
 expect out ATTEMPT "$fragile" "$crash" "$binary" 'no disk' 'killed by signal 11'
