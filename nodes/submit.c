@@ -130,6 +130,14 @@ static int check_words(const struct settings *settings, const struct options *op
                                               : "; quote a payload that has blanks");
     }
     if (settings->lines && settings->id) {
+    if (settings->progress && !settings->wait) {
+        return options_refuse(options, "--progress goes with --wait: nobody would stay to hear "
+                                       "of it");
+    }
+    if (settings->failover_ms > 0 && !settings->guarded) {
+        return options_refuse(options, "--failover-after goes with --guarded: nobody would stay "
+                                       "to notice");
+    }
         return options_refuse(options, "--id is for one task, --lines submits many");
     }
     if (settings->time_limit_ms > 0 && settings->soft_time_limit_ms >= settings->time_limit_ms) {
@@ -157,7 +165,7 @@ static int submit(const struct settings *settings, const struct options *options
                  .crashes_max = (uint32_t)settings->crashes,
                  .backoff_ms = (uint32_t)settings->backoff_ms,
                  .backoff_ms_max = (uint32_t)settings->backoff_max_ms,
-                 .report_progress = settings->progress && settings->wait,
+                 .report_progress = settings->progress,
                  .limit_ms = (uint32_t)settings->time_limit_ms,
                  .soft_limit_ms = (uint32_t)settings->soft_time_limit_ms,
                  .stalled_after_ms = (uint32_t)settings->stalled_after_ms},

@@ -77,6 +77,9 @@ refused 64 "'b'" 'one NODE' -- drain --connect "$front" a b
 refused 64 "'12'" UUID -- dead retry 12 --connect "$front"
 refused 64 '--bind is missing' '--bind tcp://' -- ventilator
 refused 64 PROGRAM missing 'tmesh map' -- map
+refused 64 --progress 'goes with --wait' -- submit --connect "$front" --progress a
+refused 64 --failover-after 'goes with --guarded' -- \
+    submit --connect "$front" --failover-after 3s a
 refused 64 "'c'" 'too many' quote -- submit --connect "$front" a b c
 refused 64 "'b'" 'too many' --lines -- submit --connect "$front" --lines a b
 refused 64 --id --lines -- submit --connect "$front" --lines --id x a
