@@ -14,10 +14,8 @@ static void list(const tmesh_dead_t *dead, struct output *output)
     int name = 4, queue = 5;
     if (dead->letter_count == 0) return;
     for (size_t i = 0; i < dead->letter_count; i++) {
-        int bytes = (int)strlen(dead->letters[i].name);
-        if (bytes > name) name = bytes;
-        bytes = (int)strlen(dead->letters[i].queue);
-        if (bytes > queue) queue = bytes;
+        table_widen(&name, dead->letters[i].name);
+        table_widen(&queue, dead->letters[i].queue);
     }
     table_line(output, "%-36s  %-*s  %-*s  %-6s  %7s  %12s  %s", "ID", name, "TASK", queue, "QUEUE",
                "STATE", "ATTEMPT", "AGE", "WHY");

@@ -16,10 +16,7 @@ static void add_workers(struct output *output, const tmesh_ventilator_row_t *row
         table_line(output, "  no workers");
         return;
     }
-    for (size_t i = 0; i < row->worker_count; i++) {
-        int bytes = (int)strlen(row->workers[i].label);
-        if (bytes > width) width = bytes;
-    }
+    for (size_t i = 0; i < row->worker_count; i++) table_widen(&width, row->workers[i].label);
     table_line(output, "  %-*s  %5s  %7s  %6s  %12s  %s", width, "WORKER", "SLOTS", "RUNNING",
                "LEASED", "COMPLETED", "HEARD");
     for (size_t i = 0; i < row->worker_count; i++) {
@@ -42,10 +39,8 @@ static void add_lanes(struct output *output, const tmesh_ventilator_row_t *row)
     int name = 4, queue = 5;
     if (row->lane_count == 0) return;
     for (size_t i = 0; i < row->lane_count; i++) {
-        int bytes = (int)strlen(row->lanes[i].name);
-        if (bytes > name) name = bytes;
-        bytes = (int)strlen(row->lanes[i].queue);
-        if (bytes > queue) queue = bytes;
+        table_widen(&name, row->lanes[i].name);
+        table_widen(&queue, row->lanes[i].queue);
     }
     table_line(output, "%s", "");
     table_line(output, "  %-*s  %-*s  %10s  %10s  %10s  %7s", name, "TASK", queue, "QUEUE", "READY",
@@ -75,10 +70,8 @@ static void add_runs(struct output *output, const tmesh_ventilator_row_t *row)
     int name = 4, worker = 6;
     if (row->run_count == 0) return;
     for (size_t i = 0; i < row->run_count && i < TABLE_RUNS_MAX; i++) {
-        int bytes = (int)strlen(row->runs[i].name);
-        if (bytes > name) name = bytes;
-        bytes = (int)strlen(row->runs[i].worker);
-        if (bytes > worker) worker = bytes;
+        table_widen(&name, row->runs[i].name);
+        table_widen(&worker, row->runs[i].worker);
     }
     table_line(output, "%s", "");
     table_line(output, "  %-*s  %-36s  %-*s  %12s  %s", name, "TASK", "ID", worker, "WORKER",
@@ -94,14 +87,20 @@ static void add_runs(struct output *output, const tmesh_ventilator_row_t *row)
 static void add_dead(struct output *output, const tmesh_ventilator_row_t *row)
 {
     char id[TMESH_ID_TEXT_BYTES];
+    int name = 4, queue = 5;
     if (row->dead_count == 0) return;
+    for (size_t i = 0; i < row->dead_count && i < TABLE_DEAD_MAX; i++) {
+        table_widen(&name, row->dead_rows[i].name);
+        table_widen(&queue, row->dead_rows[i].queue);
+    }
     table_line(output, "%s", "");
-    table_line(output, "  DEAD LETTERS");
+    table_line(output, "  %-36s  %-*s  %-*s  %-6s  %7s  %s", "DEAD LETTERS", name, "TASK", queue,
+               "QUEUE", "STATE", "ATTEMPT", "WHY");
     for (size_t i = 0; i < row->dead_count && i < TABLE_DEAD_MAX; i++) {
         const tmesh_dead_row_t *dead = &row->dead_rows[i];
         tmesh_id_text(&dead->id, id);
-        table_line(output, "  %s  %s  %s at attempt %" PRIu32 ": %s", id, dead->name,
-                   tmesh_state_text(dead->state), dead->attempt, dead->reason);
+        table_line(output, "  %-36s  %-*s  %-*s  %-6s  %7" PRIu32 "  %s", id, name, dead->name,
+                   queue, dead->queue, tmesh_state_text(dead->state), dead->attempt, dead->reason);
     }
     if (row->dead_letters > TABLE_DEAD_MAX) {
         table_line(output, "  and %" PRIu64 " more; 'tmesh dead list' shows them",

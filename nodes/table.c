@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 void table_line(struct output *output, const char *format, ...)
 {
@@ -21,6 +22,12 @@ void table_line(struct output *output, const char *format, ...)
     }
     output_text(output, text);
     output_byte(output, '\n');
+}
+
+void table_widen(int *width, const char *text)
+{
+    int bytes = (int)strlen(text);
+    if (bytes > *width) *width = bytes;
 }
 
 void table_duration(uint64_t ms, char text[TABLE_TEXT_BYTES])

@@ -13,6 +13,9 @@ enum { TABLE_LINE_BYTES = 2048, TABLE_TEXT_BYTES = 32 };
 __attribute__((format(printf, 2, 3))) void table_line(struct output *output, const char *format,
                                                       ...);
 
+/* Makes a column as wide as this text, if it is not. */
+void table_widen(int *width, const char *text);
+
 /* "59.9 s", "2 min 5 s", "1 h 0 min", "3 d 4 h" */
 void table_duration(uint64_t ms, char text[TABLE_TEXT_BYTES]);
 /* "1023 B", "1.5 KiB" */

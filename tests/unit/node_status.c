@@ -55,7 +55,12 @@ static const tmesh_run_row_t runs[] = {
      .told_ms = 7}};
 
 static const tmesh_dead_row_t dead_rows[] = {
-    {.queue = "q", .name = "bad", .state = TMESH_STATE_FAILED, .attempt = 5, .reason = "exit 1"}};
+    {.queue = "default",
+     .name = "bad",
+     .state = TMESH_STATE_FAILED,
+     .attempt = 5,
+     .reason = "exit 1"},
+    {.queue = "q", .name = "worse", .state = TMESH_STATE_DEAD, .attempt = 12, .reason = "SIGSEGV"}};
 
 static const tmesh_ventilator_row_t full = {
     .endpoint = "tcp://a:1",
@@ -93,7 +98,7 @@ static const tmesh_ventilator_row_t full = {
     .cancelled = 19,
     .recalled = 20,
     .dead_rows = dead_rows,
-    .dead_count = 1,
+    .dead_count = 2,
 };
 
 static void a_table_shows_what_people_ask_for(void **state)
@@ -123,8 +128,9 @@ static void a_table_shows_what_people_ask_for(void **state)
         "  count  00000000-0000-0000-0000-000000000000  host/1     1 min 1 s\n"
         "  n      00000000-0000-0000-0000-000000000000  w              1.0 s  42 of? 100\n"
         "\n"
-        "  DEAD LETTERS\n"
-        "  00000000-0000-0000-0000-000000000000  bad  failed at attempt 5: exit 1\n"
+        "  DEAD LETTERS                          TASK   QUEUE    STATE   ATTEMPT  WHY\n"
+        "  00000000-0000-0000-0000-000000000000  bad    default  failed        5  exit 1\n"
+        "  00000000-0000-0000-0000-000000000000  worse  q        dead         12  SIGSEGV\n"
         "  and 3 more; 'tmesh dead list' shows them\n"
         "\n"
         "tcp://b:2  did not answer\n");
@@ -217,8 +223,10 @@ static void json_has_everything_on_one_line(void **state)
         "eue\":\"q\",\"name\":\"n\",\"attempt\":1,\"worker\":\"w\",\"leased_ms\":1000,\"progress"
         "\":42,\"text\":\"of\\u001b 100\",\"told_ms\":7}],\"dead_letter_count\":23,\"dead_letters"
         "\":[{"
-        "\"id\":\"00000000-0000-0000-0000-000000000000\",\"queue\":\"q\",\"name\":\"bad\","
-        "\"state\":\"failed\",\"attempt\":5,\"reason\":\"exit 1\"}]},"
+        "\"id\":\"00000000-0000-0000-0000-000000000000\",\"queue\":\"default\",\"name\":\"bad\","
+        "\"state\":\"failed\",\"attempt\":5,\"reason\":\"exit 1\"},"
+        "{\"id\":\"00000000-0000-0000-0000-000000000000\",\"queue\":\"q\",\"name\":\"worse\","
+        "\"state\":\"dead\",\"attempt\":12,\"reason\":\"SIGSEGV\"}]},"
         "{\"endpoint\":\"tcp://b:2\",\"answered\":false}]}\n");
     assert_string_equal(show(status_json, NULL, 0), "{\"ventilators\":[]}\n");
 }
