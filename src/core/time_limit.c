@@ -30,22 +30,33 @@ static uint32_t put_span(char *text, uint32_t at, uint32_t span_ms)
     return put_text(text, at, whole ? " s" : " ms");
 }
 
-struct bytes end_cause_text(enum end_cause cause, const struct assignment *task, const char *behind,
+uint32_t end_cause_limit_ms(enum end_cause cause, const struct assignment *task)
+{
+    switch (cause) {
+    case END_SOFT_LIMIT: return task->soft_ms;
+    case END_LIMIT: return task->limit_ms;
+    case END_STALLED: return task->stalled_ms;
+    case END_REVOKED: break;
+    }
+    return 0;
+}
+
+struct bytes end_cause_text(enum end_cause cause, uint32_t limit_ms, const char *behind,
                             char text[TIME_LIMIT_TEXT_BYTES])
 {
     uint32_t at = 0;
     switch (cause) {
     case END_SOFT_LIMIT:
         at = put_text(text, at, "over its soft time limit of ");
-        at = put_span(text, at, task->soft_ms);
+        at = put_span(text, at, limit_ms);
         break;
     case END_LIMIT:
         at = put_text(text, at, "over its time limit of ");
-        at = put_span(text, at, task->limit_ms);
+        at = put_span(text, at, limit_ms);
         break;
     case END_STALLED:
         at = put_text(text, at, "no sign of life for ");
-        at = put_span(text, at, task->stalled_ms);
+        at = put_span(text, at, limit_ms);
         break;
     case END_REVOKED: at = put_text(text, at, "its lease is over"); break;
     }

@@ -15,10 +15,13 @@ enum end_cause {
     END_REVOKED     /* "its lease is over": cancelled, or given to somebody else; nobody is told */
 };
 
-/* Writes what is said of a run of `task` that was ended for this cause, and what
- * comes `behind` it, at most 32 bytes, into `text`; without an end mark.
+/* The limit of `task` that a run is over when it is ended for this cause; 0 for END_REVOKED. */
+uint32_t end_cause_limit_ms(enum end_cause cause, const struct assignment *task);
+
+/* Writes what is said of a run that was ended for this cause, over this limit, and
+ * what comes `behind` it, at most 32 bytes, into `text`; without an end mark.
  * Borrowed from `text`. */
-struct bytes end_cause_text(enum end_cause cause, const struct assignment *task, const char *behind,
+struct bytes end_cause_text(enum end_cause cause, uint32_t limit_ms, const char *behind,
                             char text[TIME_LIMIT_TEXT_BYTES]);
 
 #endif

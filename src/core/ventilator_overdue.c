@@ -49,10 +49,9 @@ void ventilator_lease_alarm(struct ventilator *ventilator, uint32_t slot)
     }
     uint32_t holder = task->holder;
     char text[TIME_LIMIT_TEXT_BYTES];
-    const struct assignment limits = {.limit_ms = task->limit_ms};
     const struct completion completion = {
         .outcome = OUTCOME_FAILED,
-        .text = end_cause_text(END_LIMIT, &limits, "; its worker did not end it", text),
+        .text = end_cause_text(END_LIMIT, task->limit_ms, "; its worker did not end it", text),
     };
     ventilator_fail(ventilator, slot, &completion);
     ventilator_ring_update(ventilator, holder); /* it may hold another instead */

@@ -151,11 +151,11 @@ void worker_work_give_up(struct worker *worker, uint32_t job)
 {
     struct worker_job *entry = &worker->jobs[job];
     char text[TIME_LIMIT_TEXT_BYTES];
-    const struct assignment task = {.limit_ms = entry->limit_ms, .stalled_ms = entry->stalled_ms};
+    uint32_t limit_ms = entry->cause == END_STALLED ? entry->stalled_ms : entry->limit_ms;
     worker_job_give_up(worker, job);
     entry->outcome = OUTCOME_FAILED;
     entry->text = store_put(&worker->store,
-                            end_cause_text(entry->cause, &task, "; it cannot be ended", text));
+                            end_cause_text(entry->cause, limit_ms, "; it cannot be ended", text));
     count_outcome(worker, entry->outcome);
 }
 

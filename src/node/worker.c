@@ -68,7 +68,8 @@ static void log_hung(struct tmesh_worker *node, const struct worker_action *acti
     const struct log_subject subject = {
         .id = task->lease.id, .name = task->name, .attempt = task->lease.attempt};
     char text[TIME_LIMIT_TEXT_BYTES];
-    struct bytes cause = end_cause_text(action->cause, task, "", text);
+    struct bytes cause =
+        end_cause_text(action->cause, end_cause_limit_ms(action->cause, task), "", text);
     log_task_line(&node->log, &subject, TMESH_ERROR,
                   "cannot be ended (%.*s): it hangs in slot %" PRIu32
                   ", which is lost until it returns",

@@ -52,7 +52,8 @@ enum outcome job_name_cause(struct tmesh_job *job, enum end_cause cause, enum ou
     uint32_t size = job->text_size;
     memcpy(said, job->text, size);
     job->text_size = 0;
-    job_explain_more(job, "", end_cause_text(cause, &job->assignment, "", text));
+    uint32_t limit_ms = end_cause_limit_ms(cause, &job->assignment);
+    job_explain_more(job, "", end_cause_text(cause, limit_ms, "", text));
     job_explain_more(job, ": ", bytes_of(said, size));
     return cause == END_REVOKED && outcome == OUTCOME_CRASHED ? OUTCOME_FAILED : outcome;
 }

@@ -11,14 +11,15 @@ static void check_cause(enum end_cause cause, const char *behind, const char *ex
 {
     static const struct assignment task = {.limit_ms = 2000, .soft_ms = 1, .stalled_ms = 5000};
     char text[TIME_LIMIT_TEXT_BYTES];
-    assert_true(bytes_equal(end_cause_text(cause, &task, behind, text), bytes_text(expected)));
+    assert_true(bytes_equal(end_cause_text(cause, end_cause_limit_ms(cause, &task), behind, text),
+                            bytes_text(expected)));
 }
 
 static void check(uint32_t limit_ms, const char *behind, const char *expected)
 {
     char text[TIME_LIMIT_TEXT_BYTES];
-    const struct assignment task = {.limit_ms = limit_ms};
-    assert_true(bytes_equal(end_cause_text(END_LIMIT, &task, behind, text), bytes_text(expected)));
+    assert_true(
+        bytes_equal(end_cause_text(END_LIMIT, limit_ms, behind, text), bytes_text(expected)));
 }
 
 static void each_cause_has_words_of_its_own(void **state)
