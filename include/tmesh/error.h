@@ -30,7 +30,8 @@ enum tmesh_err {
     TMESH_E_CLOSED = -10,     /* the handle was closed already */
     TMESH_E_NOT_FOUND = -11,  /* no such task, or journal, is known here */
     TMESH_E_BIND = -12,       /* an address is in use, or the system does not let us have it */
-    TMESH_E_JOURNAL = -13,    /* a journal or spool cannot be read, written or synced */
+    TMESH_E_JOURNAL = -13,    /* a journal or spool cannot be read, written or synced, or is
+                                 of a later version */
     TMESH_E_LOCKED = -14,     /* somebody else uses this journal or spool */
     TMESH_E_DAMAGED = -15 /* a journal is not what was written; salvage is for people to decide */
 };

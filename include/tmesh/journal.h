@@ -88,7 +88,8 @@ typedef struct tmesh_journal_summary {
 
 /* Reads all of a journal and changes nothing, not even the time of a file's last
  * change.  Tells every finding.  TMESH_E_DAMAGED: a ventilator would refuse it;
- * *summary is filled in, and `error` says what the ventilator would say. */
+ * *summary is filled in, and `error` says what the ventilator would say.  Likewise
+ * TMESH_E_JOURNAL, when some records say what only a later version knows. */
 TMESH_EXPORT enum tmesh_err tmesh_journal_check(const char *directory,
                                                 const tmesh_journal_watch_t *watch,
                                                 tmesh_journal_summary_t *summary,
@@ -104,9 +105,9 @@ TMESH_EXPORT enum tmesh_err tmesh_journal_dump(const char *directory,
 /* Makes a journal of every record that is whole and makes sense, in the place of a
  * damaged one, and puts the damaged files aside in a directory beside it.  Deletes
  * nothing.  Tells every finding first; what is missing is lost, as the summary
- * says.  A journal that a ventilator would take is left as it is.  Interrupted, it
- * goes on when called again.  Needs as much room as the records it keeps, and 64
- * MiB. */
+ * says.  A journal that a ventilator would take is left as it is, and so is one that
+ * only a later version's would.  Interrupted, it goes on when called again.  Needs as
+ * much room as the records it keeps, and 64 MiB. */
 TMESH_EXPORT enum tmesh_err tmesh_journal_salvage(const char *directory,
                                                   const tmesh_journal_watch_t *watch,
                                                   tmesh_journal_summary_t *summary,

@@ -48,9 +48,8 @@ typedef struct tmesh_ventilator_options {
  * TMESH_E_SYSTEM; with a journal also TMESH_E_LOCKED (another process uses it),
  * TMESH_E_DAMAGED (what was on disk is not what was written: `tmesh journal check`
  * tells more, and nothing was changed), TMESH_E_JOURNAL (the directory cannot be
- * used), TMESH_E_FULL (it holds more than the limits given).  Reading a journal
- * takes about a second for a million entries.  `options` is read during the call
- * only. */
+ * used, or a later version wrote it), TMESH_E_FULL (it holds more than the limits given).  Reading
+ * a journal takes about a second for a million entries.  `options` is read during the call only. */
 TMESH_EXPORT tmesh_ventilator_t *tmesh_ventilator_new(const tmesh_ventilator_options_t *options,
                                                       tmesh_error_t *error);
 

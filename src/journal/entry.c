@@ -6,13 +6,20 @@
 #include <assert.h>
 
 /* Which of an entry's values are there; an empty value is not the same as none. */
-enum { HAS_PAYLOAD = 1, HAS_RESULT = 2, HAS_TEXT = 4, HAS_LIMITS = 8 };
+enum {
+    HAS_PAYLOAD = 1,
+    HAS_RESULT = 2,
+    HAS_TEXT = 4,
+    HAS_LIMITS = 8,
+    HAS_KNOWN = HAS_PAYLOAD | HAS_RESULT | HAS_TEXT | HAS_LIMITS
+};
 
 enum {
     ID_BYTES = 16,
     LEASED_BYTES = ID_BYTES + 12,
     SETTLED_BYTES = ID_BYTES + 1,
     BLOCK_BYTES = 62,
+    VALUES_AT = ID_BYTES + BLOCK_BYTES - 1,
     LIMITS_BYTES = 8
 };
 
@@ -259,4 +266,10 @@ bool entry_read(uint8_t type, struct bytes bytes, struct journal_entry *entry)
     case JOURNAL_CHANGED: good = read_whole(&rest, entry); break;
     }
     return good && rest.size == 0;
+}
+
+bool entry_is_later(uint8_t type, struct bytes bytes)
+{
+    bool has_values = type == JOURNAL_TASK || type == JOURNAL_DONE || type == JOURNAL_CHANGED;
+    return has_values && bytes.size > VALUES_AT && (bytes.data[VALUES_AT] & ~HAS_KNOWN) != 0;
 }

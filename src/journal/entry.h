@@ -15,4 +15,8 @@ void entry_write(const struct journal_entry *entry, uint8_t *into);
  * False: the bytes are no such entry, and `entry` means nothing. */
 bool entry_read(uint8_t type, struct bytes bytes, struct journal_entry *entry);
 
+/* Whether bytes that entry_read refuses are an entry with a value that only a later
+ * version of this program knows. */
+bool entry_is_later(uint8_t type, struct bytes bytes);
+
 #endif

@@ -21,6 +21,12 @@ static enum tmesh_err judge(const struct journal_view *view)
     struct journal_fault fault;
     enum journal_error verdict = journal_view_verdict(view, &fault);
     if (verdict != JOURNAL_END) return journal_view_failure(view, &fault);
+    if (view->later > 0) {
+        return failure(view->error, TMESH_E_JOURNAL,
+                       "journal %.128s: %llu records say what only a later tmesh knows: use the "
+                       "program that wrote them, or a later one",
+                       view->directory, (unsigned long long)view->later);
+    }
     if (view->summary->senseless == 0) return TMESH_OK;
     return failure(view->error, TMESH_E_DAMAGED,
                    "journal %.128s: %llu records are whole and make no sense; 'tmesh journal "

@@ -93,7 +93,7 @@ enum tmesh_err journal_view_again(struct journal_view *view, enum disk_access ac
 {
     disk_posix_destroy(&view->disk);
     journal_census_end(&view->census);
-    view->summary->senseless = 0;
+    view->summary->senseless = view->later = 0;
     view->disk = disk_posix_new(view->directory, access);
     if (view->disk == NULL || journal_census_begin(&view->census, view->bytes) != 0) {
         return failure(view->error, TMESH_E_SYSTEM, "out of memory");
@@ -188,7 +188,9 @@ bool journal_view_record(struct journal_view *view, const struct inspected_recor
     /* What a spool's records say is not known here; they are whole, and that is all. */
     bool entries = view->use != JOURNAL_USE_SPOOL;
     bool readable = entries && entry_read(record->type, record->bytes, &entry);
-    bool fits = !entries || (readable && journal_census_add(&view->census, &entry));
+    bool later = entries && !readable && entry_is_later(record->type, record->bytes);
+    bool fits = !entries || later || (readable && journal_census_add(&view->census, &entry));
+    view->later += later;
     if (!fits) view->summary->senseless++;
     *enough = view->records == JOURNAL_VIEW_TELLS && view->watch.record != NULL &&
               !tell_record(view, record, readable ? &entry : NULL, fits);

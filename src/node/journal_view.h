@@ -21,6 +21,7 @@ struct journal_view {
     enum journal_use use; /* as far as it is known */
     struct journal_census census;
     uint64_t bytes; /* of all segments */
+    uint64_t later; /* entries that a later program wrote; a salvage keeps them */
     struct disk_posix *disk;
 };
 

@@ -87,6 +87,12 @@ static enum tmesh_err replay_one(const struct journal_record *record, struct ven
 {
     struct journal_entry entry;
     if (!entry_read(record->type, record->bytes, &entry)) {
+        if (entry_is_later(record->type, record->bytes)) {
+            return failure(error, TMESH_E_JOURNAL,
+                           "entry %" PRIu64 " of the journal says what only a later tmesh knows: "
+                           "start the program that wrote it, or a later one",
+                           record->lsn);
+        }
         return refusal(REASON_MALFORMED, record->lsn, error);
     }
     entry.lsn = record->lsn;

@@ -1,5 +1,8 @@
 /* api_journal.c - a ventilator with a journal in a host program: what is there
  * again after it, and what it says when its directory is of no use. */
+#include "../../src/journal/disk_posix.h"
+#include "../../src/journal/entry.h"
+#include "../../src/journal/journal.h"
 #include "api_mesh.h"
 
 #include <setjmp.h>
@@ -15,9 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <tmesh/journal.h>
 #include <unistd.h>
 
-enum { TASKS = 200 };
+enum {
+    TASKS = 200,
+    VALUES_AT = 16 + 61 /* in an entry that has values: FORMAT.md */
+};
 
 static char folder[64];
 
@@ -185,6 +192,55 @@ static void damage_is_refused_and_left_as_it_is(void **state)
     mesh_stop(&mesh);
 }
 
+/* Adds an entry as a later program may write it: with a value of a kind that we do
+ * not know. */
+static void add_entry_of_a_later_program(void)
+{
+    struct journal_fault fault;
+    struct journal *journal;
+    struct journal_record record;
+    uint64_t durable;
+    const struct journal_entry entry = {.kind = JOURNAL_TASK,
+                                        .id = {.octets = {1}},
+                                        .state = TASK_READY,
+                                        .queue = bytes_text("default"),
+                                        .name = bytes_text("later")};
+    struct disk_posix *disk = disk_posix_new(folder, DISK_WRITE);
+    assert_non_null(disk);
+    const struct journal_options options = {.disk = disk_posix_disk(disk),
+                                            .use = JOURNAL_USE_VENTILATOR};
+    assert_int_equal(journal_open(&options, &journal, &fault), JOURNAL_OK);
+    while (journal_next(journal, &record, &fault) == JOURNAL_OK) continue;
+    assert_int_equal(journal_start(journal, &fault), JOURNAL_OK);
+    uint8_t *bytes = journal_append(journal, JOURNAL_TASK, entry_bytes(&entry));
+    assert_non_null(bytes);
+    entry_write(&entry, bytes);
+    bytes[VALUES_AT] |= 0x80;
+    assert_true(journal_hand_over(journal));
+    assert_int_equal(journal_commit(journal, &durable, &fault), JOURNAL_OK);
+    journal_close(&journal);
+    disk_posix_destroy(&disk);
+}
+
+static void what_a_later_program_wrote_is_neither_damage_nor_salvaged_away(void **state)
+{
+    (void)state;
+    struct mesh mesh = {0};
+    char endpoint[128] = "";
+    tmesh_journal_summary_t summary;
+    tmesh_error_t error;
+    start_ventilator(&mesh, endpoint, sizeof endpoint);
+    mesh_stop(&mesh);
+    add_entry_of_a_later_program();
+    refuse(TMESH_E_JOURNAL, "a later tmesh");
+    assert_int_equal(tmesh_journal_check(folder, NULL, &summary, &error), TMESH_E_JOURNAL);
+    assert_non_null(strstr(error.text, "a later tmesh"));
+    assert_int_equal(summary.senseless, 0);
+    assert_int_equal(tmesh_journal_salvage(folder, NULL, &summary, &error), TMESH_OK);
+    assert_false(summary.salvaged);
+    refuse(TMESH_E_JOURNAL, "a later tmesh");
+}
+
 static void a_directory_that_cannot_be_made_is_named(void **state)
 {
     (void)state;
@@ -204,6 +260,7 @@ int main(void)
         tidy(a_run_outlives_the_restart_of_its_ventilator),
         tidy(one_directory_serves_one_ventilator),
         tidy(damage_is_refused_and_left_as_it_is),
+        tidy(what_a_later_program_wrote_is_neither_damage_nor_salvaged_away),
         tidy(a_directory_that_cannot_be_made_is_named),
     };
 #undef tidy

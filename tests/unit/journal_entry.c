@@ -169,6 +169,12 @@ static void unknown_kinds_states_and_values_are_refused(void **state)
     data[bytes.size - 4] = before;
     data[bytes.size - 1] = 1; /* a payload, which a change has not */
     assert_false(entry_read(JOURNAL_CHANGED, bytes, &back));
+    assert_false(entry_is_later(JOURNAL_CHANGED, bytes));
+    data[bytes.size - 1] = 16; /* what nothing has yet */
+    assert_false(entry_read(JOURNAL_CHANGED, bytes, &back));
+    assert_true(entry_is_later(JOURNAL_CHANGED, bytes));
+    assert_false(entry_is_later(JOURNAL_CHANGED, bytes_of(data, bytes.size - 1)));
+    assert_false(entry_is_later(JOURNAL_LEASED, bytes));
     free(data);
 }
 
