@@ -19,24 +19,15 @@ static void begin(struct story *story)
 
 static void begin_with_journal(struct story *story)
 {
-    struct ventilator_options options = story_options();
-    options.journals = true;
-    options.dead_letters_max = 10000; /* as a journal demands */
+    const struct ventilator_options options = story_journalled();
     story_start_with(story, &options);
     story_hello(story, P1);
     story_clear(story);
 }
 
-/* DISPOSE of those named, without a turn. */
 static void cancel(struct story *story, uint32_t peer, const char *letters)
 {
-    static struct id ids[MESSAGE_LETTERS_MAX];
-    struct message message = {.kind = MESSAGE_DISPOSE};
-    uint32_t count = 0;
-    for (; letters[count] != '\0'; count++) ids[count] = story_id(letters[count]);
-    message.u.dispose =
-        (struct message_dispose){.disposal = DISPOSAL_CANCEL, .ids = ids, .count = count};
-    story_tell(story, peer, message);
+    (void)story_dispose(story, peer, DISPOSAL_CANCEL, letters);
 }
 
 static void a_task_in_line_is_never_given_to_a_worker(void **state)

@@ -8,53 +8,10 @@
 
 #include <cmocka.h>
 
-static void start_with(struct story *story, const struct ventilator_options *options)
-{
-    story_start_with(story, options);
-    story_hello(story, P1);
-    story_hello(story, W1);
-    story_credit(story, W1, 100000);
-    story_clear(story);
-}
-
 static void begin(struct story *story)
 {
     struct ventilator_options options = story_options();
-    start_with(story, &options);
-}
-
-/* Letters of tasks that failed for good, in this order. */
-static void bury(struct story *story, const char *letters)
-{
-    story_submit(story, P1, letters);
-    story_complete(story, W1, letters, OUTCOME_PERMANENT);
-    story_clear(story);
-}
-
-/* DISPOSE of those named, without a turn.  The answer is the first message of the step. */
-static const struct message_disposed *dispose(struct story *story, enum disposal disposal,
-                                              const char *letters)
-{
-    static struct id ids[MESSAGE_LETTERS_MAX];
-    struct message message = {.kind = MESSAGE_DISPOSE};
-    uint32_t count = 0;
-    for (; letters[count] != '\0'; count++) ids[count] = story_id(letters[count]);
-    message.u.dispose = (struct message_dispose){.disposal = disposal, .ids = ids, .count = count};
-    story_tell(story, P1, message);
-    return &story->out->sends[0].message.u.disposed;
-}
-
-static const struct message_disposed *dispose_all(struct story *story, enum disposal disposal,
-                                                  const char *queue, const char *name,
-                                                  uint64_t cursor)
-{
-    struct message message = {.kind = MESSAGE_DISPOSE};
-    message.u.dispose = (struct message_dispose){.disposal = disposal,
-                                                 .cursor = cursor,
-                                                 .queue = bytes_text(queue),
-                                                 .name = bytes_text(name)};
-    story_tell(story, P1, message);
-    return &story->out->sends[0].message.u.disposed;
+    story_start_served(story, &options, 100000);
 }
 
 /* The letters kept, in their order. */
@@ -82,7 +39,7 @@ static void a_letter_that_is_retried_begins_again(void **state)
     story_pass(&story, 1);
     story_complete(&story, W1, "A", OUTCOME_FAILED);
     story_clear(&story);
-    dispose(&story, DISPOSAL_RETRY, "A");
+    story_dispose(&story, P1, DISPOSAL_RETRY, "A");
     story_turn(&story);
     story_expect(&story, "[    1] revived A/2\n"
                          "[    1] > p1 disposed 1\n"
@@ -94,7 +51,7 @@ static void a_letter_that_is_retried_begins_again(void **state)
     story_pass(&story, 1);
     story_complete(&story, W1, "A", OUTCOME_FAILED);
     assert_int_equal(story_totals(&story).dead_letters, 1);
-    dispose(&story, DISPOSAL_RETRY, "A");
+    story_dispose(&story, P1, DISPOSAL_RETRY, "A");
     story_turn(&story);
     story_complete(&story, W1, "A", OUTCOME_DONE);
     assert_int_equal(story_totals(&story).done, 1);
@@ -107,17 +64,17 @@ static void what_is_no_letter_is_told(void **state)
     (void)state;
     struct story story;
     begin(&story);
-    bury(&story, "AB");
+    story_bury(&story, "AB");
     story_submit(&story, P1, "C");
     story_clear(&story);
-    dispose(&story, DISPOSAL_RETRY, "XACA");
+    story_dispose(&story, P1, DISPOSAL_RETRY, "XACA");
     story_expect(&story, "[    0] revived A/1\n"
                          "[    0] > p1 disposed 1 but 0 no letter but 2 no letter"
                          " but 3 no letter\n");
-    dispose(&story, DISPOSAL_DROP, "BB");
+    story_dispose(&story, P1, DISPOSAL_DROP, "BB");
     story_expect(&story, "[    0] dropped B/1 permanent\n"
                          "[    0] > p1 disposed 1 but 1 no letter\n");
-    dispose(&story, DISPOSAL_DROP, "");
+    story_dispose(&story, P1, DISPOSAL_DROP, "");
     story_expect(&story, "[    0] > p1 disposed 0\n");
     story_end(&story);
 }
@@ -128,12 +85,12 @@ static void a_letter_that_is_dropped_leaves_only_its_id(void **state)
     struct ventilator_options options = story_options();
     options.ended_ns_max = 10 * SECOND;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 100000);
     story.task.payload = bytes_text("payload");
-    bury(&story, "A");
+    story_bury(&story, "A");
     story_pass(&story, 60000); /* letters outlive the time for which ids are remembered */
     story_clear(&story);
-    dispose(&story, DISPOSAL_DROP, "A");
+    story_dispose(&story, P1, DISPOSAL_DROP, "A");
     assert_int_equal(story_totals(&story).dead_letters, 0);
     story_pass(&story, 9000);
     story_clear(&story);
@@ -152,17 +109,17 @@ static void letters_leave_from_anywhere_and_the_others_keep_their_order(void **s
     (void)state;
     struct story story; /* of at most eight letters */
     begin(&story);
-    bury(&story, "ABCDEFGH");
-    dispose(&story, DISPOSAL_DROP, "ADH");
+    story_bury(&story, "ABCDEFGH");
+    story_dispose(&story, P1, DISPOSAL_DROP, "ADH");
     expect_letters(&story, "BCEFG");
-    bury(&story, "IJKL");
+    story_bury(&story, "IJKL");
     expect_letters(&story, "CEFGIJKL"); /* one too many: the oldest went */
-    dispose(&story, DISPOSAL_RETRY, "C");
+    story_dispose(&story, P1, DISPOSAL_RETRY, "C");
     expect_letters(&story, "EFGIJKL");
     story_turn(&story);
     story_complete(&story, W1, "C", OUTCOME_PERMANENT);
     expect_letters(&story, "EFGIJKLC");
-    dispose(&story, DISPOSAL_DROP, "EFGIJKLC");
+    story_dispose(&story, P1, DISPOSAL_DROP, "EFGIJKLC");
     expect_letters(&story, "");
     story_end(&story);
 }
@@ -204,7 +161,7 @@ static void whoever_was_told_hears_nothing_more_unless_it_asks_again(void **stat
     story_submit(&story, P1, "ab");
     story_complete(&story, W1, "ab", OUTCOME_PERMANENT);
     story_receipt(&story, P1);
-    dispose(&story, DISPOSAL_RETRY, "ab");
+    story_dispose(&story, P1, DISPOSAL_RETRY, "ab");
     story_turn(&story);
     story_submit(&story, P1, "b");
     story_clear(&story);
@@ -227,7 +184,7 @@ static void a_drop_does_not_take_the_end_from_who_waits_for_it(void **state)
     story_submit(&story, P1, "a");
     story.run.text = bytes_text("why");
     story_complete(&story, W1, "a", OUTCOME_PERMANENT);
-    dispose(&story, DISPOSAL_DROP, "a");
+    story_dispose(&story, P1, DISPOSAL_DROP, "a");
     expect_letters(&story, "");
     story_close(&story, P1);
     story_clear(&story);
@@ -248,17 +205,17 @@ static void all_may_mean_those_of_a_queue_and_a_name(void **state)
     story_hello(&story, P1);
     story_hello(&story, W1);
     story_credit(&story, W1, 100);
-    bury(&story, "AB");
+    story_bury(&story, "AB");
     story.task.name = bytes_text("u");
-    bury(&story, "CD");
+    story_bury(&story, "CD");
     story.task.queue = bytes_text("bulk");
-    bury(&story, "EF");
-    assert_int_equal(dispose_all(&story, DISPOSAL_DROP_ALL, "bulk", "t", 0)->affected, 0);
-    assert_int_equal(dispose_all(&story, DISPOSAL_DROP_ALL, "default", "u", 0)->affected, 2);
+    story_bury(&story, "EF");
+    assert_int_equal(story_dispose_all(&story, DISPOSAL_DROP_ALL, "bulk", "t", 0)->affected, 0);
+    assert_int_equal(story_dispose_all(&story, DISPOSAL_DROP_ALL, "default", "u", 0)->affected, 2);
     expect_letters(&story, "ABEF");
-    assert_int_equal(dispose_all(&story, DISPOSAL_RETRY_ALL, "", "u", 0)->affected, 2);
+    assert_int_equal(story_dispose_all(&story, DISPOSAL_RETRY_ALL, "", "u", 0)->affected, 2);
     expect_letters(&story, "AB");
-    assert_int_equal(dispose_all(&story, DISPOSAL_DROP_ALL, "", "", 0)->affected, 2);
+    assert_int_equal(story_dispose_all(&story, DISPOSAL_DROP_ALL, "", "", 0)->affected, 2);
     expect_letters(&story, "");
     story_end(&story);
 }
@@ -285,14 +242,14 @@ static void all_are_disposed_of_in_bounded_steps_and_no_letter_twice(void **stat
     struct ventilator_options options = story_options();
     options.tasks_max = options.ended_max = options.dead_letters_max = 2 * LETTERS;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 100000);
     story.check.is_shallow = true;
     bury_many(&story, LETTERS);
     uint32_t affected = 0, steps = 0;
     uint64_t cursor = 0;
     do {
         const struct message_disposed *disposed =
-            dispose_all(&story, DISPOSAL_RETRY_ALL, "", "", cursor);
+            story_dispose_all(&story, DISPOSAL_RETRY_ALL, "", "", cursor);
         assert_in_range(disposed->affected, 1, MESSAGE_LETTERS_MAX);
         affected += disposed->affected;
         cursor = disposed->cursor;
@@ -318,7 +275,7 @@ static void pages_of_letters_go_on_where_they_were_although_some_left(void **sta
     struct ventilator_options options = story_options();
     options.tasks_max = options.ended_max = options.dead_letters_max = LETTERS;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 100000);
     story.check.is_shallow = true;
     bury_many(&story, LETTERS);
     uint32_t seen = 0, cursor = 0;
@@ -348,17 +305,17 @@ static void a_ventilator_that_takes_no_tasks_retries_no_letters(void **state)
     struct ventilator_options options = story_options();
     options.tasks_max = 2;
     struct story story;
-    start_with(&story, &options);
-    bury(&story, "AB");
+    story_start_served(&story, &options, 100000);
+    story_bury(&story, "AB");
     story_bye(&story, W1);
     story_submit(&story, P1, "CD");
     story_clear(&story);
-    dispose(&story, DISPOSAL_RETRY, "AX");
-    dispose_all(&story, DISPOSAL_RETRY_ALL, "", "", 0);
+    story_dispose(&story, P1, DISPOSAL_RETRY, "AX");
+    story_dispose_all(&story, DISPOSAL_RETRY_ALL, "", "", 0);
     story_step(&story, &(struct ventilator_event){.kind = VENTILATOR_DRAIN});
-    dispose(&story, DISPOSAL_RETRY, "A");
-    dispose_all(&story, DISPOSAL_RETRY_ALL, "", "", 0);
-    dispose_all(&story, DISPOSAL_DROP_ALL, "", "", 0);
+    story_dispose(&story, P1, DISPOSAL_RETRY, "A");
+    story_dispose_all(&story, DISPOSAL_RETRY_ALL, "", "", 0);
+    story_dispose_all(&story, DISPOSAL_DROP_ALL, "", "", 0);
     story_expect(&story, "[    0] > p1 disposed 0 but 0 busy but 1 no letter\n"
                          "[    0] > p1 disposed 0 busy\n"
                          "[    0] > p1 disposed 0 but 0 draining\n"
@@ -377,7 +334,7 @@ static void a_letter_without_its_payload_is_not_run_again(void **state)
     struct ventilator_options options = story_options();
     options.store_bytes_max = 16 * LARGE;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 100000);
     story.task.payload = bytes_text("small");
     const char letters[] = "abcdefghijklmnopqrst";
     story_submit(&story, P1, letters);
@@ -389,9 +346,9 @@ static void a_letter_without_its_payload_is_not_run_again(void **state)
     assert_int_equal(dead->reason, REASON_BUSY);
     assert_int_equal(dead->payload_bytes, 0);
     story_clear(&story);
-    dispose(&story, DISPOSAL_RETRY, (char[]){(char)dead->id.octets[15], '\0'});
+    story_dispose(&story, P1, DISPOSAL_RETRY, (char[]){(char)dead->id.octets[15], '\0'});
     story_expect(&story, "[    0] > p1 disposed 0 but 0 forgotten\n");
-    assert_int_equal(dispose_all(&story, DISPOSAL_RETRY_ALL, "", "", 0)->affected, 0);
+    assert_int_equal(story_dispose_all(&story, DISPOSAL_RETRY_ALL, "", "", 0)->affected, 0);
     story_end(&story);
 }
 
@@ -415,7 +372,7 @@ static void what_becomes_of_letters_is_written_down(void **state)
     options.journals = true;
     options.dead_letters_max = 10000;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 100000);
     story.check.is_shallow = true; /* what waits for the disk is not what is checked here */
     story.task = (struct submission){.name = bytes_text("t"),
                                      .payload = bytes_text("payload"),
@@ -423,8 +380,8 @@ static void what_becomes_of_letters_is_written_down(void **state)
                                      .crashes_max = 6,
                                      .backoff_ms = 50,
                                      .backoff_ms_max = 400};
-    bury(&story, "AB");
-    dispose(&story, DISPOSAL_RETRY, "A");
+    story_bury(&story, "AB");
+    story_dispose(&story, P1, DISPOSAL_RETRY, "A");
     const struct journal_entry *entry = last_entry(&story);
     assert_int_equal(entry->kind, JOURNAL_TASK);
     assert_int_equal(entry->state, TASK_READY);
@@ -437,7 +394,7 @@ static void what_becomes_of_letters_is_written_down(void **state)
     assert_int_equal(entry->backoff_ms, 50);
     assert_int_equal(entry->backoff_ms_max, 400);
     assert_true(bytes_equal(entry->payload, bytes_text("payload")));
-    dispose(&story, DISPOSAL_DROP, "B");
+    story_dispose(&story, P1, DISPOSAL_DROP, "B");
     entry = last_entry(&story);
     assert_int_equal(entry->kind, JOURNAL_SETTLED);
     assert_int_equal(entry->kept, 0);

@@ -10,27 +10,10 @@
 
 #include <stdlib.h>
 
-static struct ventilator_options journalled(void)
-{
-    struct ventilator_options options = story_options();
-    options.journals = true;
-    options.dead_letters_max = 10000;
-    return options;
-}
-
-static void begin_with(struct story *story, const struct ventilator_options *options)
-{
-    story_start_with(story, options);
-    story_hello(story, P1);
-    story_hello(story, W1);
-    story_credit(story, W1, 100000);
-    story_clear(story);
-}
-
 static void begin(struct story *story)
 {
-    struct ventilator_options options = journalled();
-    begin_with(story, &options);
+    struct ventilator_options options = story_journalled();
+    story_start_served(story, &options, 100000);
 }
 
 static void a_batch_is_accepted_when_it_is_durable_and_runs_before(void **state)
@@ -65,10 +48,10 @@ static void a_batch_that_brings_nothing_new_waits_for_what_it_repeats(void **sta
 static void rejections_wait_with_their_batch(void **state)
 {
     (void)state;
-    struct ventilator_options options = journalled();
+    struct ventilator_options options = story_journalled();
     options.tasks_max = 2;
     struct story story;
-    begin_with(&story, &options);
+    story_start_served(&story, &options, 100000);
     story_submit(&story, P1, "ABC");
     story_submit(&story, P1, "D");
     story_clear(&story);
@@ -249,12 +232,12 @@ static void retries_and_dead_letters_survive_with_what_was_said(void **state)
 static void one_long_task_does_not_pin_the_journal(void **state)
 {
     (void)state;
-    struct ventilator_options options = journalled();
+    struct ventilator_options options = story_journalled();
     options.journal_slack_bytes = 4096;
     options.tasks_max = 8;
     options.ended_max = 8;
     struct story story;
-    begin_with(&story, &options);
+    story_start_served(&story, &options, 100000);
     story.check.is_shallow = true;
     story.task.payload = bytes_text("the long one's");
     story_submit(&story, P1, "z");

@@ -8,27 +8,10 @@
 
 #include <cmocka.h>
 
-static void start_with(struct story *story, const struct ventilator_options *options)
-{
-    story_start_with(story, options);
-    story_hello(story, P1);
-    story_hello(story, W1);
-    story_credit(story, W1, 100000);
-    story_clear(story);
-}
-
 static void begin(struct story *story)
 {
     struct ventilator_options options = story_options();
-    start_with(story, &options);
-}
-
-/* Letters of tasks that failed for good, in this order. */
-static void bury(struct story *story, const char *letters)
-{
-    story_submit(story, P1, letters);
-    story_complete(story, W1, letters, OUTCOME_PERMANENT);
-    story_clear(story);
+    story_start_served(story, &options, 100000);
 }
 
 static const struct message_answer *letter(struct story *story, char name, uint32_t cursor)
@@ -82,9 +65,9 @@ static void one_letter_is_shown_with_both_its_values(void **state)
     begin(&story);
     story.task.payload = bytes_text("payload");
     story.run.result = bytes_text("output"); /* and nobody waits for it */
-    bury(&story, "A");
+    story_bury(&story, "A");
     story.run.result = (struct bytes){0};
-    bury(&story, "B");
+    story_bury(&story, "B");
     const struct message_answer *answer = letter(&story, 'A', 0);
     assert_int_equal(answer->query, QUERY_LETTER);
     assert_int_equal(answer->count, 1);
@@ -165,7 +148,7 @@ static void a_task_may_bring_its_own_backoff(void **state)
     };
     for (size_t at = 0; at < sizeof cases / sizeof cases[0]; at++) {
         struct story story;
-        start_with(&story, &options);
+        story_start_served(&story, &options, 100000);
         story.task.backoff_ms = cases[at].backoff_ms;
         story.task.backoff_ms_max = cases[at].backoff_ms_max;
         uint64_t longest_ns = longest_delay(&story, cases[at].failures);

@@ -9,19 +9,10 @@
 
 #include <cmocka.h>
 
-static void begin_with(struct story *story, const struct ventilator_options *options)
-{
-    story_start_with(story, options);
-    story_hello(story, P1);
-    story_hello(story, W1);
-    story_credit(story, W1, 10);
-    story_clear(story);
-}
-
 static void begin(struct story *story)
 {
     struct ventilator_options options = story_options();
-    begin_with(story, &options);
+    story_start_served(story, &options, 10);
 }
 
 /* A run that `at` holds tells of its progress, without a turn. */

@@ -10,19 +10,10 @@
 
 #include <stdlib.h>
 
-static void start_with(struct story *story, const struct ventilator_options *options)
-{
-    story_start_with(story, options);
-    story_hello(story, P1);
-    story_hello(story, W1);
-    story_credit(story, W1, 1000);
-    story_clear(story);
-}
-
 static void begin(struct story *story)
 {
     struct ventilator_options options = story_options();
-    start_with(story, &options);
+    story_start_served(story, &options, 1000);
 }
 
 static void a_failed_run_is_tried_again_after_its_delay(void **state)
@@ -100,7 +91,7 @@ static void the_backoff_doubles_with_full_jitter_up_to_its_limit(void **state)
     options.backoff_ns_max = 6 * SECOND;
     options.attempts_max = 10;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 1000);
     uint64_t longest_ns[6] = {0}, mean_ns[6] = {0};
     measure_delays(&story, longest_ns, mean_ns);
     const uint64_t limits_ns[6] = {0, SECOND, 2 * SECOND, 4 * SECOND, 6 * SECOND, 6 * SECOND};
@@ -247,7 +238,7 @@ static void dead_letters_are_bounded_and_the_oldest_is_dropped(void **state)
     struct ventilator_options options = story_options();
     options.dead_letters_max = 3;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 1000);
     story.task.payload = bytes_text("kept, to be tried again");
     story_submit(&story, P1, "ABCDE");
     story.run.text = bytes_text("why");
@@ -277,7 +268,7 @@ static void a_dead_letter_keeps_its_name_when_lanes_are_short(void **state)
     struct ventilator_options options = story_options();
     options.tasks_max = 2 * LANES_MAX;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 1000);
     story.check.is_shallow = true;
     story_submit(&story, P1, "A");
     story_complete(&story, W1, "A", OUTCOME_PERMANENT);
@@ -305,7 +296,7 @@ static void a_result_without_room_fails_the_task_and_says_so(void **state)
     struct ventilator_options options = story_options();
     options.store_bytes_max = 16 * LARGE;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 1000);
     char *large = calloc(1, LARGE);
     const char letters[] = "abcdefghijklmnopqrst";
     story_submit(&story, P1, letters);
@@ -332,7 +323,7 @@ static void a_result_may_take_the_room_of_its_own_payload(void **state)
     struct ventilator_options options = story_options();
     options.store_bytes_max = 16 * LARGE;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 1000);
     char *large = calloc(1, LARGE);
     story.task.payload = bytes_of(large, LARGE);
     story_submit(&story, P1, "z");
@@ -354,7 +345,7 @@ static void a_result_larger_than_allowed_fails_the_task(void **state)
     struct ventilator_options options = story_options();
     options.payload_bytes_max = 100;
     struct story story;
-    start_with(&story, &options);
+    story_start_served(&story, &options, 1000);
     char large[101] = {0};
     story_submit(&story, P1, "ab");
     story_clear(&story);

@@ -28,6 +28,14 @@ struct ventilator_options story_options(void)
     return options;
 }
 
+struct ventilator_options story_journalled(void)
+{
+    struct ventilator_options options = story_options();
+    options.journals = true;
+    options.dead_letters_max = 10000; /* as a journal demands */
+    return options;
+}
+
 static void build(struct story *story, const struct ventilator_options *options)
 {
     size_t bytes = ventilator_memory_bytes(options);
@@ -63,6 +71,16 @@ void story_start(struct story *story)
 }
 
 /* Everybody falls silent for good. */
+void story_start_served(struct story *story, const struct ventilator_options *options,
+                        uint64_t credit)
+{
+    story_start_with(story, options);
+    story_hello(story, P1);
+    story_hello(story, W1);
+    story_credit(story, W1, credit);
+    story_clear(story);
+}
+
 void story_end(struct story *story)
 {
     for (uint32_t peer = 0; peer < STORY_PEERS; peer++) story->peers[peer].alive = false;
@@ -396,6 +414,38 @@ void story_complete(struct story *story, uint32_t at, const char *letters, enum 
     struct message message = {.kind = MESSAGE_COMPLETE};
     message.u.complete = (struct message_complete){.items = items, .count = count};
     story_say(story, at, message);
+}
+
+void story_bury(struct story *story, const char *letters)
+{
+    story_submit(story, P1, letters);
+    story_complete(story, W1, letters, OUTCOME_PERMANENT);
+    story_clear(story);
+}
+
+const struct message_disposed *story_dispose(struct story *story, uint32_t peer,
+                                             enum disposal disposal, const char *letters)
+{
+    struct id ids[MESSAGE_LETTERS_MAX];
+    struct message message = {.kind = MESSAGE_DISPOSE};
+    uint32_t count = 0;
+    for (; letters[count] != '\0'; count++) ids[count] = story_id(letters[count]);
+    message.u.dispose = (struct message_dispose){.disposal = disposal, .ids = ids, .count = count};
+    story_tell(story, peer, message);
+    return &story->out->sends[0].message.u.disposed;
+}
+
+const struct message_disposed *story_dispose_all(struct story *story, enum disposal disposal,
+                                                 const char *queue, const char *name,
+                                                 uint64_t cursor)
+{
+    struct message message = {.kind = MESSAGE_DISPOSE};
+    message.u.dispose = (struct message_dispose){.disposal = disposal,
+                                                 .cursor = cursor,
+                                                 .queue = bytes_text(queue),
+                                                 .name = bytes_text(name)};
+    story_tell(story, P1, message);
+    return &story->out->sends[0].message.u.disposed;
 }
 
 void story_receipt(struct story *story, uint32_t peer)

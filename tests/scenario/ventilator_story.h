@@ -58,9 +58,14 @@ struct story {
 
 /* Small limits, and the default timing. */
 struct ventilator_options story_options(void);
+/* The same with a journal. */
+struct ventilator_options story_journalled(void);
 
 void story_start(struct story *story);
 void story_start_with(struct story *story, const struct ventilator_options *options);
+/* With P1 and with W1, which has credit for so many tasks; its trace is empty. */
+void story_start_served(struct story *story, const struct ventilator_options *options,
+                        uint64_t credit);
 /* Ends every session and task first, and demands that nothing is left. */
 void story_end(struct story *story);
 
@@ -102,6 +107,16 @@ void story_submit(struct story *story, uint32_t peer, const char *letters);
 void story_credit(struct story *story, uint32_t peer, uint64_t tasks);
 /* Completes tasks that `peer` holds, in one message. */
 void story_complete(struct story *story, uint32_t peer, const char *letters, enum outcome outcome);
+/* Tasks of P1 that W1 fails for good, so that they are dead letters, in this order; not in
+ * the trace. */
+void story_bury(struct story *story, const char *letters);
+/* DISPOSE of those named, or of all in a queue and with a name, without a turn.  The answer
+ * is the first message of the step. */
+const struct message_disposed *story_dispose(struct story *story, uint32_t peer,
+                                             enum disposal disposal, const char *letters);
+const struct message_disposed *story_dispose_all(struct story *story, enum disposal disposal,
+                                                 const char *queue, const char *name,
+                                                 uint64_t cursor);
 /* Receipts all that the producer heard. */
 void story_receipt(struct story *story, uint32_t peer);
 void story_query(struct story *story, uint32_t peer, enum query query, uint32_t cursor);

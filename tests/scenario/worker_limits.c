@@ -8,20 +8,11 @@
 
 #include <cmocka.h>
 
-static void start_with(struct worker_story *story, const struct worker_options *options)
-{
-    worker_story_start(story, options);
-    worker_story_turn(story);
-    worker_story_open(story, 0, 'v', "");
-    worker_story_turn(story);
-    worker_story_clear(story);
-}
-
 /* Two slots; what is given may run for two seconds. */
 static void start(struct worker_story *story)
 {
     struct worker_options options = worker_story_options();
-    start_with(story, &options);
+    worker_story_start_open(story, &options);
     story->limit_ms = 2000;
 }
 
@@ -35,39 +26,27 @@ static void pass(struct worker_story *story, uint64_t ms)
     }
 }
 
-static bool tells(const struct worker_story *story, const char *text)
-{
-    return strstr(story->trace, text) != NULL;
-}
-
-static struct worker_counts counts_of(const struct worker_story *story)
-{
-    struct worker_counts counts;
-    worker_counts(story->worker, &counts);
-    return counts;
-}
-
 static void a_run_is_killed_at_its_limit_and_fails(void **unused)
 {
     (void)unused;
     struct worker_story story;
     start(&story);
     worker_story_give(&story, 0, "a1", 0);
-    assert_true(tells(&story, "run a1 within 2000 ms"));
+    assert_true(worker_story_tells(&story, "run a1 within 2000 ms"));
     worker_story_begin(&story, "a1");
     pass(&story, 1999);
-    assert_false(tells(&story, "kill"));
+    assert_false(worker_story_tells(&story, "kill"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
     worker_story_clear(&story);
     pass(&story, 500);
     worker_story_finish(&story, "a1", OUTCOME_FAILED, 2500);
     worker_story_turn(&story);
-    assert_true(tells(&story, "[ 2.50] 0 COMPLETE a1 failed (sorry)\n"));
+    assert_true(worker_story_tells(&story, "[ 2.50] 0 COMPLETE a1 failed (sorry)\n"));
     pass(&story, 10000);
-    assert_false(tells(&story, "kill"));
-    assert_false(tells(&story, "hung"));
-    assert_int_equal(counts_of(&story).failed, 1);
+    assert_false(worker_story_tells(&story, "kill"));
+    assert_false(worker_story_tells(&story, "hung"));
+    assert_int_equal(worker_story_counts(&story).failed, 1);
     worker_story_end(&story);
 }
 
@@ -77,19 +56,19 @@ static void a_task_without_a_limit_gets_that_of_the_worker(void **unused)
     struct worker_story story;
     struct worker_options options = worker_story_options();
     options.limit_ms = 500;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     worker_story_give(&story, 0, "a1", 0);
     story.limit_ms = 3000;
     worker_story_give(&story, 0, "b1", 0);
-    assert_true(tells(&story, "run a1 within 500 ms"));
-    assert_true(tells(&story, "run b1 within 3000 ms"));
+    assert_true(worker_story_tells(&story, "run a1 within 500 ms"));
+    assert_true(worker_story_tells(&story, "run b1 within 3000 ms"));
     worker_story_begin(&story, "a1");
     worker_story_begin(&story, "b1");
     pass(&story, 499);
-    assert_false(tells(&story, "kill"));
+    assert_false(worker_story_tells(&story, "kill"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 0.50] 0 kill a1 (limit)\n"));
-    assert_false(tells(&story, "kill b1"));
+    assert_true(worker_story_tells(&story, "[ 0.50] 0 kill a1 (limit)\n"));
+    assert_false(worker_story_tells(&story, "kill b1"));
     worker_story_end(&story);
 }
 
@@ -105,9 +84,10 @@ static void without_any_limit_nobody_looks_at_the_time(void **unused)
         worker_story_clear(&story);
         story.now_ns += 60 * SECOND;
         worker_story_on(&story, WORKER_TURN, 0);
-        assert_false(tells(&story, "kill") || tells(&story, "recall") || tells(&story, "hung"));
+        assert_false(worker_story_tells(&story, "kill") || worker_story_tells(&story, "recall") ||
+                     worker_story_tells(&story, "hung"));
     }
-    assert_int_equal(counts_of(&story).running, 1);
+    assert_int_equal(worker_story_counts(&story).running, 1);
     worker_story_end(&story);
 }
 
@@ -118,7 +98,7 @@ static void expect_after_300_ms(struct worker_story *story, const char *what)
     worker_story_give(story, 0, "a1", 0);
     uint64_t begun_ns = story->now_ns + 250 * MILLISECOND;
     bool told = false;
-    while (!tells(story, what)) {
+    while (!worker_story_tells(story, what)) {
         assert_true(story->now_ns < 101 * SECOND);
         story->now_ns = worker_deadline(story->worker);
         if (story->now_ns >= begun_ns && !told) {
@@ -162,12 +142,12 @@ static void a_job_that_waits_too_long_behind_others_is_recalled(void **unused)
     story.limit_ms = 60000;
     worker_story_give(&story, 0, "c1", 0);
     pass(&story, 1999);
-    assert_false(tells(&story, "recall"));
+    assert_false(worker_story_tells(&story, "recall"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 2.00] 0 recall c1\n"));
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 recall c1\n"));
     worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
     worker_story_turn(&story);
-    assert_true(tells(&story, "[ 2.00] 0 COMPLETE c1 returned\n"));
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 COMPLETE c1 returned\n"));
     worker_story_end(&story);
 }
 
@@ -180,13 +160,13 @@ static void a_recall_that_came_too_late_does_no_harm(void **unused)
     story.limit_ms = 5000;
     worker_story_give(&story, 0, "a1", 0);
     pass(&story, 2000);
-    assert_true(tells(&story, "[ 2.00] 0 recall a1\n"));
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 recall a1\n"));
     worker_story_begin(&story, "a1");
     worker_story_clear(&story);
     pass(&story, 4999);
-    assert_false(tells(&story, "kill") || tells(&story, "recall"));
+    assert_false(worker_story_tells(&story, "kill") || worker_story_tells(&story, "recall"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 7.00] 0 kill a1 (limit)\n"));
+    assert_true(worker_story_tells(&story, "[ 7.00] 0 kill a1 (limit)\n"));
     worker_story_end(&story);
 }
 
@@ -206,35 +186,36 @@ static void a_run_that_cannot_be_ended_is_given_up_and_its_slot_stays_taken(void
     struct worker_story story;
     hang(&story);
     pass(&story, 999);
-    assert_false(tells(&story, "hung"));
+    assert_false(worker_story_tells(&story, "hung"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 3.00] 0 hung a1 (limit)\n"));
-    assert_true(tells(&story, "[ 3.00] 0 COMPLETE a1 failed (over its time limit of 2 s; it cannot "
-                              "be ended)\n"));
-    assert_int_equal(counts_of(&story).hung, 1);
-    assert_int_equal(counts_of(&story).held, 1);
-    assert_int_equal(counts_of(&story).running, 1);
-    assert_int_equal(counts_of(&story).owed, 1);
+    assert_true(worker_story_tells(&story, "[ 3.00] 0 hung a1 (limit)\n"));
+    assert_true(worker_story_tells(
+        &story, "[ 3.00] 0 COMPLETE a1 failed (over its time limit of 2 s; it cannot "
+                "be ended)\n"));
+    assert_int_equal(worker_story_counts(&story).hung, 1);
+    assert_int_equal(worker_story_counts(&story).held, 1);
+    assert_int_equal(worker_story_counts(&story).running, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 1);
     worker_story_receipt(&story, 0);
-    assert_int_equal(counts_of(&story).owed, 0);
-    assert_int_equal(counts_of(&story).held, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).held, 1);
 
     story.limit_ms = 0; /* the other slot goes on */
     worker_story_give(&story, 0, "b1", 0);
     worker_story_begin(&story, "b1");
     worker_story_finish(&story, "b1", OUTCOME_DONE, 1);
     worker_story_turn(&story);
-    assert_true(tells(&story, "COMPLETE b1 done"));
+    assert_true(worker_story_tells(&story, "COMPLETE b1 done"));
 
     worker_story_clear(&story);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 9000); /* it returns after all */
     worker_story_turn(&story);
-    assert_false(tells(&story, "COMPLETE a1"));
-    assert_int_equal(counts_of(&story).hung, 0);
-    assert_int_equal(counts_of(&story).held, 0);
-    assert_int_equal(counts_of(&story).running, 0);
-    assert_int_equal(counts_of(&story).failed, 1);
-    assert_int_equal(counts_of(&story).done, 1);
+    assert_false(worker_story_tells(&story, "COMPLETE a1"));
+    assert_int_equal(worker_story_counts(&story).hung, 0);
+    assert_int_equal(worker_story_counts(&story).held, 0);
+    assert_int_equal(worker_story_counts(&story).running, 0);
+    assert_int_equal(worker_story_counts(&story).failed, 1);
+    assert_int_equal(worker_story_counts(&story).done, 1);
     worker_story_end(&story);
 }
 
@@ -250,10 +231,12 @@ static void a_hung_run_that_returns_before_its_receipt_is_told_once(void **unuse
     worker_story_clear(&story);
     worker_story_open(&story, 0, 'v', "");
     worker_story_turn(&story);
-    assert_true(tells(&story, "HELLO a1\n"));
-    assert_true(tells(&story, "COMPLETE a1 failed"));
+    assert_true(worker_story_tells(&story, "HELLO a1\n"));
+    assert_true(worker_story_tells(&story, "COMPLETE a1 failed"));
     worker_story_receipt(&story, 0);
-    assert_int_equal(counts_of(&story).held + counts_of(&story).owed + counts_of(&story).hung, 0);
+    assert_int_equal(worker_story_counts(&story).held + worker_story_counts(&story).owed +
+                         worker_story_counts(&story).hung,
+                     0);
     worker_story_end(&story);
 }
 
@@ -267,15 +250,15 @@ static void a_hung_run_outlives_the_end_of_its_lease(void **unused)
     worker_story_pass(&story, 100);
     worker_story_open(&story, 0, 'v', "a1");
     worker_story_turn(&story);
-    assert_int_equal(counts_of(&story).owed, 0);
-    assert_int_equal(counts_of(&story).hung, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).hung, 1);
     worker_story_on(&story, WORKER_CLOSED, 0);
     worker_story_pass(&story, 100);
     worker_story_clear(&story);
     worker_story_open(&story, 0, 'v', "");
-    assert_true(tells(&story, "HELLO\n"));
+    assert_true(worker_story_tells(&story, "HELLO\n"));
     worker_story_finish(&story, "a1", OUTCOME_DONE, 9000);
-    assert_int_equal(counts_of(&story).held + counts_of(&story).hung, 0);
+    assert_int_equal(worker_story_counts(&story).held + worker_story_counts(&story).hung, 0);
     worker_story_end(&story);
 }
 
@@ -292,22 +275,22 @@ static void a_worker_whose_slots_all_hang_takes_nothing(void **unused)
     worker_story_give(&story, 0, "c1", 5);
     worker_story_clear(&story);
     pass(&story, 100);
-    assert_true(tells(&story, "hung a1"));
-    assert_true(tells(&story, "hung b1"));
-    assert_true(tells(&story, "[ 3.00] 0 recall c1\n"));
-    assert_int_equal(counts_of(&story).hung, 2);
+    assert_true(worker_story_tells(&story, "hung a1"));
+    assert_true(worker_story_tells(&story, "hung b1"));
+    assert_true(worker_story_tells(&story, "[ 3.00] 0 recall c1\n"));
+    assert_int_equal(worker_story_counts(&story).hung, 2);
     worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
     worker_story_clear(&story);
     worker_story_give(&story, 0, "d1", 5);
-    assert_true(tells(&story, "COMPLETE d1 returned"));
-    assert_false(tells(&story, "run d1"));
+    assert_true(worker_story_tells(&story, "COMPLETE d1 returned"));
+    assert_false(worker_story_tells(&story, "run d1"));
     pass(&story, 5000);
-    assert_false(tells(&story, "CREDIT"));
+    assert_false(worker_story_tells(&story, "CREDIT"));
     worker_story_finish(&story, "a1", OUTCOME_DONE, 9000);
     pass(&story, 100);
-    assert_true(tells(&story, "CREDIT"));
+    assert_true(worker_story_tells(&story, "CREDIT"));
     worker_story_give(&story, 0, "e1", 0);
-    assert_true(tells(&story, "run e1"));
+    assert_true(worker_story_tells(&story, "run e1"));
     worker_story_end(&story);
 }
 
@@ -321,14 +304,14 @@ static void a_run_is_asked_to_end_at_its_soft_limit_and_killed_at_its_hard_one(v
     worker_story_give(&story, 0, "a1", 0);
     worker_story_begin(&story, "a1");
     pass(&story, 999);
-    assert_false(tells(&story, "tell"));
+    assert_false(worker_story_tells(&story, "tell"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 1.00] 0 tell a1 (soft limit)\n"));
+    assert_true(worker_story_tells(&story, "[ 1.00] 0 tell a1 (soft limit)\n"));
     worker_story_clear(&story);
     pass(&story, 999);
-    assert_false(tells(&story, "tell") || tells(&story, "kill"));
+    assert_false(worker_story_tells(&story, "tell") || worker_story_tells(&story, "kill"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
     worker_story_end(&story);
 }
 
@@ -346,9 +329,10 @@ static void a_run_that_heeds_its_soft_limit_ends_as_it_says(void **unused)
     worker_story_clear(&story);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 1100);
     worker_story_turn(&story);
-    assert_true(tells(&story, "COMPLETE a1 done =a1"));
+    assert_true(worker_story_tells(&story, "COMPLETE a1 done =a1"));
     pass(&story, 60000); /* b1 does not, and has no other limit */
-    assert_false(tells(&story, "tell") || tells(&story, "kill") || tells(&story, "hung"));
+    assert_false(worker_story_tells(&story, "tell") || worker_story_tells(&story, "kill") ||
+                 worker_story_tells(&story, "hung"));
     worker_story_end(&story);
 }
 
@@ -364,10 +348,10 @@ static void a_soft_limit_behind_the_hard_one_is_never_told(void **unused)
     worker_story_begin(&story, "a1");
     worker_story_begin(&story, "b1");
     pass(&story, 2000);
-    assert_true(tells(&story, "kill a1 (limit)"));
-    assert_true(tells(&story, "kill b1 (limit)"));
+    assert_true(worker_story_tells(&story, "kill a1 (limit)"));
+    assert_true(worker_story_tells(&story, "kill b1 (limit)"));
     pass(&story, 10000);
-    assert_false(tells(&story, "tell"));
+    assert_false(worker_story_tells(&story, "tell"));
     worker_story_end(&story);
 }
 
@@ -384,19 +368,19 @@ static void a_run_that_shows_no_life_is_killed_and_one_that_does_is_not(void **u
     pass(&story, 900);
     worker_story_progress(&story, "b1", 1, "half");
     pass(&story, 99);
-    assert_false(tells(&story, "kill"));
+    assert_false(worker_story_tells(&story, "kill"));
     pass(&story, 1);
-    assert_true(tells(&story, "[ 1.00] 0 kill a1 (stalled)\n"));
+    assert_true(worker_story_tells(&story, "[ 1.00] 0 kill a1 (stalled)\n"));
     for (int second = 0; second < 3600; second++) {
         worker_story_progress(&story, "b1", (uint64_t)second, "on");
         worker_story_clear(&story);
         pass(&story, 900);
-        assert_false(tells(&story, "kill b1"));
+        assert_false(worker_story_tells(&story, "kill b1"));
     }
     pass(&story, 99);
-    assert_false(tells(&story, "kill b1"));
+    assert_false(worker_story_tells(&story, "kill b1"));
     pass(&story, 1);
-    assert_true(tells(&story, "kill b1 (stalled)"));
+    assert_true(worker_story_tells(&story, "kill b1 (stalled)"));
     worker_story_end(&story);
 }
 
@@ -410,13 +394,14 @@ static void a_stalled_run_that_cannot_be_ended_says_why_it_was_given_up(void **u
     worker_story_give(&story, 0, "a1", 0);
     worker_story_begin(&story, "a1");
     pass(&story, 2500);
-    assert_true(tells(&story, "[ 1.50] 0 kill a1 (stalled)\n"));
-    assert_true(tells(&story, "[ 2.50] 0 hung a1 (stalled)\n"));
-    assert_true(tells(&story, "COMPLETE a1 failed (no sign of life for 1500 ms; it cannot be "
-                              "ended)\n"));
+    assert_true(worker_story_tells(&story, "[ 1.50] 0 kill a1 (stalled)\n"));
+    assert_true(worker_story_tells(&story, "[ 2.50] 0 hung a1 (stalled)\n"));
+    assert_true(worker_story_tells(&story,
+                                   "COMPLETE a1 failed (no sign of life for 1500 ms; it cannot be "
+                                   "ended)\n"));
     worker_story_progress(&story, "a1", 7, "alive after all"); /* of no use to anybody now */
     pass(&story, 200);
-    assert_false(tells(&story, "PROGRESS"));
+    assert_false(worker_story_tells(&story, "PROGRESS"));
     worker_story_end(&story);
 }
 
@@ -427,7 +412,7 @@ static void a_task_that_says_nothing_of_life_gets_what_the_worker_says(void **un
     struct worker_options options = worker_story_options();
     options.soft_ms = 300;
     options.stalled_ms = 500;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     worker_story_give(&story, 0, "a1", 0);
     story.soft_ms = 400;
     story.stalled_ms = 600;
@@ -435,10 +420,10 @@ static void a_task_that_says_nothing_of_life_gets_what_the_worker_says(void **un
     worker_story_begin(&story, "a1");
     worker_story_begin(&story, "b1");
     pass(&story, 1000);
-    assert_true(tells(&story, "[ 0.30] 0 tell a1 (soft limit)\n"));
-    assert_true(tells(&story, "[ 0.40] 0 tell b1 (soft limit)\n"));
-    assert_true(tells(&story, "[ 0.50] 0 kill a1 (stalled)\n"));
-    assert_true(tells(&story, "[ 0.60] 0 kill b1 (stalled)\n"));
+    assert_true(worker_story_tells(&story, "[ 0.30] 0 tell a1 (soft limit)\n"));
+    assert_true(worker_story_tells(&story, "[ 0.40] 0 tell b1 (soft limit)\n"));
+    assert_true(worker_story_tells(&story, "[ 0.50] 0 kill a1 (stalled)\n"));
+    assert_true(worker_story_tells(&story, "[ 0.60] 0 kill b1 (stalled)\n"));
     worker_story_end(&story);
 }
 
@@ -456,12 +441,13 @@ static void a_job_without_a_hard_limit_waits_behind_others_for_ever(void **unuse
     story.stalled_ms = 1000;
     worker_story_give(&story, 0, "c1", 0);
     pass(&story, 5000);
-    assert_false(tells(&story, "recall") || tells(&story, "tell") || tells(&story, "kill"));
+    assert_false(worker_story_tells(&story, "recall") || worker_story_tells(&story, "tell") ||
+                 worker_story_tells(&story, "kill"));
     worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
     worker_story_begin(&story, "c1");
     worker_story_progress(&story, "c1", 1, NULL);
     pass(&story, 1000);
-    assert_true(tells(&story, "[ 6.00] 0 kill c1 (stalled)\n"));
+    assert_true(worker_story_tells(&story, "[ 6.00] 0 kill c1 (stalled)\n"));
     worker_story_end(&story);
 }
 

@@ -10,46 +10,15 @@
 
 #include <cmocka.h>
 
-static void start_with(struct worker_story *story, const struct worker_options *options)
-{
-    worker_story_start(story, options);
-    worker_story_turn(story);
-    for (uint32_t link = 0; link < options->link_count; link++) {
-        worker_story_open(story, link, (char)('v' + link), "");
-    }
-    worker_story_turn(story);
-}
-
 /* Two slots, both taken, and one job that waits. */
 static void start(struct worker_story *story)
 {
     struct worker_options options = worker_story_options();
-    start_with(story, &options);
+    worker_story_start_open(story, &options);
     worker_story_give(story, 0, "a1 b1 c1", 0);
     worker_story_begin(story, "a1");
     worker_story_begin(story, "b1");
     worker_story_clear(story);
-}
-
-/* The ventilator is heard all the time. */
-static void pass(struct worker_story *story, uint64_t ms)
-{
-    for (uint64_t at = 0; at < ms; at += 100) {
-        worker_story_say(story, 0, (struct message){.kind = MESSAGE_HEARTBEAT});
-        worker_story_pass(story, ms - at < 100 ? ms - at : 100);
-    }
-}
-
-static bool tells(const struct worker_story *story, const char *text)
-{
-    return strstr(story->trace, text) != NULL;
-}
-
-static struct worker_counts counts_of(const struct worker_story *story)
-{
-    struct worker_counts counts;
-    worker_counts(story->worker, &counts);
-    return counts;
 }
 
 static void a_run_whose_lease_is_over_is_told_and_not_completed(void **unused)
@@ -59,17 +28,17 @@ static void a_run_whose_lease_is_over_is_told_and_not_completed(void **unused)
     start(&story);
     worker_story_revoke(&story, 0, "a1");
     assert_string_equal(story.trace, "[ 0.00] 0 tell a1 (revoked)\n");
-    pass(&story, 900);
-    assert_false(tells(&story, "CREDIT")); /* its slot is taken until it has ended */
-    assert_int_equal(counts_of(&story).running, 2);
+    worker_story_pass_heard(&story, 900);
+    assert_false(worker_story_tells(&story, "CREDIT")); /* its slot is taken until it has ended */
+    assert_int_equal(worker_story_counts(&story).running, 2);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 900);
     worker_story_begin(&story, "c1");
     worker_story_turn(&story);
-    pass(&story, 5000);
-    assert_false(tells(&story, "COMPLETE"));
-    assert_false(tells(&story, "kill"));
-    assert_int_equal(counts_of(&story).owed, 0);
-    assert_int_equal(counts_of(&story).running, 2);
+    worker_story_pass_heard(&story, 5000);
+    assert_false(worker_story_tells(&story, "COMPLETE"));
+    assert_false(worker_story_tells(&story, "kill"));
+    assert_int_equal(worker_story_counts(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).running, 2);
     worker_story_end(&story);
 }
 
@@ -79,15 +48,15 @@ static void one_that_does_not_heed_it_is_killed_a_second_later(void **unused)
     struct worker_story story;
     start(&story);
     worker_story_revoke(&story, 0, "a1");
-    pass(&story, 999);
-    assert_false(tells(&story, "kill"));
-    pass(&story, 1);
-    assert_true(tells(&story, "[ 1.00] 0 kill a1 (revoked)\n"));
+    worker_story_pass_heard(&story, 999);
+    assert_false(worker_story_tells(&story, "kill"));
+    worker_story_pass_heard(&story, 1);
+    assert_true(worker_story_tells(&story, "[ 1.00] 0 kill a1 (revoked)\n"));
     worker_story_finish(&story, "a1", OUTCOME_FAILED, 1000);
     worker_story_turn(&story);
-    pass(&story, 5000);
-    assert_false(tells(&story, "COMPLETE"));
-    assert_false(tells(&story, "hung"));
+    worker_story_pass_heard(&story, 5000);
+    assert_false(worker_story_tells(&story, "COMPLETE"));
+    assert_false(worker_story_tells(&story, "hung"));
     worker_story_end(&story);
 }
 
@@ -97,17 +66,17 @@ static void what_did_not_begin_is_taken_from_the_pool_and_nobody_is_told(void **
     struct worker_story story;
     start(&story);
     worker_story_revoke(&story, 0, "c1");
-    assert_true(tells(&story, "[ 0.00] 0 recall c1\n"));
+    assert_true(worker_story_tells(&story, "[ 0.00] 0 recall c1\n"));
     worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
     worker_story_turn(&story);
-    assert_int_equal(counts_of(&story).held, 2);
+    assert_int_equal(worker_story_counts(&story).held, 2);
     worker_story_on(&story, WORKER_CLOSED, 0);
     worker_story_pass(&story, 100);
     worker_story_open(&story, 0, 'v', "");
-    pass(&story, 2000);
-    assert_true(tells(&story, "HELLO a1 b1\n"));
-    assert_false(tells(&story, "COMPLETE"));
-    assert_false(tells(&story, "kill"));
+    worker_story_pass_heard(&story, 2000);
+    assert_true(worker_story_tells(&story, "HELLO a1 b1\n"));
+    assert_false(worker_story_tells(&story, "COMPLETE"));
+    assert_false(worker_story_tells(&story, "kill"));
     worker_story_end(&story);
 }
 
@@ -118,15 +87,15 @@ static void what_began_in_the_same_moment_is_told(void **unused)
     struct worker_story story;
     start(&story);
     worker_story_revoke(&story, 0, "c1");
-    assert_true(tells(&story, "[ 0.00] 0 recall c1\n[ 0.00] 0 tell c1 (revoked)\n"));
+    assert_true(worker_story_tells(&story, "[ 0.00] 0 recall c1\n[ 0.00] 0 tell c1 (revoked)\n"));
     worker_story_finish(&story, "a1", OUTCOME_DONE, 1);
     worker_story_begin(&story, "c1");
-    pass(&story, 1000);
-    assert_true(tells(&story, "[ 1.00] 0 kill c1 (revoked)\n"));
+    worker_story_pass_heard(&story, 1000);
+    assert_true(worker_story_tells(&story, "[ 1.00] 0 kill c1 (revoked)\n"));
     worker_story_finish(&story, "c1", OUTCOME_FAILED, 1000);
-    pass(&story, 100);
-    assert_false(tells(&story, "COMPLETE c1"));
-    assert_int_equal(counts_of(&story).running, 1);
+    worker_story_pass_heard(&story, 100);
+    assert_false(worker_story_tells(&story, "COMPLETE c1"));
+    assert_int_equal(worker_story_counts(&story).running, 1);
     worker_story_end(&story);
 }
 
@@ -138,14 +107,14 @@ static void what_was_completed_is_not_sent_again(void **unused)
     worker_story_finish(&story, "a1", OUTCOME_DONE, 1);
     worker_story_turn(&story);
     worker_story_revoke(&story, 0, "a1 z9");
-    assert_int_equal(counts_of(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
     worker_story_on(&story, WORKER_CLOSED, 0);
     worker_story_pass(&story, 100);
     worker_story_clear(&story);
     worker_story_open(&story, 0, 'v', "");
     worker_story_turn(&story);
-    assert_true(tells(&story, "HELLO b1 c1\n"));
-    assert_false(tells(&story, "COMPLETE"));
+    assert_true(worker_story_tells(&story, "HELLO b1 c1\n"));
+    assert_false(worker_story_tells(&story, "COMPLETE"));
     worker_story_end(&story);
 }
 
@@ -155,7 +124,7 @@ static void nobody_ends_the_leases_of_another(void **unused)
     struct worker_story story;
     struct worker_options options = worker_story_options();
     options.link_count = 2;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     worker_story_give(&story, 0, "a1 b1 c1", 0);
     worker_story_begin(&story, "a1");
     worker_story_clear(&story);
@@ -172,34 +141,36 @@ static void a_slot_that_a_revoked_run_does_not_leave_is_lost(void **unused)
     struct worker_story story;
     start(&story);
     worker_story_revoke(&story, 0, "a1 b1");
-    pass(&story, 1999);
-    assert_false(tells(&story, "hung"));
-    pass(&story, 1);
-    assert_true(tells(&story, "[ 2.00] 0 hung a1 (revoked)\n"));
-    assert_true(tells(&story, "[ 2.00] 0 hung b1 (revoked)\n"));
-    assert_true(tells(&story, "[ 2.00] 0 recall c1\n"));
-    assert_true(tells(&story, "HEARTBEAT held 1 running 0 hung 2\n"));
-    assert_int_equal(counts_of(&story).hung, 2);
+    worker_story_pass_heard(&story, 1999);
+    assert_false(worker_story_tells(&story, "hung"));
+    worker_story_pass_heard(&story, 1);
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 hung a1 (revoked)\n"));
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 hung b1 (revoked)\n"));
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 recall c1\n"));
+    assert_true(worker_story_tells(&story, "HEARTBEAT held 1 running 0 hung 2\n"));
+    assert_int_equal(worker_story_counts(&story).hung, 2);
     worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
     worker_story_clear(&story);
     worker_story_give(&story, 0, "d1", 5);
-    assert_true(tells(&story, "COMPLETE c1 returned"));
-    assert_true(tells(&story, "COMPLETE d1 returned"));
-    pass(&story, 5000);
-    assert_false(tells(&story, "CREDIT"));
+    assert_true(worker_story_tells(&story, "COMPLETE c1 returned"));
+    assert_true(worker_story_tells(&story, "COMPLETE d1 returned"));
+    worker_story_pass_heard(&story, 5000);
+    assert_false(worker_story_tells(&story, "CREDIT"));
 
     worker_story_finish(&story, "a1", OUTCOME_DONE, 9000); /* it returns after all */
     worker_story_turn(&story);
-    assert_true(tells(&story, "CREDIT"));
+    assert_true(worker_story_tells(&story, "CREDIT"));
     worker_story_give(&story, 0, "e1", 0);
-    assert_true(tells(&story, "run e1"));
-    assert_false(tells(&story, "COMPLETE a1"));
-    assert_int_equal(counts_of(&story).hung, 1);
+    assert_true(worker_story_tells(&story, "run e1"));
+    assert_false(worker_story_tells(&story, "COMPLETE a1"));
+    assert_int_equal(worker_story_counts(&story).hung, 1);
     worker_story_finish(&story, "b1", OUTCOME_DONE, 9000);
     worker_story_finish(&story, "e1", OUTCOME_DONE, 9000);
     worker_story_turn(&story);
     worker_story_receipt(&story, 0);
-    assert_int_equal(counts_of(&story).held + counts_of(&story).hung + counts_of(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).held + worker_story_counts(&story).hung +
+                         worker_story_counts(&story).owed,
+                     0);
     assert_int_equal(story.worker->store.bytes_used, 0);
     worker_story_end(&story);
 }
@@ -213,14 +184,14 @@ static void a_lease_that_a_welcome_drops_ends_in_the_same_way(void **unused)
     worker_story_pass(&story, 100);
     worker_story_open(&story, 0, 'v', "a1 c1");
     worker_story_turn(&story);
-    assert_true(tells(&story, "[ 0.10] 0 tell a1 (revoked)\n"));
-    assert_true(tells(&story, "[ 0.10] 0 recall c1\n"));
+    assert_true(worker_story_tells(&story, "[ 0.10] 0 tell a1 (revoked)\n"));
+    assert_true(worker_story_tells(&story, "[ 0.10] 0 recall c1\n"));
     worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
-    pass(&story, 1000);
-    assert_true(tells(&story, "[ 1.10] 0 kill a1 (revoked)\n"));
-    pass(&story, 1000);
-    assert_true(tells(&story, "[ 2.10] 0 hung a1 (revoked)\n"));
-    assert_false(tells(&story, "COMPLETE"));
+    worker_story_pass_heard(&story, 1000);
+    assert_true(worker_story_tells(&story, "[ 1.10] 0 kill a1 (revoked)\n"));
+    worker_story_pass_heard(&story, 1000);
+    assert_true(worker_story_tells(&story, "[ 2.10] 0 hung a1 (revoked)\n"));
+    assert_false(worker_story_tells(&story, "COMPLETE"));
     worker_story_end(&story);
 }
 
@@ -232,18 +203,18 @@ static void a_run_over_its_limit_can_be_revoked(void **unused)
     struct worker_story story;
     struct worker_options options = worker_story_options();
     options.limit_ms = 1000;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     worker_story_give(&story, 0, "a1", 0);
     worker_story_begin(&story, "a1");
-    pass(&story, 1100);
-    assert_true(tells(&story, "kill a1 (limit)"));
+    worker_story_pass_heard(&story, 1100);
+    assert_true(worker_story_tells(&story, "kill a1 (limit)"));
     worker_story_revoke(&story, 0, "a1");
-    pass(&story, 1999);
-    assert_true(tells(&story, "[ 2.10] 0 kill a1 (revoked)\n"));
-    assert_false(tells(&story, "hung"));
-    pass(&story, 1);
-    assert_true(tells(&story, "[ 3.10] 0 hung a1 (revoked)\n"));
-    assert_false(tells(&story, "COMPLETE"));
+    worker_story_pass_heard(&story, 1999);
+    assert_true(worker_story_tells(&story, "[ 2.10] 0 kill a1 (revoked)\n"));
+    assert_false(worker_story_tells(&story, "hung"));
+    worker_story_pass_heard(&story, 1);
+    assert_true(worker_story_tells(&story, "[ 3.10] 0 hung a1 (revoked)\n"));
+    assert_false(worker_story_tells(&story, "COMPLETE"));
     worker_story_end(&story);
 }
 
@@ -260,11 +231,11 @@ static void what_is_asked_back_comes_back_unless_it_began(void **unused)
     worker_story_finish(&story, "d1", OUTCOME_RETURNED, 0);
     worker_story_finish(&story, "c1", OUTCOME_RETURNED, 0);
     worker_story_turn(&story);
-    assert_true(tells(&story, "COMPLETE d1 returned c1 returned\n"));
-    assert_int_equal(counts_of(&story).returned, 2);
+    assert_true(worker_story_tells(&story, "COMPLETE d1 returned c1 returned\n"));
+    assert_int_equal(worker_story_counts(&story).returned, 2);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 1);
     worker_story_turn(&story);
-    assert_true(tells(&story, "COMPLETE a1 done =a1\n"));
+    assert_true(worker_story_tells(&story, "COMPLETE a1 done =a1\n"));
     worker_story_end(&story);
 }
 
@@ -276,7 +247,7 @@ static void who_wanted_a_task_back_gets_no_credit_for_one_that_would_wait(void *
     struct worker_options options = worker_story_options();
     options.link_count = 2;
     options.slots = 1;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     worker_story_give(&story, 0, "a1", 0);
     worker_story_begin(&story, "a1");
     worker_story_give(&story, 1, "b1", 0);
@@ -284,13 +255,13 @@ static void who_wanted_a_task_back_gets_no_credit_for_one_that_would_wait(void *
     worker_story_recall(&story, 1, "b1");
     worker_story_finish(&story, "b1", OUTCOME_RETURNED, 0);
     worker_story_turn(&story);
-    assert_true(tells(&story, "1 COMPLETE b1 returned\n"));
+    assert_true(worker_story_tells(&story, "1 COMPLETE b1 returned\n"));
     worker_story_pass(&story, 900);
-    assert_false(tells(&story, "1 CREDIT"));
+    assert_false(worker_story_tells(&story, "1 CREDIT"));
     worker_story_say(&story, 0, (struct message){.kind = MESSAGE_HEARTBEAT});
     worker_story_say(&story, 1, (struct message){.kind = MESSAGE_HEARTBEAT});
     worker_story_pass(&story, 1100); /* but not for ever */
-    assert_true(tells(&story, "1 CREDIT 2\n"));
+    assert_true(worker_story_tells(&story, "1 CREDIT 2\n"));
     worker_story_end(&story);
 }
 
@@ -301,7 +272,7 @@ static void a_slot_that_is_free_is_for_everybody(void **unused)
     struct worker_options options = worker_story_options();
     options.link_count = 2;
     options.slots = 1;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     worker_story_give(&story, 0, "a1", 0);
     worker_story_begin(&story, "a1");
     worker_story_give(&story, 1, "b1", 0);
@@ -311,7 +282,7 @@ static void a_slot_that_is_free_is_for_everybody(void **unused)
     worker_story_clear(&story);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
     worker_story_turn(&story);
-    assert_true(tells(&story, "1 CREDIT 2\n"));
+    assert_true(worker_story_tells(&story, "1 CREDIT 2\n"));
     worker_story_end(&story);
 }
 
@@ -321,7 +292,7 @@ static void a_run_whose_ventilator_is_gone_keeps_its_limits(void **unused)
     (void)unused;
     struct worker_story story;
     struct worker_options options = worker_story_options();
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     story.limit_ms = 2000;
     story.soft_ms = 1000;
     worker_story_give(&story, 0, "a1", 0);
@@ -334,23 +305,23 @@ static void a_run_whose_ventilator_is_gone_keeps_its_limits(void **unused)
     worker_story_open(&story, 0, 'w', "");
     worker_story_begin(&story, "b1"); /* the pool was faster than the end of its lease */
     worker_story_clear(&story);
-    pass(&story, 499);
-    assert_false(tells(&story, "tell") || tells(&story, "kill"));
-    pass(&story, 1);
-    assert_true(tells(&story, "[ 1.00] 0 tell a1 (soft limit)\n"));
-    pass(&story, 1000);
-    assert_true(tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
+    worker_story_pass_heard(&story, 499);
+    assert_false(worker_story_tells(&story, "tell") || worker_story_tells(&story, "kill"));
+    worker_story_pass_heard(&story, 1);
+    assert_true(worker_story_tells(&story, "[ 1.00] 0 tell a1 (soft limit)\n"));
+    worker_story_pass_heard(&story, 1000);
+    assert_true(worker_story_tells(&story, "[ 2.00] 0 kill a1 (limit)\n"));
     worker_story_progress(&story, "b1", 1, "half");
-    pass(&story, 1000);
-    assert_true(tells(&story, "[ 3.00] 0 hung a1 (limit)\n"));
-    pass(&story, 1999);
-    assert_false(tells(&story, "kill b1"));
-    pass(&story, 1);
-    assert_true(tells(&story, "[ 5.00] 0 kill b1 (stalled)\n"));
-    assert_false(tells(&story, "COMPLETE") || tells(&story, "PROGRESS"));
+    worker_story_pass_heard(&story, 1000);
+    assert_true(worker_story_tells(&story, "[ 3.00] 0 hung a1 (limit)\n"));
+    worker_story_pass_heard(&story, 1999);
+    assert_false(worker_story_tells(&story, "kill b1"));
+    worker_story_pass_heard(&story, 1);
+    assert_true(worker_story_tells(&story, "[ 5.00] 0 kill b1 (stalled)\n"));
+    assert_false(worker_story_tells(&story, "COMPLETE") || worker_story_tells(&story, "PROGRESS"));
     worker_story_finish(&story, "a1", OUTCOME_DONE, 9000);
     worker_story_finish(&story, "b1", OUTCOME_FAILED, 5000);
-    assert_int_equal(counts_of(&story).held + counts_of(&story).hung, 0);
+    assert_int_equal(worker_story_counts(&story).held + worker_story_counts(&story).hung, 0);
     worker_story_end(&story);
 }
 

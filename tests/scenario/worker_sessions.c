@@ -26,13 +26,6 @@ static void start_busy(struct worker_story *story)
     worker_story_clear(story);
 }
 
-static struct worker_counts counts_of(const struct worker_story *story)
-{
-    struct worker_counts counts;
-    worker_counts(story->worker, &counts);
-    return counts;
-}
-
 static void a_worker_connects_works_and_is_receipted(void **unused)
 {
     (void)unused;
@@ -54,10 +47,10 @@ static void a_worker_connects_works_and_is_receipted(void **unused)
                                      "[ 0.02] 0 run a1\n"
                                      "[ 0.22] 0 COMPLETE a1 done =a1\n"
                                      "[ 0.22] 0 CREDIT 3\n");
-    assert_int_equal(counts_of(&story).owed, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 1);
     worker_story_receipt(&story, 0);
-    assert_int_equal(counts_of(&story).owed, 0);
-    assert_int_equal(counts_of(&story).done, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).done, 1);
     worker_story_end(&story);
 }
 
@@ -79,7 +72,7 @@ static void a_lost_session_lists_its_leases_and_sends_again_what_was_not_receipt
                                      "[ 0.10] 0 COMPLETE a1 done =a1 b1 failed (sorry)\n"
                                      "[ 0.10] 0 CREDIT 2\n");
     worker_story_receipt(&story, 0);
-    assert_int_equal(counts_of(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
     worker_story_end(&story);
 }
 
@@ -97,17 +90,17 @@ static void a_receipt_frees_only_what_it_covers(void **unused)
     struct message receipt = {.kind = MESSAGE_RECEIPT};
     receipt.u.receipt.through = first - 1;
     worker_story_say(&story, 0, receipt);
-    assert_int_equal(counts_of(&story).owed, 2);
+    assert_int_equal(worker_story_counts(&story).owed, 2);
     receipt.u.receipt.through = first;
     worker_story_say(&story, 0, receipt);
-    assert_int_equal(counts_of(&story).owed, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 1);
 
     /* Of what was not sent yet there can be no receipt, whatever the number. */
     worker_story_give(&story, 0, "c1", 0);
     worker_story_finish(&story, "c1", OUTCOME_DONE, 5000);
     receipt.u.receipt.through = first + 1000;
     worker_story_say(&story, 0, receipt);
-    assert_int_equal(counts_of(&story).owed, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 1);
     worker_story_end(&story);
 }
 
@@ -139,8 +132,8 @@ static void leases_that_are_over_are_not_completed(void **unused)
     worker_story_clear(&story);
     worker_story_open(&story, 0, 'v', "b1 a1 z9");
     worker_story_turn(&story);
-    assert_int_equal(counts_of(&story).owed, 0);
-    assert_int_equal(counts_of(&story).held, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).held, 1);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
     worker_story_turn(&story);
     assert_string_equal(story.trace, "[ 0.10] 0 HELLO a1 b1\n"
@@ -148,9 +141,9 @@ static void leases_that_are_over_are_not_completed(void **unused)
                                      "[ 0.10] 0 opened\n"
                                      "[ 0.10] 0 CREDIT 1\n"
                                      "[ 0.10] 0 CREDIT 2\n");
-    assert_int_equal(counts_of(&story).held, 0);
-    assert_int_equal(counts_of(&story).owed, 0);
-    assert_int_equal(counts_of(&story).running, 0);
+    assert_int_equal(worker_story_counts(&story).held, 0);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).running, 0);
     worker_story_end(&story);
 }
 
@@ -177,7 +170,7 @@ static void a_ventilator_that_restarted_gets_nothing_of_the_one_before(void **un
                                      "[ 0.10] 0 run b2\n"
                                      "[ 0.10] 0 COMPLETE b2 done =b2\n"
                                      "[ 0.10] 0 CREDIT 3\n");
-    assert_int_equal(counts_of(&story).owed, 1);
+    assert_int_equal(worker_story_counts(&story).owed, 1);
     worker_story_end(&story);
 }
 
@@ -326,12 +319,12 @@ static void a_pool_that_tells_of_no_starts_is_taken_to_keep_its_slots_busy(void 
     worker_story_turn(&story);
     worker_story_give(&story, 0, "a1 b1 c1", 0);
     worker_story_clear(&story);
-    assert_int_equal(counts_of(&story).running, 2);
+    assert_int_equal(worker_story_counts(&story).running, 2);
     worker_story_pass(&story, 1000);
     worker_story_finish(&story, "a1", OUTCOME_DONE, 1000);
     worker_story_finish(&story, "b1", OUTCOME_DONE, 1000);
-    assert_int_equal(counts_of(&story).running, 1);
-    assert_int_equal(counts_of(&story).started, 2);
+    assert_int_equal(worker_story_counts(&story).running, 1);
+    assert_int_equal(worker_story_counts(&story).started, 2);
     assert_string_equal(story.trace, "[ 0.03] 0 HEARTBEAT held 3 running 2\n");
     worker_story_end(&story);
 }

@@ -42,6 +42,17 @@ void worker_story_start(struct worker_story *story, const struct worker_options 
     story->worker = worker_init(aligned, options, story->now_ns);
 }
 
+void worker_story_start_open(struct worker_story *story, const struct worker_options *options)
+{
+    worker_story_start(story, options);
+    worker_story_turn(story);
+    for (uint32_t link = 0; link < options->link_count; link++) {
+        worker_story_open(story, link, (char)('v' + link), "");
+    }
+    worker_story_turn(story);
+    worker_story_clear(story);
+}
+
 void worker_story_end(struct worker_story *story)
 {
     free(story->out);
@@ -268,6 +279,14 @@ static uint32_t read_leases(const char *text, struct lease *leases)
     return count;
 }
 
+void worker_story_pass_heard(struct worker_story *story, uint64_t ms)
+{
+    for (uint64_t at = 0; at < ms; at += 100) {
+        worker_story_say(story, 0, (struct message){.kind = MESSAGE_HEARTBEAT});
+        worker_story_pass(story, ms - at < 100 ? ms - at : 100);
+    }
+}
+
 void worker_story_open(struct worker_story *story, uint32_t link, char node, const char *drops)
 {
     struct lease leases[STORY_LETTERS];
@@ -370,6 +389,18 @@ void worker_story_finish(struct worker_story *story, const char *lease, enum out
     if (outcome == OUTCOME_DONE) event.result = bytes_of(lease, 2);
     if (outcome == OUTCOME_FAILED) event.text = bytes_text("sorry");
     worker_story_step(story, event);
+}
+
+struct worker_counts worker_story_counts(const struct worker_story *story)
+{
+    struct worker_counts counts;
+    worker_counts(story->worker, &counts);
+    return counts;
+}
+
+bool worker_story_tells(const struct worker_story *story, const char *text)
+{
+    return strstr(story->trace, text) != NULL;
 }
 
 void worker_story_clear(struct worker_story *story)

@@ -37,6 +37,8 @@ struct worker_story {
 struct worker_options worker_story_options(void);
 
 void worker_story_start(struct worker_story *story, const struct worker_options *options);
+/* With a session on every link, with ventilators v, w, ..; its trace is empty. */
+void worker_story_start_open(struct worker_story *story, const struct worker_options *options);
 void worker_story_end(struct worker_story *story);
 
 struct lease worker_story_lease(const char *name);
@@ -50,6 +52,9 @@ void worker_story_turn(struct worker_story *story);
 
 /* Lets time go by, with a TURN at every deadline on the way. */
 void worker_story_pass(struct worker_story *story, uint64_t ms);
+
+/* The same, while the ventilator of link 0 is heard every 100 ms. */
+void worker_story_pass_heard(struct worker_story *story, uint64_t ms);
 
 /* A connection stands, and ventilator `node` answers HELLO; its WELCOME drops
  * the leases in `drops` ("a1 b1", "" for none).  No TURN. */
@@ -77,6 +82,11 @@ void worker_story_progress(struct worker_story *story, const char *lease, uint64
 void worker_story_begin(struct worker_story *story, const char *lease);
 void worker_story_finish(struct worker_story *story, const char *lease, enum outcome outcome,
                          uint64_t run_ms);
+
+struct worker_counts worker_story_counts(const struct worker_story *story);
+
+/* Whether the trace has this text. */
+bool worker_story_tells(const struct worker_story *story, const char *text);
 
 /* Forgets the trace so far. */
 void worker_story_clear(struct worker_story *story);

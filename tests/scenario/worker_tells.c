@@ -19,12 +19,7 @@ static void start(struct worker_story *story, uint32_t links)
     struct worker_options options = worker_story_options();
     options.link_count = links;
     options.slots = 2 * links;
-    worker_story_start(story, &options);
-    worker_story_turn(story);
-    for (uint32_t link = 0; link < links; link++) {
-        worker_story_open(story, link, (char)('v' + link), "");
-    }
-    worker_story_turn(story);
+    worker_story_start_open(story, &options);
 }
 
 static void give_and_begin(struct worker_story *story, uint32_t link, const char *lease)
@@ -39,11 +34,6 @@ static void pass_quietly(struct worker_story *story, uint64_t ms)
 {
     worker_story_pass(story, ms);
     worker_story_clear(story);
-}
-
-static bool tells(const struct worker_story *story, const char *text)
-{
-    return strstr(story->trace, text) != NULL;
 }
 
 static void progress_is_told_in_the_turn_and_then_every_100_ms(void **unused)
@@ -105,7 +95,7 @@ static void a_text_is_cut_and_kept_no_longer_than_its_run(void **unused)
     assert_int_equal(story.worker->store.bytes_used, 0);
     worker_story_clear(&story);
     worker_story_pass(&story, 500);
-    assert_false(tells(&story, "PROGRESS"));
+    assert_false(worker_story_tells(&story, "PROGRESS"));
     worker_story_end(&story);
 }
 
@@ -120,7 +110,7 @@ static void progress_of_a_revoked_run_is_forgotten(void **unused)
     worker_story_progress(&story, "a1", 2, "two");
     worker_story_clear(&story);
     worker_story_pass(&story, 500);
-    assert_false(tells(&story, "PROGRESS"));
+    assert_false(worker_story_tells(&story, "PROGRESS"));
     worker_story_finish(&story, "a1", OUTCOME_DONE, 500);
     assert_int_equal(story.worker->store.bytes_used, 0);
     worker_story_end(&story);
@@ -138,10 +128,10 @@ static void a_new_session_hears_of_the_next_progress_only(void **unused)
     worker_story_open(&story, 0, 'v', "");
     worker_story_clear(&story);
     worker_story_pass(&story, 500);
-    assert_false(tells(&story, "PROGRESS"));
+    assert_false(worker_story_tells(&story, "PROGRESS"));
     worker_story_progress(&story, "a1", 2, "heard");
     worker_story_turn(&story);
-    assert_true(tells(&story, "PROGRESS a1 2 (heard)\n"));
+    assert_true(worker_story_tells(&story, "PROGRESS a1 2 (heard)\n"));
     worker_story_end(&story);
 }
 
@@ -214,11 +204,11 @@ static void that_nothing_waits_any_more_is_said_too(void **unused)
     worker_story_finish(&story, "a1", OUTCOME_RETURNED, 100);
     worker_story_begin(&story, "c1");
     worker_story_turn(&story);
-    assert_true(tells(&story, "[ 0.10] 0 HEARTBEAT held 2 running 2\n"));
+    assert_true(worker_story_tells(&story, "[ 0.10] 0 HEARTBEAT held 2 running 2\n"));
     worker_story_clear(&story);
     worker_story_finish(&story, "b1", OUTCOME_RETURNED, 100);
     worker_story_pass(&story, 200); /* and from then on it is as quiet as ever */
-    assert_false(tells(&story, "HEARTBEAT"));
+    assert_false(worker_story_tells(&story, "HEARTBEAT"));
     worker_story_end(&story);
 }
 
@@ -241,7 +231,7 @@ static void jobs_that_pass_quickly_are_said_nothing_of(void **unused)
         worker_story_turn(&story);
         worker_story_receipt(&story, 0);
         worker_story_give(&story, 0, lease, 0);
-        assert_false(tells(&story, "HEARTBEAT"));
+        assert_false(worker_story_tells(&story, "HEARTBEAT"));
         worker_story_clear(&story);
     }
     worker_story_end(&story);
@@ -262,7 +252,7 @@ static void a_worker_that_drains_says_so_at_once(void **unused)
     worker_story_clear(&story);
     worker_story_open(&story, 1, 'w', "");
     worker_story_turn(&story);
-    assert_true(tells(&story, "1 HEARTBEAT held 0 running 0 draining\n"));
+    assert_true(worker_story_tells(&story, "1 HEARTBEAT held 0 running 0 draining\n"));
     worker_story_end(&story);
 }
 

@@ -12,10 +12,7 @@
 static void start(struct worker_story *story)
 {
     struct worker_options options = worker_story_options();
-    worker_story_start(story, &options);
-    worker_story_turn(story);
-    worker_story_open(story, 0, 'v', "");
-    worker_story_turn(story);
+    worker_story_start_open(story, &options);
     worker_story_give(story, 0, "a1 b1 c1", 0);
     worker_story_begin(story, "a1");
     worker_story_begin(story, "b1");

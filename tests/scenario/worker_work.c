@@ -9,26 +9,10 @@
 
 #include <cmocka.h>
 
-static void start_with(struct worker_story *story, const struct worker_options *options)
-{
-    worker_story_start(story, options);
-    worker_story_turn(story);
-    worker_story_open(story, 0, 'v', "");
-    worker_story_turn(story);
-    worker_story_clear(story);
-}
-
 static void start(struct worker_story *story)
 {
     struct worker_options options = worker_story_options();
-    start_with(story, &options);
-}
-
-static struct worker_counts counts_of(const struct worker_story *story)
-{
-    struct worker_counts counts;
-    worker_counts(story->worker, &counts);
-    return counts;
+    worker_story_start_open(story, &options);
 }
 
 static void the_same_lease_twice_runs_once_and_another_attempt_runs_beside_it(void **unused)
@@ -50,7 +34,7 @@ static void the_same_lease_twice_runs_once_and_another_attempt_runs_beside_it(vo
                                      "[ 0.00] 0 CREDIT 5\n"
                                      "[ 0.00] 0 COMPLETE a2 crashed\n"
                                      "[ 0.00] 0 CREDIT 6\n");
-    assert_int_equal(counts_of(&story).failed, 1);
+    assert_int_equal(worker_story_counts(&story).failed, 1);
     worker_story_end(&story);
 }
 
@@ -60,14 +44,11 @@ static void the_same_lease_from_another_ventilator_is_given_back(void **unused)
     struct worker_story story;
     struct worker_options options = worker_story_options();
     options.link_count = 2;
-    start_with(&story, &options);
-    worker_story_open(&story, 1, 'u', "");
-    worker_story_turn(&story);
-    worker_story_clear(&story);
+    worker_story_start_open(&story, &options);
     worker_story_give(&story, 0, "a1", 0);
     worker_story_give(&story, 1, "a1", 0);
     assert_non_null(strstr(story.trace, "1 COMPLETE a1 returned"));
-    assert_int_equal(counts_of(&story).held, 1);
+    assert_int_equal(worker_story_counts(&story).held, 1);
     worker_story_end(&story);
 }
 
@@ -77,15 +58,15 @@ static void what_there_is_no_room_for_is_given_back(void **unused)
     struct worker_story story;
     struct worker_options options = worker_story_options();
     options.jobs_max = 4;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     worker_story_give(&story, 0, "a1 b1 c1 d1 e1 f1", 0); /* far beyond its credit */
     assert_string_equal(story.trace, "[ 0.00] 0 run a1\n"
                                      "[ 0.00] 0 run b1\n"
                                      "[ 0.00] 0 run c1\n"
                                      "[ 0.00] 0 run d1\n"
                                      "[ 0.00] 0 COMPLETE e1 returned f1 returned\n");
-    assert_int_equal(counts_of(&story).held, 4);
-    assert_int_equal(counts_of(&story).returned, 2);
+    assert_int_equal(worker_story_counts(&story).held, 4);
+    assert_int_equal(worker_story_counts(&story).returned, 2);
     worker_story_end(&story);
 }
 
@@ -111,10 +92,10 @@ static void a_worker_that_drains_gives_back_what_did_not_start(void **unused)
                                      "[ 0.00] 0 COMPLETE d1 returned\n"
                                      "[ 0.00] 0 COMPLETE a1 done =a1 b1 done =b1\n"
                                      "[ 1.00] 0 HEARTBEAT held 0 running 0 draining\n");
-    assert_int_equal(counts_of(&story).returned, 2);
-    assert_int_equal(counts_of(&story).done, 2);
+    assert_int_equal(worker_story_counts(&story).returned, 2);
+    assert_int_equal(worker_story_counts(&story).done, 2);
     worker_story_receipt(&story, 0);
-    assert_int_equal(counts_of(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
     worker_story_end(&story);
 }
 
@@ -160,7 +141,7 @@ static uint32_t fill_store(struct worker_story *story)
         worker_story_give(story, 0, name, 0);
         worker_story_clear(story);
         finish_with(story, name, large);
-        if (counts_of(story).returned > 0) break;
+        if (worker_story_counts(story).returned > 0) break;
         kept++;
     }
     free((void *)large.data);
@@ -176,10 +157,10 @@ static void a_task_whose_result_has_no_room_is_given_back(void **unused)
     assert_in_range(fill_store(&story), 10, 16);
     worker_story_turn(&story);
     assert_non_null(strstr(story.trace, " returned"));
-    assert_int_equal(counts_of(&story).failed, 0);
+    assert_int_equal(worker_story_counts(&story).failed, 0);
 
     worker_story_receipt(&story, 0);
-    assert_int_equal(counts_of(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
     worker_story_give(&story, 0, "x9", 0);
     worker_story_clear(&story);
     worker_story_finish(&story, "x9", OUTCOME_DONE, 1000);
@@ -205,7 +186,7 @@ static void large_results_go_in_messages_of_bounded_size(void **unused)
                                      "[ 0.00] 0 COMPLETE e1 done f1 done\n"
                                      "[ 0.00] 0 CREDIT 8\n");
     worker_story_receipt(&story, 0);
-    assert_int_equal(counts_of(&story).owed, 0);
+    assert_int_equal(worker_story_counts(&story).owed, 0);
     worker_story_end(&story);
 }
 
@@ -216,7 +197,7 @@ static void more_completions_than_one_step_holds_go_in_several(void **unused)
     struct worker_story story;
     struct worker_options options = worker_story_options();
     options.jobs_max = 16384;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     struct worker_event finished = {.kind = WORKER_FINISHED, .outcome = OUTCOME_DONE};
     for (uint32_t i = 0; i < 5000; i++) {
         struct assignment item = {.lease = {.attempt = 1, .token = i}};
@@ -267,10 +248,10 @@ static void no_more_is_held_than_one_hello_can_claim(void **unused)
     struct worker_story story;
     struct worker_options options = worker_story_options();
     options.jobs_max = 16384;
-    start_with(&story, &options);
+    worker_story_start_open(&story, &options);
     flood(&story, 0, 16384);
-    assert_int_equal(counts_of(&story).held, MESSAGE_ITEMS_MAX);
-    assert_int_equal(counts_of(&story).returned, 16384 - MESSAGE_ITEMS_MAX);
+    assert_int_equal(worker_story_counts(&story).held, MESSAGE_ITEMS_MAX);
+    assert_int_equal(worker_story_counts(&story).returned, 16384 - MESSAGE_ITEMS_MAX);
     worker_story_on(&story, WORKER_CLOSED, 0);
     worker_story_pass(&story, 100);
     struct worker_event connected = {.kind = WORKER_CONNECTED, .now_ns = story.now_ns};
@@ -295,13 +276,9 @@ static void all_that_waits_behind_slots_that_hang_goes_back(void **unused)
     options.jobs_max = 16384;
     options.slots = 1;
     options.link_count = 4;
-    start_with(&story, &options);
-    for (uint32_t link = 1; link < 4; link++) {
-        worker_story_open(&story, link, (char)('a' + link), "");
-        worker_story_turn(&story);
-    }
+    worker_story_start_open(&story, &options);
     for (uint32_t link = 0; link < 4; link++) flood(&story, link, MESSAGE_ITEMS_MAX);
-    uint32_t held = counts_of(&story).held, recalls = 0;
+    uint32_t held = worker_story_counts(&story).held, recalls = 0;
     assert_int_equal(held, 16384);
     struct worker_event event = {
         .kind = WORKER_STARTED, .now_ns = story.now_ns, .began_ns = story.now_ns};
@@ -319,7 +296,7 @@ static void all_that_waits_behind_slots_that_hang_goes_back(void **unused)
             const struct worker_action *action = &story.out->actions[at];
             if (action->kind == WORKER_RECALL) jobs[asked++] = action->job;
         }
-        if (counts_of(&story).hung == 0) continue; /* each waits for too long, besides */
+        if (worker_story_counts(&story).hung == 0) continue; /* each waits for too long, besides */
         for (uint32_t at = 0; at < asked; at++) {
             struct worker_event back = {.kind = WORKER_FINISHED,
                                         .now_ns = event.now_ns,
@@ -329,7 +306,7 @@ static void all_that_waits_behind_slots_that_hang_goes_back(void **unused)
         }
         recalls += asked;
     }
-    assert_int_equal(counts_of(&story).held, 1);
+    assert_int_equal(worker_story_counts(&story).held, 1);
     worker_story_end(&story);
 }
 
@@ -359,7 +336,7 @@ static void what_waits_far_too_long_goes_back(void **unused)
     worker_story_clear(&story);
     worker_story_pass(&story, 700);
     assert_null(strstr(story.trace, "recall"));
-    assert_int_equal(counts_of(&story).held, 3);
+    assert_int_equal(worker_story_counts(&story).held, 3);
     worker_story_end(&story);
 }
 
