@@ -28,9 +28,9 @@ typedef struct tmesh_cancel_row {
 } tmesh_cancel_row_t;
 
 typedef struct tmesh_cancel {
-    const tmesh_cancel_row_t *rows; /* one for each id, in their order */
+    const tmesh_cancel_row_t *rows; /* one for each id, in their order; of all: none */
     size_t row_count;
-    size_t done; /* of the rows */
+    uint64_t done; /* of the rows; of all: the tasks that were cancelled */
     const tmesh_reply_t *ventilators;
     size_t ventilator_count;
 } tmesh_cancel_t;
@@ -66,6 +66,21 @@ typedef struct tmesh_cancel {
 TMESH_EXPORT enum tmesh_err tmesh_producer_cancel(tmesh_producer_t *producer, const tmesh_id_t *ids,
                                                   size_t id_count, uint32_t timeout_ms,
                                                   tmesh_cancel_t **cancel);
+
+/* Cancels all tasks that have not ended, of this queue and with this name; NULL: any.
+ *
+ * Each is cancelled as by tmesh_producer_cancel.  Meant is what the ventilators have
+ * accepted: what a producer still holds, this one included, is not.  What they accept
+ * meanwhile may be cancelled or not.  Each row of a ventilator counts what it has
+ * cancelled (`affected`).  One that cannot do all of it now says so (`refusal`): ask again.
+ * When a session is lost in between, the question is asked again, and what was done
+ * before that may be missing in the count.
+ *
+ * Returns as tmesh_producer_cancel does; TMESH_E_INVALID: a name breaks its rule.  To see
+ * first what is there: tmesh_producer_status (tmesh/status.h) counts it by queue and name. */
+TMESH_EXPORT enum tmesh_err tmesh_producer_cancel_all(tmesh_producer_t *producer, const char *queue,
+                                                      const char *name, uint32_t timeout_ms,
+                                                      tmesh_cancel_t **cancel);
 
 /* Sets *cancel to NULL.  NULL is fine. */
 TMESH_EXPORT void tmesh_cancel_destroy(tmesh_cancel_t **cancel);

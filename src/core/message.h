@@ -288,7 +288,8 @@ enum disposal {
     DISPOSAL_DROP = 2,
     DISPOSAL_RETRY_ALL = 3, /* all of a queue and a name, as far as these are said */
     DISPOSAL_DROP_ALL = 4,
-    DISPOSAL_CANCEL = 5 /* minor 2: tasks that have not ended, those named */
+    DISPOSAL_CANCEL = 5,    /* minor 2: tasks that have not ended, those named */
+    DISPOSAL_CANCEL_ALL = 6 /* minor 2: likewise, all of a queue and a name */
 };
 
 /* Producer: what is to become of dead letters, or of tasks that are to end. */

@@ -6,7 +6,7 @@
 #include "planted.h"
 #include "ventilator_state.h"
 
-enum { LETTERS_SEEN_EACH_STEP = 16 * MESSAGE_LETTERS_MAX };
+enum { LETTERS_SEEN_EACH_STEP = 16 * MESSAGE_LETTERS_MAX, TASKS_SEEN_EACH_STEP = 16 * 1024 };
 
 static bool retries(enum disposal disposal)
 {
@@ -15,6 +15,7 @@ static bool retries(enum disposal disposal)
     case DISPOSAL_RETRY_ALL: return true;
     case DISPOSAL_DROP:
     case DISPOSAL_CANCEL:
+    case DISPOSAL_CANCEL_ALL:
     case DISPOSAL_DROP_ALL: break;
     }
     return false;
@@ -36,6 +37,16 @@ static bool is_hollow(const struct task *task)
     return task->reason == REASON_BUSY && task->payload.place == 0;
 }
 
+/* BUSY: not now, and nothing changed. */
+static enum reason cancel(struct ventilator *ventilator, uint32_t slot)
+{
+    uint32_t worker = ventilator->tasks[slot].holder;
+    if (!ventilator_can_revoke(ventilator, slot)) return REASON_BUSY;
+    task_cancel(ventilator, slot);
+    if (worker != PEER_NONE) ventilator_ring_update(ventilator, worker); /* it may hold another */
+    return REASON_NONE;
+}
+
 /* One that was cancelled already is no mistake: the answer may have been lost. */
 static enum reason cancel_one(struct ventilator *ventilator, const struct id *id)
 {
@@ -45,11 +56,7 @@ static enum reason cancel_one(struct ventilator *ventilator, const struct id *id
     if (task->state == TASK_CANCELLED) return REASON_NONE;
     if (task->state >= TASK_DONE) return REASON_ENDED;
     if (planted(PLANTED_CANCEL_SPARES_RUNS) && task->state == TASK_LEASED) return REASON_NONE;
-    if (!ventilator_can_revoke(ventilator, slot)) return REASON_BUSY;
-    uint32_t worker = task->holder;
-    task_cancel(ventilator, slot);
-    if (worker != PEER_NONE) ventilator_ring_update(ventilator, worker); /* it may hold another */
-    return REASON_NONE;
+    return cancel(ventilator, slot);
 }
 
 static enum reason dispose_one(struct ventilator *ventilator, const struct id *id,
@@ -125,6 +132,31 @@ static void dispose_all(struct ventilator *ventilator, const struct message_disp
     }
 }
 
+static bool is_to_end(const struct ventilator *ventilator, const struct task *task,
+                      const struct message_dispose *dispose)
+{
+    bool open = task->state != TASK_NONE && task->state < TASK_DONE;
+    return open && matches(ventilator, task, dispose);
+}
+
+/* By their places in the table, of which the cursor is the next: this ends, whatever is
+ * submitted meanwhile, and may or may not meet that. */
+static void cancel_all(struct ventilator *ventilator, const struct message_dispose *dispose,
+                       struct message_disposed *answer)
+{
+    uint64_t end = ventilator->ids.fresh, seen = 0;
+    for (uint64_t slot = dispose->cursor; slot < end; slot++) {
+        if (answer->affected == MESSAGE_LETTERS_MAX || seen++ == TASKS_SEEN_EACH_STEP) {
+            answer->cursor = slot;
+            return;
+        }
+        if (!is_to_end(ventilator, &ventilator->tasks[slot], dispose)) continue;
+        answer->reason = cancel(ventilator, (uint32_t)slot);
+        if (answer->reason != REASON_NONE) return;
+        answer->affected++;
+    }
+}
+
 /* Too many answers wait for the disk already.  They come in the order of the questions:
  * when one to this peer is among them, it has to ask again in another session. */
 static void put_off(struct ventilator *ventilator, uint32_t peer,
@@ -160,6 +192,7 @@ void ventilator_dispose(struct ventilator *ventilator, uint32_t peer,
     case DISPOSAL_DROP: dispose_named(ventilator, dispose, &answer); break;
     case DISPOSAL_RETRY_ALL:
     case DISPOSAL_DROP_ALL: dispose_all(ventilator, dispose, &answer); break;
+    case DISPOSAL_CANCEL_ALL: cancel_all(ventilator, dispose, &answer); break;
     }
     held_dispose(ventilator, peer, &answer);
 }

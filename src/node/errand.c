@@ -33,7 +33,7 @@ bool errand_begin(struct errand *errand, const struct errand_order *order,
                   const char *const *endpoints, uint32_t count)
 {
     size_t ids = order->choice.id_count;
-    bool cancel = order->kind == ERRAND_CANCEL;
+    bool cancel = order->kind == ERRAND_CANCEL && !order->choice.all;
     *errand = (struct errand){.busy = true,
                               .held = cancel,
                               .serial = errand->serial + 1,
@@ -112,7 +112,9 @@ static void ask_dispose(const struct errand *errand, const struct errand_link *l
     question->kind = MESSAGE_DISPOSE;
     *dispose = (struct message_dispose){.cursor = link->cursor, .ids = question->ids};
     if (choice->all) {
-        dispose->disposal = kind == ERRAND_RETRY ? DISPOSAL_RETRY_ALL : DISPOSAL_DROP_ALL;
+        dispose->disposal = kind == ERRAND_CANCEL  ? DISPOSAL_CANCEL_ALL
+                            : kind == ERRAND_RETRY ? DISPOSAL_RETRY_ALL
+                                                   : DISPOSAL_DROP_ALL;
         snprintf(question->queue, sizeof question->queue, "%s", choice->queue ? choice->queue : "");
         snprintf(question->name, sizeof question->name, "%s", choice->name ? choice->name : "");
         dispose->queue = bytes_text(question->queue);

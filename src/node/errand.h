@@ -27,7 +27,7 @@ enum errand_kind {
 /* What is asked.  All that it points to is the asker's, who waits. */
 struct errand_order {
     enum errand_kind kind;
-    tmesh_dead_choice_t choice; /* CANCEL: ids alone */
+    tmesh_dead_choice_t choice; /* CANCEL: of tasks */
     /* DRAIN: */
     const char *target; /* of a worker; NULL: the ventilator of `link`, and nobody else is asked */
     uint32_t link, grace_ms;

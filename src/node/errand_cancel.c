@@ -57,7 +57,7 @@ tmesh_cancel_t *errand_report_cancel(struct errand *ended)
     size_t count = ended->order.choice.id_count;
     bool all = all_have_spoken(ended);
     tmesh_cancel_t *cancel = malloc(sizeof *cancel);
-    tmesh_cancel_row_t *rows = calloc(count, sizeof *rows);
+    tmesh_cancel_row_t *rows = calloc(count + 1, sizeof *rows);
     if (cancel == NULL || rows == NULL) {
         free(cancel);
         free(rows);
@@ -71,6 +71,9 @@ tmesh_cancel_t *errand_report_cancel(struct errand *ended)
     for (size_t at = 0; at < count; at++) {
         rows[at] = row_of(ended, at, all);
         cancel->done += rows[at].outcome == TMESH_CANCEL_DONE;
+    }
+    for (uint32_t link = 0; link < ended->link_count && ended->order.choice.all; link++) {
+        cancel->done += ended->rows[link].affected;
     }
     ended->rows = NULL;
     errand_clear(ended);

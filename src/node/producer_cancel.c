@@ -118,16 +118,34 @@ void producer_pursue_cancel(struct tmesh_producer *producer, uint64_t now_ns)
     release(producer);
 }
 
+static enum tmesh_err send(struct tmesh_producer *producer, const struct errand_order *order,
+                           uint32_t timeout_ms, tmesh_cancel_t **cancel)
+{
+    struct errand ended;
+    enum tmesh_err result = producer_send_errand(producer, order, timeout_ms, &ended);
+    if (result != TMESH_OK && result != TMESH_E_TIMEOUT) return result;
+    *cancel = errand_report_cancel(&ended);
+    return *cancel != NULL ? result : TMESH_E_SYSTEM;
+}
+
 enum tmesh_err tmesh_producer_cancel(tmesh_producer_t *producer, const tmesh_id_t *ids,
                                      size_t id_count, uint32_t timeout_ms, tmesh_cancel_t **cancel)
 {
-    struct errand ended;
     const struct errand_order order = {.kind = ERRAND_CANCEL,
                                        .choice = {.ids = ids, .id_count = id_count}};
     *cancel = NULL;
     if (ids == NULL || id_count == 0 || id_count > TMESH_CANCEL_IDS_MAX) return TMESH_E_INVALID;
-    enum tmesh_err result = producer_send_errand(producer, &order, timeout_ms, &ended);
-    if (result != TMESH_OK && result != TMESH_E_TIMEOUT) return result;
-    *cancel = errand_report_cancel(&ended);
-    return *cancel != NULL ? result : TMESH_E_SYSTEM;
+    return send(producer, &order, timeout_ms, cancel);
+}
+
+enum tmesh_err tmesh_producer_cancel_all(tmesh_producer_t *producer, const char *queue,
+                                         const char *name, uint32_t timeout_ms,
+                                         tmesh_cancel_t **cancel)
+{
+    const struct errand_order order = {.kind = ERRAND_CANCEL,
+                                       .choice = {.all = true, .queue = queue, .name = name}};
+    *cancel = NULL;
+    if (queue != NULL && !tmesh_name_is_valid(queue)) return TMESH_E_INVALID;
+    if (name != NULL && !tmesh_name_is_valid(name)) return TMESH_E_INVALID;
+    return send(producer, &order, timeout_ms, cancel);
 }

@@ -156,7 +156,7 @@ void decode_dispose(struct decoder *decoder, struct fields *body, uint32_t count
 {
     assert(count <= MESSAGE_LETTERS_MAX);
     struct fields fields = fields_array(body, UINT32_MAX);
-    dispose->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_CANCEL);
+    dispose->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_CANCEL_ALL);
     dispose->cursor = fields_u64(&fields);
     dispose->queue = fields_name(&fields);
     dispose->name = fields_name(&fields);
@@ -172,7 +172,7 @@ void decode_disposed(struct decoder *decoder, struct fields *body, uint32_t coun
 {
     assert(count <= MESSAGE_LETTERS_MAX);
     struct fields fields = fields_array(body, UINT32_MAX);
-    disposed->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_CANCEL);
+    disposed->disposal = (enum disposal)fields_choice(&fields, DISPOSAL_RETRY, DISPOSAL_CANCEL_ALL);
     disposed->cursor = fields_u64(&fields);
     disposed->reason = (enum reason)fields_u32(&fields);
     disposed->affected = fields_u32(&fields);

@@ -192,6 +192,41 @@ static void many_ids_are_asked_in_portions(void **state)
     free(holds);
 }
 
+/* All of a name, page by page, without a look into this producer's own hands. */
+static void all_of_a_name_are_counted_by_each_ventilator(void **state)
+{
+    (void)state;
+    struct errand *errand = calloc(1, sizeof *errand);
+    const struct errand_order order = {.kind = ERRAND_CANCEL,
+                                       .choice = {.all = true, .name = "resize"}};
+    assert_non_null(errand);
+    assert_true(errand_begin(errand, &order, endpoints, 2));
+    static const struct {
+        uint32_t link, affected;
+        uint64_t asked, next;
+    } pages[] = {{0, 256, 0, 300}, {0, 0, 300, 900}, {0, 4, 900, 0}, {1, 7, 0, 0}};
+    for (size_t page = 0; page < sizeof pages / sizeof *pages; page++) {
+        struct message message = {.kind = MESSAGE_DISPOSED};
+        assert_true(errand_ask(errand, pages[page].link, 2, &question));
+        assert_int_equal(question.dispose.disposal, DISPOSAL_CANCEL_ALL);
+        assert_true(bytes_equal(question.dispose.name, bytes_text("resize")));
+        assert_int_equal(question.dispose.queue.size, 0);
+        assert_int_equal(question.dispose.cursor, pages[page].asked);
+        assert_int_equal(question.dispose.count, 0);
+        message.u.disposed = (struct message_disposed){.disposal = DISPOSAL_CANCEL_ALL,
+                                                       .cursor = pages[page].next,
+                                                       .affected = pages[page].affected};
+        errand_add(errand, pages[page].link, &message);
+    }
+    assert_true(errand_is_complete(errand));
+    tmesh_cancel_t *cancel = end(errand, TMESH_OK);
+    assert_int_equal(cancel->row_count, 0);
+    assert_int_equal(cancel->done, 267);
+    assert_int_equal(cancel->ventilators[0].affected, 260);
+    assert_int_equal(cancel->ventilators[1].affected, 7);
+    tmesh_cancel_destroy(&cancel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +235,7 @@ int main(void)
         cmocka_unit_test(who_does_not_answer_or_is_too_old_makes_it_unknown),
         cmocka_unit_test(a_ventilator_that_is_too_busy_is_to_be_asked_again),
         cmocka_unit_test(many_ids_are_asked_in_portions),
+        cmocka_unit_test(all_of_a_name_are_counted_by_each_ventilator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

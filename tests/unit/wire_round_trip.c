@@ -325,7 +325,7 @@ static struct message_answer any_answer(struct maker *maker)
 
 static enum disposal any_disposal(struct maker *maker)
 {
-    return (enum disposal)(DISPOSAL_RETRY + up_to(maker, DISPOSAL_CANCEL - DISPOSAL_RETRY));
+    return (enum disposal)(DISPOSAL_RETRY + up_to(maker, DISPOSAL_CANCEL_ALL - DISPOSAL_RETRY));
 }
 
 static struct message_dispose any_dispose(struct maker *maker)
