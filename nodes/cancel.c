@@ -1,9 +1,12 @@
-/* cancel.c - `tmesh cancel`: ends tasks, wherever they are. */
+/* cancel.c - `tmesh cancel`: ends tasks, wherever they are.
+ *
+ * Not here: all of a queue or a name (cancel_all.c).
+ */
+#include "cancel_all.h"
+#include "choice.h"
 #include "ids.h"
 #include "json.h"
-#include "mesh.h"
-#include "notice.h"
-#include "options.h"
+#include "question.h"
 #include "table.h"
 
 #include <string.h>
@@ -12,28 +15,35 @@
 #include <unistd.h>
 
 struct settings {
-    const char *connect, *log_level, *log_format;
-    bool json;
-    uint64_t timeout_ms;
+    struct question question;
+    const char *queue, *name;
+    bool all, dry_run;
 };
 
+enum row { ROW_CONNECT, ROW_ALL, ROW_QUEUE, ROW_NAME };
+
 static const struct option options_table[] = {
-    {"connect", 'c', OPTION_TEXT, "ENDPOINT[,ENDPOINT...]",
-     "the ventilators to ask: all that may have the tasks; required",
-     offsetof(struct settings, connect), 0, 0},
-    {"json", 0, OPTION_FLAG, NULL, "print one line of JSON for each ID",
-     offsetof(struct settings, json), 0, 0},
-    {"timeout", 't', OPTION_SECONDS, "T", "how long to wait for answers; default 5s",
-     offsetof(struct settings, timeout_ms), 1, UINT32_MAX},
-    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default error",
-     offsetof(struct settings, log_level), 0, 0},
-    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
-     offsetof(struct settings, log_format), 0, 0},
+    [ROW_CONNECT] =
+        QUESTION_CONNECT("the ventilators to ask: all that may have the tasks; required"),
+    [ROW_ALL] = {"all", 'a', OPTION_FLAG, NULL,
+                 "every task that has not ended, instead of those with the given IDs; on the "
+                 "command line only",
+                 offsetof(struct settings, all), 0, 0},
+    [ROW_QUEUE] = {"queue", 'q', OPTION_TEXT, "NAME", "with --all: only tasks of this queue",
+                   offsetof(struct settings, queue), 0, 0},
+    [ROW_NAME] = {"name", 'n', OPTION_TEXT, "NAME", "with --all: only tasks with this name",
+                  offsetof(struct settings, name), 0, 0},
+    {"dry-run", 0, OPTION_FLAG, NULL, "with --all: only say how many tasks there are",
+     offsetof(struct settings, dry_run), 0, 0},
+    QUESTION_JSON("print one line of JSON for each ID; with --all one in all"),
+    QUESTION_TIMEOUT("how long to wait for answers; default 5s"),
+    QUESTION_LOGGING,
 };
 
 struct request {
     const struct settings *settings;
     struct ids ids;
+    struct cancel_all all; /* instead of ids */
 };
 
 static const char *const outcomes[] = {[TMESH_CANCEL_DONE] = "cancelled",
@@ -68,15 +78,11 @@ static int show(const struct settings *settings, const tmesh_cancel_t *cancel)
     struct output output;
     int status = cancel->done == cancel->row_count ? 0 : 1;
     output_open(&output, STDOUT_FILENO);
-    for (size_t i = 0; i < cancel->ventilator_count; i++) {
-        const tmesh_reply_t *reply = &cancel->ventilators[i];
-        if (!reply->answered) notice_print("%s did not answer in time", reply->endpoint);
-        if (reply->refusal) notice_print("%s: %s", reply->endpoint, reply->refusal);
-    }
+    (void)question_tally(cancel->ventilators, cancel->ventilator_count);
     for (size_t i = 0; i < cancel->row_count; i++) {
         const tmesh_cancel_row_t *row = &cancel->rows[i];
         if (row->outcome == TMESH_CANCEL_UNKNOWN) status = EX_TEMPFAIL;
-        if (settings->json) {
+        if (settings->question.json) {
             add_json(&output, row);
         } else {
             add_line(&output, row);
@@ -89,22 +95,35 @@ static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *cont
 {
     (void)stopping;
     const struct request *request = context;
+    if (request->settings->all) return cancel_all(producer, &request->all);
+    uint32_t timeout_ms = (uint32_t)request->settings->question.timeout_ms;
     tmesh_cancel_t *cancel = NULL;
     enum tmesh_err code = tmesh_producer_cancel(producer, request->ids.items, request->ids.count,
-                                                (uint32_t)request->settings->timeout_ms, &cancel);
+                                                timeout_ms, &cancel);
     int status =
         cancel ? show(request->settings, cancel) : mesh_fault(&(tmesh_error_t){.code = code});
     tmesh_cancel_destroy(&cancel);
     return status;
 }
 
+static int take_all(const struct options *options, struct request *request)
+{
+    struct choice_filter filters[] = {{ROW_QUEUE, request->settings->queue},
+                                      {ROW_NAME, request->settings->name}};
+    int status = choice_take(options, filters, 2, request->settings->all, "--all");
+    request->all = (struct cancel_all){
+        .queue = filters[0].name,
+        .name = filters[1].name,
+        .dry_run = request->settings->dry_run,
+        .json = request->settings->question.json,
+        .timeout_ms = (uint32_t)request->settings->question.timeout_ms,
+    };
+    return status;
+}
+
 static int take_ids(const struct options *options, struct request *request)
 {
     int count = options->argument_count;
-    if (!request->settings->connect) {
-        return options_refuse(options, "--connect is missing: the ventilators to ask, such as "
-                                       "--connect tcp://127.0.0.1:5555");
-    }
     if (count == 0) return options_refuse(options, "the IDs of the tasks are missing");
     if (count > TMESH_CANCEL_IDS_MAX) {
         return options_refuse(options, "%d IDs are too many at once; the limit is %d", count,
@@ -121,26 +140,40 @@ static int take_ids(const struct options *options, struct request *request)
     return request->ids.count > 0 ? OPTIONS_READY : 0; /* nothing to be done is done */
 }
 
+static int take(const struct options *options, void *context)
+{
+    struct request *request = context;
+    struct settings *settings = options->settings;
+    /* A variable or a file that is there for another command must not do this. */
+    if (options->sources[ROW_ALL] != OPTION_FROM_FLAG) settings->all = false;
+    int status = take_all(options, request);
+    if (status != OPTIONS_READY) return status;
+    if (!settings->all && settings->dry_run) {
+        return options_refuse(options, "--dry-run goes with --all, not with IDs");
+    }
+    if (!settings->all) return take_ids(options, request);
+    if (options->argument_count == 0) return OPTIONS_READY;
+    return options_refuse(options, "--all and IDs exclude each other");
+}
+
 static int run(int argc, char **argv)
 {
-    struct settings settings = {.log_level = "error", .log_format = "text", .timeout_ms = 5000};
-    struct options options = {.command = &cancel_command, .settings = &settings};
+    struct settings settings = {.question = question_defaults()};
     struct request request = {.settings = &settings};
-    int status = options_parse(&options, argc, argv);
-    if (status == OPTIONS_READY) status = take_ids(&options, &request);
-    if (status == OPTIONS_READY) {
-        const struct mesh_visit visit = {settings.connect, settings.log_level, settings.log_format,
-                                         settings.timeout_ms};
-        status = mesh_ask(&visit, ask, &request);
-    }
+    const struct question_plan plan = {.command = &cancel_command,
+                                       .settings = &settings,
+                                       .question = &settings.question,
+                                       .take = take,
+                                       .ask = ask,
+                                       .request = &request};
+    int status = question_run(&plan, argc, argv);
     ids_clear(&request.ids);
-    options_clear(&options);
     return status;
 }
 
 const struct command cancel_command = {
     .name = "cancel",
-    .usage = "--connect ENDPOINT[,ENDPOINT...] [OPTIONS] ID... | -",
+    .usage = "--connect ENDPOINT[,ENDPOINT...] [OPTIONS] ID... | - | --all",
     .summary = "cancel tasks: those that wait, and those that run",
     .purpose =
         "Ends the tasks with the given IDs, or with those that stand on the lines of standard "
@@ -148,7 +181,10 @@ const struct command cancel_command = {
         "more. One that runs is told to stop (a command by SIGTERM), killed if it has not after "
         "a second, and its result is not taken. Whoever waits for it gets the state "
         "'cancelled'.\n\n"
-        "Prints what became of each: cancelled (now or earlier), too late (it had ended), no "
+        "With --all, ends every task that has not ended, or those in a --queue, or with a --name: "
+        "what the ventilators have accepted, and perhaps what they accept meanwhile. Prints how "
+        "many there were. --dry-run counts them, and changes nothing.\n\n"
+        "Of IDs it prints what became of each: cancelled (now or earlier), too late (it had ended), no "
         "task (nobody knows it), or unknown (some ventilator that may have it did not answer: "
         "cancel it again). What is cancelled at a ventilator with a journal stays so when that "
         "is restarted.\n\n"
@@ -159,7 +195,8 @@ const struct command cancel_command = {
     .examples =
         "  tmesh cancel 018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5d --connect tcp://127.0.0.1:5555\n"
         "  seq 100 | tmesh submit --lines thumbnail --connect tcp://127.0.0.1:5555 > ids\n"
-        "  tmesh cancel - --connect tcp://127.0.0.1:5555 < ids\n",
+        "  tmesh cancel - --connect tcp://127.0.0.1:5555 < ids\n"
+        "  tmesh cancel --all --queue bulk --dry-run --connect tcp://127.0.0.1:5555\n",
     .options = options_table,
     .option_count = sizeof options_table / sizeof *options_table,
     .run = run,

@@ -2,12 +2,12 @@
  *
  * Not here: how the answer is shown (dead_table.c, dead_json.c).
  */
+#include "choice.h"
 #include "dead_view.h"
 #include "ids.h"
-#include "mesh.h"
 #include "nearest.h"
 #include "notice.h"
-#include "options.h"
+#include "question.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -16,16 +16,15 @@
 #include <unistd.h>
 
 struct settings {
-    const char *connect, *queue, *name, *log_level, *log_format;
-    bool all, json;
-    uint64_t timeout_ms;
+    struct question question;
+    const char *queue, *name;
+    bool all;
 };
 
 enum row { ROW_CONNECT, ROW_ALL, ROW_QUEUE, ROW_NAME };
 
 static const struct option options_table[] = {
-    [ROW_CONNECT] = {"connect", 'c', OPTION_TEXT, "ENDPOINT[,ENDPOINT...]",
-                     "the ventilators to ask; required", offsetof(struct settings, connect), 0, 0},
+    [ROW_CONNECT] = QUESTION_CONNECT("the ventilators to ask; required"),
     [ROW_ALL] = {"all", 'a', OPTION_FLAG, NULL,
                  "with retry and drop: every letter, instead of those with the given IDs; on the "
                  "command line only",
@@ -36,15 +35,10 @@ static const struct option options_table[] = {
     [ROW_NAME] = {"name", 'n', OPTION_TEXT, "NAME",
                   "with list and --all: only letters of tasks with this name",
                   offsetof(struct settings, name), 0, 0},
-    {"json", 0, OPTION_FLAG, NULL,
-     "print JSON: of list and show one line for each letter, of retry and drop one in all",
-     offsetof(struct settings, json), 0, 0},
-    {"timeout", 't', OPTION_SECONDS, "T", "how long to wait for answers; default 5s",
-     offsetof(struct settings, timeout_ms), 1, UINT32_MAX},
-    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default error",
-     offsetof(struct settings, log_level), 0, 0},
-    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
-     offsetof(struct settings, log_format), 0, 0},
+    QUESTION_JSON("print JSON: of list and show one line for each letter, of retry and drop one "
+                  "in all"),
+    QUESTION_TIMEOUT("how long to wait for answers; default 5s"),
+    QUESTION_LOGGING,
 };
 
 static const char *const action_names[] = {
@@ -112,44 +106,24 @@ static int take_ids(const struct options *options, struct request *request)
     return status;
 }
 
-/* From elsewhere than the command line they may be meant for other commands, and
- * do not count where they mean nothing. */
 static int take_filters(const struct options *options, struct request *request)
 {
-    const struct settings *settings = options->settings;
-    const struct {
-        enum row row;
-        const char *name, **field;
-    } filters[] = {{ROW_QUEUE, settings->queue, &request->choice.queue},
-                   {ROW_NAME, settings->name, &request->choice.name}};
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
-        if (!filters[i].name) continue;
-        if (!request->choice.all && options->sources[filters[i].row] != OPTION_FROM_FLAG) continue;
-        if (!request->choice.all) {
-            return options_refuse(options, "--%s goes with list and with --all, not with IDs",
-                                  options_table[filters[i].row].name);
-        }
-        if (!tmesh_name_is_valid(filters[i].name)) {
-            return options_refuse(
-                options, "--%s %s: a name is 1 to %d of a-z, 0-9, '.', '_' and '-'",
-                options_table[filters[i].row].name, filters[i].name, (int)TMESH_NAME_BYTES_MAX);
-        }
-        *filters[i].field = filters[i].name;
-    }
-    return OPTIONS_READY;
+    struct choice_filter filters[] = {{ROW_QUEUE, request->settings->queue},
+                                      {ROW_NAME, request->settings->name}};
+    int status = choice_take(options, filters, 2, request->choice.all, "list and with --all");
+    request->choice.queue = filters[0].name;
+    request->choice.name = filters[1].name;
+    return status;
 }
 
-static int take_request(const struct options *options, struct request *request)
+static int take_request(const struct options *options, void *context)
 {
+    struct request *request = context;
     const struct settings *settings = options->settings;
     bool all = settings->all && options->sources[ROW_ALL] == OPTION_FROM_FLAG;
     int status = take_action(options, request);
     if (status == OPTIONS_READY) status = check_count(options, request, all);
     if (status != OPTIONS_READY) return status;
-    if (!settings->connect) {
-        return options_refuse(options, "--connect is missing: the ventilators to ask, such as "
-                                       "--connect tcp://127.0.0.1:5555");
-    }
     request->choice.all = all || request->action == DEAD_LIST;
     status = take_ids(options, request);
     if (status == OPTIONS_READY) status = take_filters(options, request);
@@ -159,17 +133,10 @@ static int take_request(const struct options *options, struct request *request)
 /* Says on stderr what did not go well.  Returns the exit status. */
 static int judge(const struct request *request, const tmesh_dead_t *dead)
 {
-    size_t answered = 0, refused = 0;
-    int status = 0;
-    for (size_t i = 0; i < dead->ventilator_count; i++) {
-        const tmesh_reply_t *row = &dead->ventilators[i];
-        answered += row->answered;
-        if (!row->answered) notice_print("%s did not answer in time", row->endpoint);
-        if (row->refusal) notice_print("%s: %s", row->endpoint, row->refusal);
-        if (row->refusal) status = EX_TEMPFAIL;
-    }
-    if (answered == 0) return EX_UNAVAILABLE;
-    bool whole = answered == dead->ventilator_count;
+    const struct question_tally tally = question_tally(dead->ventilators, dead->ventilator_count);
+    size_t refused = 0;
+    if (tally.answered == 0) return EX_UNAVAILABLE;
+    bool whole = tally.answered == dead->ventilator_count;
     for (size_t i = 0; i < dead->refusal_count && request->action != DEAD_SHOW; i++) {
         char id[TMESH_ID_TEXT_BYTES];
         if (!dead->refusals[i]) continue;
@@ -185,7 +152,8 @@ static int judge(const struct request *request, const tmesh_dead_t *dead)
         notice_print("no dead letters");
     }
     if (!whole) return EX_TEMPFAIL;
-    return refused > 0 ? 1 : status;
+    if (refused > 0) return 1;
+    return tally.refused > 0 ? EX_TEMPFAIL : 0;
 }
 
 static int show(const struct settings *settings, const struct request *request,
@@ -194,7 +162,7 @@ static int show(const struct settings *settings, const struct request *request,
     struct output output;
     int status = judge(request, dead);
     output_open(&output, STDOUT_FILENO);
-    if (settings->json) {
+    if (settings->question.json) {
         dead_json(request->action, dead, request->ids.items, &output);
     } else {
         dead_table(request->action, dead, &output);
@@ -206,7 +174,7 @@ static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *cont
 {
     (void)stopping;
     const struct request *request = context;
-    uint32_t timeout_ms = (uint32_t)request->settings->timeout_ms;
+    uint32_t timeout_ms = (uint32_t)request->settings->question.timeout_ms;
     tmesh_dead_t *dead = NULL;
     enum tmesh_err code = TMESH_OK;
     switch (request->action) {
@@ -231,18 +199,16 @@ static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *cont
 
 static int run(int argc, char **argv)
 {
-    struct settings settings = {.log_level = "error", .log_format = "text", .timeout_ms = 5000};
-    struct options options = {.command = &dead_command, .settings = &settings};
+    struct settings settings = {.question = question_defaults()};
     struct request request = {.action = DEAD_LIST, .settings = &settings};
-    int status = options_parse(&options, argc, argv);
-    if (status == OPTIONS_READY) status = take_request(&options, &request);
-    if (status == OPTIONS_READY) {
-        const struct mesh_visit visit = {settings.connect, settings.log_level, settings.log_format,
-                                         settings.timeout_ms};
-        status = mesh_ask(&visit, ask, &request);
-    }
+    const struct question_plan plan = {.command = &dead_command,
+                                       .settings = &settings,
+                                       .question = &settings.question,
+                                       .take = take_request,
+                                       .ask = ask,
+                                       .request = &request};
+    int status = question_run(&plan, argc, argv);
     ids_clear(&request.ids);
-    options_clear(&options);
     return status;
 }
 

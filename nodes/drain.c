@@ -1,110 +1,59 @@
 /* drain.c - `tmesh drain`: has a node finish and stop, from afar. */
 #include "clock.h"
 #include "json.h"
-#include "mesh.h"
 #include "notice.h"
-#include "options.h"
+#include "question.h"
+#include "roster.h"
 #include "table.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <tmesh.h>
 #include <unistd.h>
 
 enum {
-    ANSWER_MS = 5000, /* how long to wait for answers, by default, */
-    GONE_MS = 60000,  /* and with --wait for the node to be gone */
-    LOOK_MS = 1000,   /* an answer that takes longer is none */
-    PAUSE_MS = 100,   /* between two looks */
-    NAMES_MAX = 20    /* told to somebody who got one wrong */
+    GONE_MS = 60000, /* how long to wait, with --wait, for the node to be gone */
+    LOOK_MS = 1000,  /* an answer that takes longer is none */
+    PAUSE_MS = 100   /* between two looks */
 };
 
 struct settings {
-    const char *connect, *log_level, *log_format;
-    bool json, wait;
-    uint64_t timeout_ms, grace_ms;
+    struct question question;
+    bool all, wait;
+    uint64_t grace_ms;
 };
 
+enum row { ROW_CONNECT, ROW_ALL };
+
 static const struct option options_table[] = {
-    {"connect", 'c', OPTION_TEXT, "ENDPOINT[,ENDPOINT...]",
-     "the ventilators to ask: those that the worker serves; required",
-     offsetof(struct settings, connect), 0, 0},
+    [ROW_CONNECT] =
+        QUESTION_CONNECT("the ventilators to ask: those that the worker serves; required"),
+    [ROW_ALL] = {"all", 'a', OPTION_FLAG, NULL,
+                 "every worker of these ventilators, instead of a NODE; on the command line only",
+                 offsetof(struct settings, all), 0, 0},
     {"grace", 'g', OPTION_SECONDS, "T",
      "how long what runs may take to end; default: as the node was started with",
      offsetof(struct settings, grace_ms), 0, UINT32_MAX - 1},
     {"wait", 'w', OPTION_FLAG, NULL, "wait until the node is gone", offsetof(struct settings, wait),
      0, 0},
-    {"json", 0, OPTION_FLAG, NULL, "print one line of JSON", offsetof(struct settings, json), 0, 0},
-    {"timeout", 't', OPTION_SECONDS, "T",
-     "how long to wait for answers, and with --wait for the end; default 5s, with --wait 60s",
-     offsetof(struct settings, timeout_ms), 1, UINT32_MAX},
-    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default error",
-     offsetof(struct settings, log_level), 0, 0},
-    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
-     offsetof(struct settings, log_format), 0, 0},
+    QUESTION_JSON("print one line of JSON for each node"),
+    QUESTION_TIMEOUT("how long to wait for answers, and with --wait for the end; default 5s, with "
+                     "--wait 60s"),
+    QUESTION_LOGGING,
 };
 
 struct request {
     const struct settings *settings;
-    const char *node;
+    const char *node; /* NULL: all workers */
     uint64_t end_ms;
 };
-
-static bool is_called(const tmesh_worker_row_t *worker, const char *name)
-{
-    char node[TMESH_ID_TEXT_BYTES];
-    tmesh_id_text(&worker->node, node);
-    return strcmp(worker->label, name) == 0 || strcmp(node, name) == 0;
-}
-
-/* A ventilator that does not answer is not there; of a worker, somebody has to say so. */
-static bool is_gone(const tmesh_status_t *status, const char *name)
-{
-    size_t answered = 0;
-    bool front = false;
-    for (size_t i = 0; i < status->ventilator_count; i++) {
-        const tmesh_ventilator_row_t *row = &status->ventilators[i];
-        bool meant = strcmp(row->endpoint, name) == 0;
-        front = front || meant;
-        answered += row->answered;
-        if (meant && row->answered) return false;
-        for (size_t w = 0; w < row->worker_count; w++) {
-            if (is_called(&row->workers[w], name)) return false;
-        }
-    }
-    return front || answered > 0;
-}
-
-/* A label is what the worker's program made it, also nothing or several lines. */
-static void tell_worker(const tmesh_worker_row_t *worker)
-{
-    char node[TMESH_ID_TEXT_BYTES], label[sizeof worker->label];
-    size_t bytes = strlen(worker->label);
-    tmesh_id_text(&worker->node, node);
-    memcpy(label, worker->label, bytes + 1);
-    for (char *end = label; (end = strchr(end, '\n'));) *end = '?';
-    if (bytes > 0) {
-        notice_plain("  %s, a worker, or %s", label, node);
-    } else {
-        notice_plain("  %s, a worker", node);
-    }
-}
 
 static void tell_names(tmesh_producer_t *producer)
 {
     tmesh_status_t *status = NULL;
-    size_t told = 0;
     (void)tmesh_producer_status(producer, LOOK_MS, &status);
-    for (size_t i = 0; status && i < status->ventilator_count; i++) {
-        const tmesh_ventilator_row_t *row = &status->ventilators[i];
-        notice_plain("  %s, a ventilator", row->endpoint);
-        for (size_t w = 0; w < row->worker_count && told < NAMES_MAX; w++, told++) {
-            tell_worker(&row->workers[w]);
-        }
-        if (told == NAMES_MAX) notice_plain("  and perhaps more; see 'tmesh status'");
-        if (told == NAMES_MAX) break;
-    }
+    if (status) roster_tell(status);
     tmesh_status_destroy(&status);
 }
 
@@ -112,80 +61,143 @@ static void tell_names(tmesh_producer_t *producer)
 static int judge(tmesh_producer_t *producer, const struct request *request,
                  const tmesh_drain_t *drain)
 {
-    size_t answered = 0;
-    for (size_t i = 0; i < drain->ventilator_count; i++) {
-        const tmesh_reply_t *reply = &drain->ventilators[i];
-        answered += reply->answered;
-        if (!reply->answered) notice_print("%s did not answer in time", reply->endpoint);
-        if (reply->refusal) notice_print("%s: %s", reply->endpoint, reply->refusal);
-    }
+    const struct question_tally tally = question_tally(drain->ventilators, drain->ventilator_count);
+    int status = question_status(tally.answered, drain->ventilator_count);
     if (drain->affected > 0) return 0;
-    if (answered < drain->ventilator_count) return answered > 0 ? EX_TEMPFAIL : EX_UNAVAILABLE;
+    if (status) return status;
     notice_print("no node that can be drained is called '%s'; there are:", request->node);
     tell_names(producer);
     return 1;
 }
 
 /* Returns 0 when the node is gone. */
-static int wait_for_end(tmesh_producer_t *producer, const struct request *request,
+static int wait_for_end(tmesh_producer_t *producer, const struct request *request, const char *node,
                         struct stopping *stopping)
 {
     for (;;) {
         tmesh_status_t *status = NULL;
         enum tmesh_err code = tmesh_producer_status(producer, LOOK_MS, &status);
         if (!status) return mesh_fault(&(tmesh_error_t){.code = code});
-        bool gone = is_gone(status, request->node);
+        bool gone = roster_lacks(status, node);
         tmesh_status_destroy(&status);
         if (gone) return 0;
         if (clock_ms() >= request->end_ms) break;
         if (stopping_wait(stopping, 0, PAUSE_MS)) return stopping_exit(stopping);
     }
-    notice_print("out of time: %s is not gone yet; it goes on draining", request->node);
+    notice_print("out of time: %s is not gone yet; it goes on draining", node);
     return EX_TEMPFAIL;
 }
 
-static int show(const struct request *request, const tmesh_drain_t *drain, int status)
+static void show(struct output *output, const struct request *request, const char *node,
+                 uint64_t told, int status)
 {
     const char *state = status != 0 || !request->settings->wait ? "draining" : "gone";
-    struct output output;
-    output_open(&output, STDOUT_FILENO);
-    if (request->settings->json) {
-        struct json json = {.output = &output};
+    if (request->settings->question.json) {
+        struct json json = {.output = output};
         json_object(&json, NULL);
-        json_text(&json, "node", request->node);
-        json_number(&json, "told", drain->affected);
-        if (drain->affected > 0) json_text(&json, "state", state);
+        json_text(&json, "node", node);
+        json_number(&json, "told", told);
+        if (told > 0) json_text(&json, "state", state);
         json_object_end(&json);
         json_line_end(&json);
-    } else if (drain->affected > 0) {
-        table_line(&output, "%s  %s", request->node, state);
+    } else if (told > 0) {
+        table_line(output, "%s  %s", node, state);
     }
+}
+
+static enum tmesh_err tell(tmesh_producer_t *producer, const struct settings *settings,
+                           const char *node, tmesh_drain_t **drain)
+{
+    int64_t grace_ms =
+        settings->grace_ms == UINT64_MAX ? TMESH_DRAIN_OWN_GRACE : (int64_t)settings->grace_ms;
+    return tmesh_producer_drain(producer, node, grace_ms, (uint32_t)settings->question.timeout_ms,
+                                drain);
+}
+
+static int drain_node(tmesh_producer_t *producer, const struct request *request,
+                      struct stopping *stopping)
+{
+    tmesh_drain_t *drain = NULL;
+    struct output output;
+    enum tmesh_err code = tell(producer, request->settings, request->node, &drain);
+    if (!drain) return mesh_fault(&(tmesh_error_t){.code = code});
+    int status = judge(producer, request, drain);
+    if (status == 0 && request->settings->wait) {
+        status = wait_for_end(producer, request, request->node, stopping);
+    }
+    output_open(&output, STDOUT_FILENO);
+    show(&output, request, request->node, drain->affected, status);
+    tmesh_drain_destroy(&drain);
     return output_end(&output, status);
+}
+
+/* All are told before the end of any is waited for.  One that was there and is not told has
+ * left by itself. */
+static int drain_roster(tmesh_producer_t *producer, const struct request *request,
+                        struct stopping *stopping, const struct roster *roster)
+{
+    struct output output;
+    int status = 0;
+    uint64_t *told = calloc(roster->count + 1, sizeof *told);
+    if (!told) return mesh_fault(&(tmesh_error_t){.code = TMESH_E_SYSTEM});
+    for (size_t i = 0; status == 0 && i < roster->count; i++) {
+        tmesh_drain_t *drain = NULL;
+        enum tmesh_err code = tell(producer, request->settings, roster->names[i], &drain);
+        if (!drain) status = mesh_fault(&(tmesh_error_t){.code = code});
+        if (drain && i == 0) (void)question_tally(drain->ventilators, drain->ventilator_count);
+        told[i] = drain ? drain->affected : 0;
+        tmesh_drain_destroy(&drain);
+        stopping_read(stopping);
+        if (stopping->count > 0) status = stopping_exit(stopping);
+    }
+    output_open(&output, STDOUT_FILENO);
+    for (size_t i = 0; i < roster->count; i++) {
+        if (status == 0 && request->settings->wait && told[i] > 0) {
+            status = wait_for_end(producer, request, roster->names[i], stopping);
+        }
+        show(&output, request, roster->names[i], told[i], status);
+    }
+    free(told);
+    return output_end(&output, status);
+}
+
+static int drain_workers(tmesh_producer_t *producer, const struct request *request,
+                         struct stopping *stopping)
+{
+    tmesh_status_t *status = NULL;
+    struct roster roster;
+    enum tmesh_err code =
+        tmesh_producer_status(producer, (uint32_t)request->settings->question.timeout_ms, &status);
+    if (!status) return mesh_fault(&(tmesh_error_t){.code = code});
+    size_t answered = 0, asked = status->ventilator_count;
+    for (size_t i = 0; i < asked; i++) answered += status->ventilators[i].answered;
+    bool good = roster_workers(&roster, status);
+    tmesh_status_destroy(&status);
+    if (!good) return mesh_fault(&(tmesh_error_t){.code = TMESH_E_SYSTEM});
+    if (answered > 0 && roster.count == 0) notice_print("no workers are there");
+    int result = drain_roster(producer, request, stopping, &roster);
+    roster_clear(&roster);
+    return result != 0 ? result : question_status(answered, asked);
 }
 
 static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *context)
 {
     const struct request *request = context;
-    const struct settings *settings = request->settings;
-    tmesh_drain_t *drain = NULL;
-    int64_t grace_ms =
-        settings->grace_ms == UINT64_MAX ? TMESH_DRAIN_OWN_GRACE : (int64_t)settings->grace_ms;
-    enum tmesh_err code = tmesh_producer_drain(producer, request->node, grace_ms,
-                                               (uint32_t)settings->timeout_ms, &drain);
-    if (!drain) return mesh_fault(&(tmesh_error_t){.code = code});
-    int status = judge(producer, request, drain);
-    if (status == 0 && settings->wait) status = wait_for_end(producer, request, stopping);
-    status = show(request, drain, status);
-    tmesh_drain_destroy(&drain);
-    return status;
+    return request->node ? drain_node(producer, request, stopping)
+                         : drain_workers(producer, request, stopping);
 }
 
-static int take_node(const struct options *options, struct request *request)
+static int take_node(const struct options *options, void *context)
 {
-    if (!request->settings->connect) {
-        return options_refuse(options, "--connect is missing: the ventilators to ask, such as "
-                                       "--connect tcp://127.0.0.1:5555");
+    struct request *request = context;
+    struct settings *settings = options->settings;
+    if (settings->question.timeout_ms == 0) {
+        settings->question.timeout_ms = settings->wait ? GONE_MS : question_defaults().timeout_ms;
     }
+    request->end_ms = clock_ms() + settings->question.timeout_ms;
+    bool all = settings->all && options->sources[ROW_ALL] == OPTION_FROM_FLAG;
+    if (all && options->argument_count == 0) return OPTIONS_READY;
+    if (all) return options_refuse(options, "--all and a NODE exclude each other");
     if (options->argument_count == 0) {
         return options_refuse(options, "the NODE that is to drain is missing");
     }
@@ -201,30 +213,26 @@ static int take_node(const struct options *options, struct request *request)
 
 static int run(int argc, char **argv)
 {
-    struct settings settings = {.log_level = "error", .log_format = "text", .grace_ms = UINT64_MAX};
-    struct options options = {.command = &drain_command, .settings = &settings};
+    struct settings settings = {.question = question_defaults(), .grace_ms = UINT64_MAX};
     struct request request = {.settings = &settings};
-    int status = options_parse(&options, argc, argv);
-    if (settings.timeout_ms == 0) settings.timeout_ms = settings.wait ? GONE_MS : ANSWER_MS;
-    if (status == OPTIONS_READY) status = take_node(&options, &request);
-    if (status == OPTIONS_READY) {
-        const struct mesh_visit visit = {settings.connect, settings.log_level, settings.log_format,
-                                         settings.timeout_ms};
-        request.end_ms = clock_ms() + settings.timeout_ms;
-        status = mesh_ask(&visit, ask, &request);
-    }
-    options_clear(&options);
-    return status;
+    const struct question_plan plan = {.command = &drain_command,
+                                       .settings = &settings,
+                                       .question = &settings.question,
+                                       .take = take_node,
+                                       .ask = ask,
+                                       .request = &request};
+    settings.question.timeout_ms = 0; /* not said: it depends on --wait */
+    return question_run(&plan, argc, argv);
 }
 
 const struct command drain_command = {
     .name = "drain",
-    .usage = "--connect ENDPOINT[,ENDPOINT...] [OPTIONS] NODE",
+    .usage = "--connect ENDPOINT[,ENDPOINT...] [OPTIONS] NODE | --all",
     .summary = "have a worker or a ventilator finish and stop",
     .purpose =
         "Does to a node what SIGTERM does where it runs. NODE is a worker's label, or its node id "
         "(see 'tmesh status --json'), or one of the endpoints of --connect, for that ventilator. "
-        "All workers with the label are meant.\n\n"
+        "All workers with the label are meant; with --all, all that serve these ventilators.\n\n"
         "A worker takes no more tasks, gives back what it has not begun, lets what runs end "
         "within --grace, and stops. One that serves several ventilators drains as a whole. A "
         "ventilator takes no new tasks, and waits as long for those it has; one inside another "
@@ -234,7 +242,8 @@ const struct command drain_command = {
         "75 if some did not, or the node is not gone in time.",
     .examples = "  tmesh drain host:4711 --connect tcp://127.0.0.1:5555\n"
                 "  tmesh drain tcp://127.0.0.1:5555 --connect tcp://127.0.0.1:5555 --grace 1m "
-                "--wait --timeout 2m\n",
+                "--wait --timeout 2m\n"
+                "  tmesh drain --all --connect tcp://127.0.0.1:5555,tcp://127.0.0.1:5556\n",
     .options = options_table,
     .option_count = sizeof options_table / sizeof *options_table,
     .run = run,

@@ -1,9 +1,7 @@
 /* mesh.c - see mesh.h. */
 #include "mesh.h"
 
-#include "backlog.h"
 #include "clock.h"
-#include "logging.h"
 #include "notice.h"
 
 #include <string.h>
@@ -61,27 +59,4 @@ int mesh_connect(tmesh_producer_t *producer, const char *connect, uint64_t timeo
     notice_print("no ventilator answers at %s", connect);
     notice_plain("Start one: tmesh ventilator --bind %.*s", (int)strcspn(connect, ","), connect);
     return EX_UNAVAILABLE;
-}
-
-int mesh_ask(const struct mesh_visit *visit, mesh_ask_fn *ask, void *context)
-{
-    struct logging logging = logging_from(visit->log_level, visit->log_format);
-    const tmesh_producer_options_t options = {
-        .connect = visit->connect, .log = logging_write, .log_context = &logging};
-    struct stopping stopping;
-    tmesh_error_t error;
-    int status = stopping_open(&stopping);
-    if (status) return status;
-    logging_hold(&logging);
-    tmesh_producer_t *producer = tmesh_producer_new(&options, &error);
-    backlog_start();
-    if (producer) {
-        status = mesh_connect(producer, visit->connect, visit->timeout_ms, &stopping);
-        if (status == 0) status = ask(producer, &stopping, context);
-    } else {
-        status = mesh_fault(&error);
-    }
-    tmesh_producer_destroy(&producer);
-    stopping_close(&stopping);
-    return status;
 }

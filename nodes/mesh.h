@@ -17,17 +17,4 @@ int mesh_fault(const tmesh_error_t *error);
 int mesh_connect(tmesh_producer_t *producer, const char *connect, uint64_t timeout_ms,
                  struct stopping *stopping);
 
-/* What a command says of the mesh that it asks. */
-struct mesh_visit {
-    const char *connect, *log_level, *log_format;
-    uint64_t timeout_ms;
-};
-
-/* Returns an exit status. */
-typedef int mesh_ask_fn(tmesh_producer_t *producer, struct stopping *stopping, void *context);
-
-/* Makes a producer, connects it, has `ask` do its work, and returns its exit status; or
- * says why that is not possible, and returns another one. */
-int mesh_ask(const struct mesh_visit *visit, mesh_ask_fn *ask, void *context);
-
 #endif

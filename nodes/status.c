@@ -2,32 +2,21 @@
  *
  * Not here: how the answer is shown (status_table.c, status_json.c).
  */
-#include "mesh.h"
-#include "notice.h"
-#include "options.h"
+#include "question.h"
 #include "status_view.h"
 
-#include <sysexits.h>
 #include <tmesh.h>
 #include <unistd.h>
 
 struct settings {
-    const char *connect, *log_level, *log_format;
-    bool json;
-    uint64_t timeout_ms;
+    struct question question;
 };
 
 static const struct option options_table[] = {
-    {"connect", 'c', OPTION_TEXT, "ENDPOINT[,ENDPOINT...]", "the ventilators to ask; required",
-     offsetof(struct settings, connect), 0, 0},
-    {"json", 0, OPTION_FLAG, NULL, "print everything there is, as one JSON object",
-     offsetof(struct settings, json), 0, 0},
-    {"timeout", 't', OPTION_SECONDS, "T", "how long to wait for answers; default 5s",
-     offsetof(struct settings, timeout_ms), 1, UINT32_MAX},
-    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default error",
-     offsetof(struct settings, log_level), 0, 0},
-    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
-     offsetof(struct settings, log_format), 0, 0},
+    QUESTION_CONNECT("the ventilators to ask; required"),
+    QUESTION_JSON("print everything there is, as one JSON object"),
+    QUESTION_TIMEOUT("how long to wait for answers; default 5s"),
+    QUESTION_LOGGING,
 };
 
 static int show(const struct settings *settings, const tmesh_status_t *status)
@@ -37,24 +26,22 @@ static int show(const struct settings *settings, const tmesh_status_t *status)
     for (size_t i = 0; i < status->ventilator_count; i++) {
         answered += status->ventilators[i].answered;
     }
-    int result = answered == status->ventilator_count ? 0
-                 : answered > 0                       ? EX_TEMPFAIL
-                                                      : EX_UNAVAILABLE;
     output_open(&output, STDOUT_FILENO);
-    if (settings->json) {
+    if (settings->question.json) {
         status_json(status, &output);
     } else {
         status_table(status, &output);
     }
-    return output_end(&output, result);
+    return output_end(&output, question_status(answered, status->ventilator_count));
 }
 
-static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *context)
+static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *request)
 {
     (void)stopping;
-    const struct settings *settings = context;
+    const struct settings *settings = request;
     tmesh_status_t *status = NULL;
-    enum tmesh_err code = tmesh_producer_status(producer, (uint32_t)settings->timeout_ms, &status);
+    enum tmesh_err code =
+        tmesh_producer_status(producer, (uint32_t)settings->question.timeout_ms, &status);
     int result = status ? show(settings, status) : mesh_fault(&(tmesh_error_t){.code = code});
     tmesh_status_destroy(&status);
     return result;
@@ -62,23 +49,13 @@ static int ask(tmesh_producer_t *producer, struct stopping *stopping, void *cont
 
 static int run(int argc, char **argv)
 {
-    struct settings settings = {.log_level = "error", .log_format = "text", .timeout_ms = 5000};
-    struct options options = {.command = &status_command, .settings = &settings};
-    int result = options_parse(&options, argc, argv);
-    if (result == OPTIONS_READY && options.argument_count > 0) {
-        result = options_refuse(&options, "'%s' is not an option", options.arguments[0]);
-    }
-    if (result == OPTIONS_READY && !settings.connect) {
-        result = options_refuse(&options, "--connect is missing: the ventilators to ask, such as "
-                                          "--connect tcp://127.0.0.1:5555");
-    }
-    if (result == OPTIONS_READY) {
-        const struct mesh_visit visit = {settings.connect, settings.log_level, settings.log_format,
-                                         settings.timeout_ms};
-        result = mesh_ask(&visit, ask, &settings);
-    }
-    options_clear(&options);
-    return result;
+    struct settings settings = {.question = question_defaults()};
+    const struct question_plan plan = {.command = &status_command,
+                                       .settings = &settings,
+                                       .question = &settings.question,
+                                       .ask = ask,
+                                       .request = &settings};
+    return question_run(&plan, argc, argv);
 }
 
 const struct command status_command = {

@@ -88,10 +88,8 @@ static const struct option options_table[] = {
      offsetof(struct settings, connect_timeout_ms), 0, UINT32_MAX},
     {"json", 0, OPTION_FLAG, NULL, "without --wait: print JSON for each task, not just its id",
      offsetof(struct settings, json), 0, 0},
-    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default error",
-     offsetof(struct settings, log_level), 0, 0},
-    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
-     offsetof(struct settings, log_format), 0, 0},
+    LOGGING_OPTIONS("error", offsetof(struct settings, log_level),
+                    offsetof(struct settings, log_format)),
 };
 
 /* Reads standard input to its end into `payload`, which has room for one byte
@@ -130,6 +128,8 @@ static int check_words(const struct settings *settings, const struct options *op
                                               : "; quote a payload that has blanks");
     }
     if (settings->lines && settings->id) {
+        return options_refuse(options, "--id is for one task, --lines submits many");
+    }
     if (settings->progress && !settings->wait) {
         return options_refuse(options, "--progress goes with --wait: nobody would stay to hear "
                                        "of it");
@@ -137,8 +137,6 @@ static int check_words(const struct settings *settings, const struct options *op
     if (settings->failover_ms > 0 && !settings->guarded) {
         return options_refuse(options, "--failover-after goes with --guarded: nobody would stay "
                                        "to notice");
-    }
-        return options_refuse(options, "--id is for one task, --lines submits many");
     }
     if (settings->time_limit_ms > 0 && settings->soft_time_limit_ms >= settings->time_limit_ms) {
         return options_refuse(options, "--soft-time-limit must be below --time-limit, or the run "

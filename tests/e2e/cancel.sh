@@ -63,6 +63,34 @@ expect out "$other  no task: no task with this id is known"
 run 20 "$tmesh" cancel --connect tcp://127.0.0.1:1 --timeout 300ms $other
 [ "$status" -eq 69 ] || fail "no mesh: exit status $status, not 69"
 
+ends 64 --queue bulk $other
+expect err.log '--queue goes with --all'
+ends 64 --dry-run $other
+expect err.log '--dry-run goes with --all'
+ends 64 --all $other
+expect err.log '--all and IDs exclude each other'
+ends 64 --all --name 'no name'
+expect err.log "--name no name: a name is"
+TMESH_ALL=yes TMESH_QUEUE=bulk ends 64 # not by a variable
+expect err.log 'the IDs of the tasks are missing'
+
+# All of a queue, or of a name: first they are counted.
+seq 300 | "$tmesh" submit --connect "$front" --queue bulk --lines work >"$scratch/ids"
+submit other one
+submit other two --queue bulk
+ends 0 --all --queue bulk --dry-run
+expect out '301 open'
+ends 0 --all --queue bulk --name other --dry-run --json
+expect out '{"queue":"bulk","name":"other","open":1}'
+ends 0 --all --queue bulk --name work
+expect out '300 cancelled'
+ends 1 "$(head -n 1 "$scratch/ids")" $other
+expect out 'cancelled' 'no task'
+reaches "$front" ready 2 || fail "more was cancelled than was meant"
+ends 0 --all --json
+expect out '{"cancelled":2}'
+reaches "$front" ready 0 || fail "something is left"
+
 # While there is no worker: it never runs, and whoever waits for it hears why.
 queued=018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5e
 start waiter "$tmesh" submit --connect "$front" --wait --id $queued work queued

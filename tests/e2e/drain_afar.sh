@@ -71,6 +71,20 @@ collect stays 20
 [ "$status" -eq 0 ] || fail "the drained worker ended with $status"
 ends 75 nobody --timeout 500ms --connect "$front,tcp://127.0.0.1:1"
 
+# All workers at once, and then there is none.
+ends 64 --all two
+expect err.log '--all and a NODE exclude each other'
+hire four
+ends 0 --all --wait --json
+expect out '{"node":"two","told":1,"state":"gone"}' '{"node":"four","told":1,"state":"gone"}'
+for worker in two four; do
+    collect $worker 20
+    [ "$status" -eq 0 ] || fail "the drained worker $worker ended with $status"
+done
+ends 0 --all
+expect err.log 'no workers are there'
+hire two
+
 # A ventilator: what it has may end, and whoever waits gets the results; it takes
 # nothing new meanwhile.
 seq 8 | "$tmesh" submit --connect "$front" --lines --wait work >"$scratch/results" &

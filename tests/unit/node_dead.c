@@ -48,7 +48,7 @@ static void an_order_that_is_none_is_refused_with_what_is_missing(void **state)
 {
     (void)state;
     static const struct order orders[] = {
-        {"", "list, show, retry or drop"},
+        {"", "--connect is missing"},
         {"retyr " UUID NOWHERE, "did you mean 'retry'"},
         {"list", "--connect is missing"},
         {"drop --all", "--connect is missing"},

@@ -1,0 +1,31 @@
+/* choice.c - see choice.h. */
+#include "choice.h"
+
+#include <tmesh.h>
+
+static int take(const struct options *options, struct choice_filter *filter, bool all,
+                const char *partners)
+{
+    const char *option = options->command->options[filter->row].name;
+    if (!filter->name) return OPTIONS_READY;
+    if (!all && options->sources[filter->row] == OPTION_FROM_FLAG) {
+        return options_refuse(options, "--%s goes with %s, not with IDs", option, partners);
+    }
+    if (!all) {
+        filter->name = NULL;
+        return OPTIONS_READY;
+    }
+    if (tmesh_name_is_valid(filter->name)) return OPTIONS_READY;
+    return options_refuse(options, "--%s %s: a name is 1 to %d of a-z, 0-9, '.', '_' and '-'",
+                          option, filter->name, (int)TMESH_NAME_BYTES_MAX);
+}
+
+int choice_take(const struct options *options, struct choice_filter *filters, size_t count,
+                bool all, const char *partners)
+{
+    int status = OPTIONS_READY;
+    for (size_t i = 0; i < count && status == OPTIONS_READY; i++) {
+        status = take(options, &filters[i], all, partners);
+    }
+    return status;
+}

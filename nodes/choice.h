@@ -1,0 +1,25 @@
+/* choice.h - what is chosen by its queue and its name, instead of by ids.
+ *
+ * Owns: when --queue and --name count.  They go with --all; from elsewhere than the command
+ * line they may be meant for other commands, and do not count where they mean nothing.
+ */
+#ifndef NODES_CHOICE_H
+#define NODES_CHOICE_H
+
+#include "options.h"
+
+#include <stdbool.h>
+
+/* One of the two options, and what it was given: NULL for nothing. */
+struct choice_filter {
+    size_t row; /* in the command's table of options */
+    const char *name;
+};
+
+/* Sets filters that do not count to NULL.  `all`: they count; `partners`: with what they go,
+ * for whoever gives one without.  Returns OPTIONS_READY, or an exit status after saying what
+ * is wrong. */
+int choice_take(const struct options *options, struct choice_filter *filters, size_t count,
+                bool all, const char *partners);
+
+#endif
