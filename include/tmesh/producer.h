@@ -135,8 +135,12 @@ typedef struct tmesh_task {
     const char *queue;   /* NULL: "default" */
     const void *payload; /* copied; may be NULL when payload_bytes is 0 */
     size_t payload_bytes;
-    tmesh_id_t id; /* all zero: a new one is made.  The same id again, while the task is
-                      known to its ventilator, is the same task */
+    /* All zero: a new one is made.  The same id again, while the task is known to its
+     * ventilator, is the same task, whoever submits it: it does not run for each of them.  Its
+     * result goes to the producer that asked last.  Of two that are both there that is the
+     * younger one: what the older submits afterwards is rejected, as it may come from a process
+     * that died meanwhile. */
+    tmesh_id_t id;
     /* What becomes of it when it fails; each 0: the ventilator's default. */
     uint32_t attempts_max; /* failed runs before it is given up; at most 65,535 */
     uint32_t crashes_max;  /* deaths of its handler's process before it counts as poison; each is
@@ -163,9 +167,9 @@ typedef struct tmesh_task {
 } tmesh_task_t;
 
 /* Hands a task over.  *id (if not NULL) receives its id, also on error.
- *   TMESH_E_INVALID    name or queue break the rule, progress but no result is wanted, or an answer
- * to the same id is kept for tmesh_producer_wait.  (Any other id that is in this producer already
- *                      answers `rejected`.)
+ *   TMESH_E_INVALID    name or queue break the rule, progress but no result is wanted, or an
+ *                      answer to the same id is kept for tmesh_producer_wait.  (Any other id
+ *                      that is in this producer already answers `rejected`.)
  *   TMESH_E_TOO_BIG    the payload is over TMESH_PAYLOAD_BYTES_MAX
  *   TMESH_E_FULL       the outbox was still full after `timeout_ms`, or as many tasks are
  *                      awaited, or answers kept for tmesh_producer_wait, as may be; 0 never

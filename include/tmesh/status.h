@@ -58,6 +58,7 @@ typedef struct tmesh_ventilator_row {
     uint64_t recalled; /* asked back from a worker that had not begun them, for one that was idle */
     uint64_t done, failed, dead, cancelled, stale, protocol_errors, sessions_reset;
     uint64_t waiting, ready, leased, workers_open, producers_open, dead_letters;
+    /* Of workers, lanes and runs at most 65,536 each. */
     const tmesh_worker_row_t *workers;
     size_t worker_count;
     const tmesh_lane_row_t *lanes;
