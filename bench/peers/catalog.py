@@ -1,21 +1,48 @@
-"""catalog.py - the systems that are measured: how each is run, on which workloads,
-with how many tasks, and under which settings.
+"""catalog.py - the workloads, and the systems that are measured: how each is run, on
+which workloads, with how many tasks, and under which settings.
 
 Not here: servers, processes, figures.  What each promises is in README.md.
 """
 
 from typing import NamedTuple, Optional
 
+
+class Workload(NamedTuple):
+    name: str
+    title: str
+    kind: str  # what the programs are told: W1 .. W4
+    pinned: bool = False  # everything on one processor
+    reference: str = "tmesh"  # the system that the others are compared with
+    measure: str = "rate"  # or "latency", or "share": of a processor
+    usual: bool = True  # run when nothing is chosen
+
+
 WORKLOADS = {
-    "W1": "throughput, at least once, nothing on disk",
-    "W2": "latency, one task in flight, until its result is there",
-    "W3": "throughput, on disk",
-    "W4": "throughput, each task with a result of 100 bytes",
+    workload.name: workload
+    for workload in (
+        Workload("W1", "throughput, at least once, nothing on disk", "W1"),
+        Workload("W1-pinned", "the same, all processes on one processor", "W1", pinned=True),
+        Workload("W2", "latency, one task in flight, all processes on one processor", "W2",
+                 pinned=True, measure="latency"),
+        Workload("W2-free", "latency, one task in flight, processors free", "W2",
+                 measure="latency", usual=False),
+        Workload("W3", "throughput, on disk", "W3"),
+        Workload("W4", "throughput, each task with a result of 100 bytes", "W4"),
+        Workload("map-true", "a process for each line, four at a time: true", "map",
+                 reference="tmesh-map"),
+        Workload("map-sha256sum", "a process for each line, four at a time: sha256sum of 4 KiB",
+                 "map", reference="tmesh-map"),
+        Workload("map-sleep", "a process for each line, four at a time: sleep 0.1", "map",
+                 reference="tmesh-map"),
+        Workload("idle", "what a node takes of a processor when there is nothing to do", "idle",
+                 reference="", measure="share"),
+    )
 }
 
 WARM_UP = 300  # of W2
-QUICK_SHARE = 50  # of the tasks of a whole run, one in so many
-QUICK_LEAST = 100
+QUICK_SHARE = 5  # of the tasks of a whole run, one in so many
+QUICK_LEAST = 200
+QUICK_RUNS, RUNS = 3, 5
 
 
 class System(NamedTuple):
@@ -24,25 +51,26 @@ class System(NamedTuple):
     mode: str
     server: Optional[str]  # a key of servers.STARTS
     tasks: dict  # workload: how many, about two seconds' worth; missing: not run
-    settings: dict  # workload: text; "" for those that are not named
+    settings: dict  # kind of workload: text; "" for those that are not named
     kind: str = "peer"  # or "tmesh", or "limit": it may lose tasks
 
     def count(self, workload, quick):
-        tasks = self.tasks[workload]
+        tasks = self.tasks[workload.name]
         return max(tasks // QUICK_SHARE, min(tasks, QUICK_LEAST)) if quick else tasks
 
     def setting(self, workload):
-        return self.settings.get(workload, self.settings.get("", ""))
+        return self.settings.get(workload.kind, self.settings.get("", ""))
 
 
-def counts(w1=0, w2=0, w3=0, w4=0):
-    given = {"W1": w1, "W2": w2, "W3": w3, "W4": w4}
+def counts(w1=0, w2=0, w3=0, w4=0, pinned=0):
+    given = {"W1": w1, "W1-pinned": pinned, "W2": w2, "W2-free": w2, "W3": w3, "W4": w4}
     return {workload: tasks for workload, tasks in given.items() if tasks}
 
 
 def tmesh(name, *options, about):
     return System(
-        name, "tmesh", " ".join(options), None, counts(2000000, 5000, 1000000, 1000000),
+        name, "tmesh", " ".join(options), None,
+        counts(2000000, 5000, 1000000, 1000000, pinned=1000000),
         {"": about, "W3": f"{about}; journal synced before each ACCEPT"}, kind="tmesh",
     )
 
@@ -94,9 +122,23 @@ def celery(mode, server, backend, durable, **tasks):
     )
 
 
+def starter(name, *argv):
+    """Of a process for each line of input; `map`'s lines are in mapping.py."""
+    return System(
+        name, "map", " ".join(argv), None,
+        {"map-true": 8000, "map-sha256sum": 4000, "map-sleep": 100},
+        {"": " ".join(argv)}, kind="tmesh" if name == "tmesh-map" else "peer",
+    )
+
+
+# tmesh is first, and a relay and the Redis script follow: what is compared most closely
+# runs close together.
 SYSTEMS = [
     tmesh("tmesh", about="one ventilator, tcp, worker threads"),
     tmesh("tmesh-embedded", "--embedded", about="ventilator in the producer, tcp, worker threads"),
+    System("tmesh-two", "tmesh", "--producers 2 --ventilators 2 --workers 2", None,
+           counts(2000000), {"": "two of each: producers, ventilators, workers; tcp"},
+           kind="tmesh"),
     System("zmq-pushpull", "zmq", "pushpull", None, counts(5000000),
            {"": "no promise; 1 hop, no answer"}, kind="limit"),
     limit("rtt", "2 hops: DEALER to ROUTER and back", w2=5000),
@@ -108,9 +150,11 @@ SYSTEMS = [
          settings={"": "no promise; queue group, 20000 in flight",
                    "W2": "no promise; queue group"}),
     redis("lua", "RPUSH", "script LPOP, RPUSH", "LTRIM",
-          w1=1000000, w2=5000, w3=200000, w4=1000000),
+          w1=1000000, w2=5000, w3=200000, w4=1000000, pinned=1000000),
     redis("lua1000", "RPUSH", "script LPOP, RPUSH", "LTRIM", batch=1000,
-          w1=1000000, w3=400000, w4=1000000),
+          w1=1000000, w3=400000, w4=1000000, pinned=1000000),
+    redis("lease", "RPUSH", "script LPOP, ZADD of a lease for each", "ZREM",
+          w1=600000, w3=200000, w4=600000, pinned=600000),
     redis("stream", "XADD", "XREADGROUP", "XACK", w1=400000, w2=5000, w3=100000, w4=400000),
     redis("streamdel", "XADD", "XREADGROUP", "XACK, XDEL",
           w1=300000, w2=5000, w3=100000, w4=300000),
@@ -123,16 +167,22 @@ SYSTEMS = [
         "W3": "work queue in files, no sync for each message, 4000 publishes unacknowledged, "
               "fetch 500, ack of each",
     }),
-    System("beanstalkd", "beanstalkd", "", "beanstalkd", counts(40000, 5000, 4000, 20000),
+    System("beanstalkd", "beanstalkd", "", "beanstalkd", counts(40000, 5000, 2000, 20000),
            {"": "pipeline 100", "W3": "pipeline 100; -b, -f0", "W2": "result tube",
             "W4": "pipeline 100; result tube"}),
-    System("gearman", "gearman", "", "gearman", counts(20000, 5000, 800, 15000),
+    System("gearman", "gearman", "", "gearman", counts(20000, 5000, 300, 15000),
            {"": "-t 2; background jobs, 1000 for each run_tasks", "W2": "-t 2; foreground job",
             "W3": "-t 2 -q libsqlite3; background jobs, 1000 for each run_tasks",
             "W4": "-t 2; foreground jobs, 1000 for each run_tasks"}),
     celery("rabbit", "rabbitmq", "rpc://", "persistent messages, no confirms",
            w1=5000, w2=1000, w3=5000, w4=2000),
     celery("redis", "redis", "Redis", "appendfsync always", w1=2000, w2=1000, w3=1000, w4=1000),
+    starter("tmesh-map", "tmesh", "map", "--slots", "4", "--"),
+    starter("xargs", "xargs", "-P4", "-n1"),
+    starter("parallel", "parallel", "--will-cite", "-j4"),
+    System("tmesh-idle", "idle", "", None, {"idle": 10},
+           {"": "a ventilator, a worker and a producer, connected: the one that takes most"},
+           kind="tmesh"),
 ]
 
 

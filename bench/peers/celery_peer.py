@@ -94,6 +94,8 @@ def application(options):
         task_default_delivery_mode="persistent" if options.workload == "W3" else "transient",
         broker_heartbeat=0, worker_send_task_events=False, worker_enable_remote_control=False,
         result_persistent=False,
+        # A queue of its own: RabbitMQ outlives a run, and with it what a failed one left.
+        task_default_queue=f"tasks-{os.getpid()}",
     )
     return app
 

@@ -1,30 +1,44 @@
-"""chart.py - the report as a picture: bars on a logarithmic scale, one panel for each
-workload, as SVG.
+"""chart.py - the figures as a picture, SVG: for each workload a panel with a line for
+each system, on it a dot at the median and a bar from the least to the most, on a
+logarithmic scale.
+
+It has a background of its own, so that it can be read on a page of any colour.
 
 Not here: where the figures come from.
 """
 
 import math
-import statistics
+import textwrap
 from xml.sax.saxutils import escape
 
-import catalog
 import report
 
-WIDTH = 900
-NAME_WIDTH, VALUE_WIDTH = 150, 190
-BAR_HEIGHT, BAR_GAP = 18, 6
-TITLE_HEIGHT, PANEL_GAP, MARGIN = 34, 36, 20
-COLOURS = {"tmesh": "#c2410c", "limit": "#9ca3af", "peer": "#3b6ea5"}
-STYLE = (
-    "text{font-family:sans-serif;font-size:12px;fill:#1f2937}"
-    ".title{font-size:15px;font-weight:bold}.value{fill:#4b5563}"
-    ".range{stroke:#111827;stroke-width:1.5}.grid{stroke:#e5e7eb;stroke-width:1}"
+PANELS = (  # workload, title, unit; two beside each other
+    ("W1", "W1: throughput", "tasks/s"),
+    ("W4", "W4: throughput with results", "tasks/s"),
+    ("W3", "W3: throughput on disk", "tasks/s"),
+    ("W2", "W2: latency, on one processor", "µs"),
+    ("map-true", "map: true for each line", "runs/s"),
+    ("map-sha256sum", "map: sha256sum for each line", "runs/s"),
 )
 
-
-def values_of(row, workload):
-    return row.latencies["p50"] if workload == "W2" else row.rates
+WIDTH, MARGIN, GUTTER = 1000, 24, 40
+PANEL_WIDTH = (WIDTH - 2 * MARGIN - GUTTER) / 2
+NAME_WIDTH, VALUE_WIDTH = 140, 62
+ROW_HEIGHT, HEAD_HEIGHT, FOOT_HEIGHT = 20, 46, 36
+LEGEND_HEIGHT, LINE_HEIGHT, LINE_LETTERS = 34, 18, 150
+COLOURS = {"tmesh": "#c2410c", "limit": "#7c8591", "peer": "#2563a8"}
+LEGEND = (
+    ("tmesh", "tmesh"), ("peer", "others"),
+    ("limit", "promises nothing: raw libzmq, NATS core"),
+)
+STYLE = (
+    "text{font-family:-apple-system,'Segoe UI','Helvetica Neue',Arial,sans-serif;"
+    "font-size:13px;fill:#1f2937}"
+    ".title{font-size:15px;font-weight:600}.small{font-size:12px;fill:#4b5563}"
+    ".tmesh{font-weight:600;fill:#9a3412}.grid{stroke:#d1d5db;stroke-width:1}"
+    ".stem{stroke:#d1d5db;stroke-width:1;stroke-dasharray:1 3}"
+)
 
 
 def decade(value):
@@ -36,95 +50,116 @@ def decade(value):
 
 
 class Scale:
-    """Where a value lies between the left and the right of the bars."""
+    """Where a value lies between the left and the right of the dots.  Whole decades, so
+    that the same distance is the same factor and both ends have a number."""
 
-    def __init__(self, values):
-        self.low = math.floor(math.log10(min(values)) - 0.15)
-        self.high = max(math.log10(max(values)), self.low + 1)
+    def __init__(self, values, left):
+        self.low = math.floor(math.log10(min(values)))
+        self.high = max(math.ceil(math.log10(max(values))), self.low + 1)
+        self.left = left + NAME_WIDTH
+        self.right = left + PANEL_WIDTH - VALUE_WIDTH
 
     def at(self, value):
         share = (math.log10(value) - self.low) / (self.high - self.low)
-        return NAME_WIDTH + share * (WIDTH - NAME_WIDTH - VALUE_WIDTH)
+        return self.left + share * (self.right - self.left)
 
     def decades(self):
-        return [10.0**power for power in range(self.low, math.floor(self.high) + 1)]
+        return [10.0**power for power in range(self.low, self.high + 1)]
 
 
-def bar(row, workload, scale, top):
-    values = values_of(row, workload)
-    middle = statistics.median(values)
-    left, right, centre = NAME_WIDTH, scale.at(middle), top + BAR_HEIGHT / 2
-    colour = COLOURS[row.system.kind]
-    unit = " us" if workload == "W2" else "/s"
-    text = f"{middle:.0f}" if workload == "W2" else report.short(middle)
+def dot(row, scale, left, top):
+    """One line of a panel."""
+    values, middle = row.values(), top + ROW_HEIGHT / 2
+    kind, colour = row.system.kind, COLOURS[row.system.kind]
+    at, low, high = scale.at(row.median()), scale.at(min(values)), scale.at(max(values))
+    marked = ' class="tmesh"' if kind == "tmesh" else ""
+    text = report.shown(row.workload, row.median())
     return [
-        f'<text x="{left - 8}" y="{centre + 4:.1f}" text-anchor="end">'
+        f'<text{marked} x="{scale.left - 10:.1f}" y="{middle + 4.5:.1f}" text-anchor="end">'
         f"{escape(row.system.name)}</text>",
-        f'<rect x="{left}" y="{top}" width="{max(right - left, 1):.1f}" height="{BAR_HEIGHT}"'
-        f' fill="{colour}"/>',
-        f'<line class="range" x1="{scale.at(min(values)):.1f}" x2="{scale.at(max(values)):.1f}"'
-        f' y1="{centre}" y2="{centre}"/>',
-        f'<text class="value" x="{scale.at(max(values)) + 8:.1f}" y="{centre + 4:.1f}">'
-        f"{escape(text + unit)}</text>",
+        f'<line class="stem" x1="{scale.left:.1f}" x2="{scale.right:.1f}" y1="{middle}"'
+        f' y2="{middle}"/>',
+        f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{middle}" y2="{middle}" stroke="{colour}"'
+        ' stroke-width="3" stroke-linecap="round" stroke-opacity="0.45"/>',
+        f'<circle cx="{at:.1f}" cy="{middle}" r="5" fill="{colour}"/>',
+        f'<text{marked} x="{left + PANEL_WIDTH:.1f}" y="{middle + 4.5:.1f}" text-anchor="end">'
+        f"{escape(text)}</text>",
     ]
 
 
-def panel(rows, workload, top):
-    """(its elements, its height); rows without figures are left to the table."""
-    shown = [row for row in rows if row.median()]
-    if not shown:
-        return [], 0
-    scale = Scale([value for row in shown for value in values_of(row, workload)])
-    better = "less is better" if workload == "W2" else "more is better"
-    bottom = top + TITLE_HEIGHT + len(shown) * (BAR_HEIGHT + BAR_GAP)
+def panel(rows, title, unit, left, top):
+    """Its elements."""
+    workload = rows[0].workload
+    scale = Scale([value for row in rows for value in row.values()], left)
+    first = top + HEAD_HEIGHT
+    bottom = first + len(rows) * ROW_HEIGHT
+    better = "more is better" if workload.measure == "rate" else "less is better"
     out = [
-        f'<text class="title" x="{MARGIN}" y="{top + 18}">'
-        f"{workload} {escape(catalog.WORKLOADS[workload])}</text>",
-        f'<text class="value" x="{WIDTH - MARGIN}" y="{top + 18}" text-anchor="end">'
-        f"{better}, logarithmic</text>",
+        f'<text class="title" x="{left:.1f}" y="{top + 16}">{escape(title)}</text>',
+        f'<text class="small" x="{scale.left:.1f}" y="{top + 34}">'
+        f"{unit}, logarithmic; {better}</text>",
     ]
     for value in scale.decades():
         x = f"{scale.at(value):.1f}"
-        out.append(
-            f'<line class="grid" x1="{x}" x2="{x}" y1="{top + 26}" y2="{bottom}"/>'
-            f'<text class="value" x="{x}" y="{bottom + 10}" text-anchor="middle">'
-            f"{decade(value)}</text>"
-        )
-    for index, row in enumerate(shown):
-        out += bar(row, workload, scale, top + TITLE_HEIGHT + index * (BAR_HEIGHT + BAR_GAP))
-    return out, bottom - top + PANEL_GAP
-
-
-def legend(top):
-    words = (
-        ("tmesh", "tmesh"), ("limit", "may lose tasks: raw libzmq, NATS core"),
-        ("peer", "others"),
-    )
-    out, x = [], MARGIN
-    for kind, text in words:
-        out.append(
-            f'<rect x="{x}" y="{top}" width="12" height="12" fill="{COLOURS[kind]}"/>'
-            f'<text x="{x + 18}" y="{top + 11}">{text}</text>'
-        )
-        x += 40 + 7 * len(text)
+        out += [
+            f'<line class="grid" x1="{x}" x2="{x}" y1="{first - 4}" y2="{bottom + 4}"/>',
+            f'<text class="small" x="{x}" y="{bottom + 18}" text-anchor="middle">'
+            f"{decade(value)}</text>",
+        ]
+    for index, row in enumerate(rows):
+        out += dot(row, scale, left, first + index * ROW_HEIGHT)
     return out
 
 
+def height_of(rows):
+    return HEAD_HEIGHT + len(rows) * ROW_HEIGHT + FOOT_HEIGHT
+
+
+def legend(top):
+    out, x = [], MARGIN
+    for kind, text in LEGEND:
+        out.append(
+            f'<circle cx="{x + 6}" cy="{top + 9}" r="5" fill="{COLOURS[kind]}"/>'
+            f'<text x="{x + 18}" y="{top + 14}">{text}</text>'
+        )
+        x += 46 + 7 * len(text)
+    out.append(
+        f'<text class="small" x="{WIDTH - MARGIN}" y="{top + 14}" text-anchor="end">'
+        "dot: median; bar: least to most</text>"
+    )
+    return out
+
+
+def panels(tables, top):
+    """(their elements, where they end)"""
+    chosen = []
+    for name, title, unit in PANELS:
+        rows = [row for row in tables.get(name, []) if row.median()]
+        if rows:
+            chosen.append((rows, title, unit))
+    out = []
+    for first in range(0, len(chosen), 2):
+        pair = chosen[first:first + 2]
+        for side, (rows, title, unit) in enumerate(pair):
+            out += panel(rows, title, unit, MARGIN + side * (PANEL_WIDTH + GUTTER), top)
+        top += max(height_of(rows) for rows, _, _ in pair)
+    return out, top
+
+
 def picture(tables, caption):
-    """`tables`: (workload, rows) of each panel; `caption`: lines.  The SVG as text."""
-    out, top = [], MARGIN
-    for workload, rows in tables:
-        elements, height = panel(rows, workload, top)
-        out += elements
-        top += height
-    out += legend(top)
-    for line in caption:
-        top += 18
-        out.append(f'<text class="value" x="{MARGIN}" y="{top + 14}">{escape(line)}</text>')
-    height = top + 30
+    """The SVG as text; None: there is nothing to draw."""
+    out, top = panels(tables, MARGIN + LEGEND_HEIGHT)
+    if not out:
+        return None
+    for line in textwrap.wrap(caption, LINE_LETTERS):
+        out.append(f'<text class="small" x="{MARGIN}" y="{top + 8}">{escape(line)}</text>')
+        top += LINE_HEIGHT
+    height = top + MARGIN - 8
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}"><style>{STYLE}</style>'
-        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>\n'
-        + "\n".join(out) + "\n</svg>\n"
+        f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="tmesh beside other task queues">'
+        f"<style>{STYLE}</style>"
+        f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8" fill="#ffffff" '
+        'stroke="#d1d5db"/>\n'
+        + "\n".join([*legend(MARGIN - 6), *out]) + "\n</svg>\n"
     )

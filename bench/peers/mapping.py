@@ -6,83 +6,73 @@ Not here: the queues.
 
 import hashlib
 import os
+import resource
 import shutil
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-import trials
+from programs import Failed, Skipped, output_of
 
-SLOTS = 4
 FILE_BYTES = 4096  # of each that is hashed
 
 
 class Command(NamedTuple):
-    name: str
     argv: list
     lines: list  # of input: the last argument of each run
     expected: list  # lines of output, in any order
 
 
-def commands(folder, quick):
-    share = 20 if quick else 1
+def hashing(folder, count):
     files, digests = [], []
-    for number in range(4000 // share):
+    for number in range(count):
         content = f"{number}\n".encode().ljust(FILE_BYTES, b"x")
         path = Path(folder) / f"{number}"
         path.write_bytes(content)
         files.append(str(path))
         digests.append(f"{hashlib.sha256(content).hexdigest()}  {path}")
-    return [
-        Command("true", ["true"], [str(n) for n in range(8000 // share)], []),
-        Command("sha256sum", ["sha256sum"], files, digests),
-        Command("sleep 0.1", ["sleep"], ["0.1"] * (100 // min(share, 5)), []),
-    ]
+    return Command(["sha256sum"], files, digests)
 
 
-def tools(tmesh):
+def command_of(workload, folder, count):
+    if workload.name == "map-sha256sum":
+        return hashing(folder, count)
+    if workload.name == "map-sleep":
+        return Command(["sleep"], ["0.1"] * count, [])
+    return Command(["true"], [str(number) for number in range(count)], [])
+
+
+def used_seconds():
+    """The processor time of all processes that this one has waited for, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measured(argv, command, lines, timeout):
+    with open(lines, "rb") as source:
+        before, start = used_seconds(), time.monotonic()
+        out = output_of([*argv, *command.argv], timeout=timeout, stdin=source)
+        seconds = time.monotonic() - start
+    if sorted(out.splitlines()) != sorted(command.expected):
+        raise Failed("INTEGRITY: its output is not that of the command")
+    count = len(command.lines)
     return {
-        "tmesh map": [str(tmesh), "map", "--slots", str(SLOTS), "--"],
-        f"xargs -P{SLOTS} -n1": ["xargs", f"-P{SLOTS}", "-n1"],
-        f"parallel -j{SLOTS}": ["parallel", "--will-cite", f"-j{SLOTS}"],
+        "tasks": count, "seconds": seconds, "tasks_per_second": count / seconds,
+        "cpu_seconds_per_million": (used_seconds() - before) / count * 1e6,
+        "peak_rss_bytes": None, "lost": 0, "repeated": 0,
     }
 
 
-def seconds_of(tool, command, lines):
-    """How long one run over all lines takes.  Raises trials.Failed, also if a line of
-    output is missing."""
-    with open(lines, "rb") as source:
-        start = time.monotonic()
-        out = trials.output_of([*tool, *command.argv], stdin=source)
-        seconds = time.monotonic() - start
-    if sorted(out.splitlines()) != sorted(command.expected):
-        raise trials.Failed("INTEGRITY: its output is not that of the command")
-    return seconds
-
-
-def measure(place, runs, quick, say):
-    """[(command, lines, {tool: seconds of each run, or why there are none})]"""
-    found = []
+def run(place, system, workload, count):
+    """The figures of one run over all lines.  Raises Failed, also if a line of output is
+    missing, and Skipped."""
+    words = system.mode.split()
+    program = str(place.tmesh) if words[0] == "tmesh" else shutil.which(words[0])
+    if not program or not os.access(program, os.X_OK):
+        raise Skipped(f"{words[0]} is not there")
     with tempfile.TemporaryDirectory(prefix="map-", dir=place.data) as folder:
-        for command in commands(folder, quick):
-            lines = Path(folder) / "lines"
-            lines.write_text("".join(f"{line}\n" for line in command.lines), encoding="ascii")
-            by_tool = {name: [] for name in tools(place.tmesh)}
-            for number in range(runs):
-                for name, tool in tools(place.tmesh).items():
-                    if isinstance(by_tool[name], list):
-                        by_tool[name] = once(tool, command, lines, by_tool[name])
-                        say(f"run {number + 1}: map {command.name}, {name}")
-            found.append((command.name, len(command.lines), by_tool))
-    return found
-
-
-def once(tool, command, lines, before):
-    if not shutil.which(tool[0]):
-        return f"skipped: {os.path.basename(tool[0])} is not there"
-    try:
-        return [*before, seconds_of(tool, command, lines)]
-    except (trials.Failed, subprocess.SubprocessError) as problem:
-        return f"FAILED: {problem}"
+        command = command_of(workload, folder, count)
+        lines = Path(folder) / "lines"
+        lines.write_text("".join(f"{line}\n" for line in command.lines), encoding="utf-8")
+        return measured([program, *words[1:]], command, lines, place.timeout)

@@ -52,7 +52,7 @@ static void declare(amqp_connection_state_t connection, const struct trial *tria
     check_reply(amqp_get_rpc_reply(connection), "queue.declare");
 }
 
-static amqp_connection_state_t connected(const struct trial *trial)
+static amqp_connection_state_t opened(const struct trial *trial)
 {
     amqp_connection_state_t connection = amqp_new_connection();
     amqp_socket_t *socket = amqp_tcp_socket_new(connection);
@@ -63,6 +63,22 @@ static amqp_connection_state_t connected(const struct trial *trial)
                 "login");
     amqp_channel_open(connection, CHANNEL);
     check_reply(amqp_get_rpc_reply(connection), "channel.open");
+    return connection;
+}
+
+static amqp_connection_state_t connected(const struct trial *trial)
+{
+    amqp_connection_state_t connection = opened(trial);
+    declare(connection, trial, 0);
+    return connection;
+}
+
+/* The same without what a run before left: the server outlives a run. */
+static amqp_connection_state_t fresh(const struct trial *trial)
+{
+    amqp_connection_state_t connection = opened(trial);
+    amqp_queue_delete(connection, CHANNEL, amqp_cstring_bytes(queue_name), 0, 0);
+    check_reply(amqp_get_rpc_reply(connection), "queue.delete");
     declare(connection, trial, 0);
     return connection;
 }
@@ -184,7 +200,7 @@ static uint64_t handle_next(amqp_connection_state_t connection, struct trial *tr
 
 static void work(struct trial *trial)
 {
-    amqp_connection_state_t connection = connected(trial);
+    amqp_connection_state_t connection = fresh(trial);
     uint64_t together = trial->workload == WORKLOAD_LATENCY ? 1 : ACKNOWLEDGE;
     amqp_basic_qos(connection, CHANNEL, 0, PREFETCH, 0);
     check_reply(amqp_get_rpc_reply(connection), "basic.qos");

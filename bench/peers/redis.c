@@ -3,9 +3,11 @@
  *
  * Modes: `list` moves and removes item by item, pipelined; `lua` moves up to
  * BATCH with a script, and trims them off at once, `lua1000` BATCH_MAX, which are
- * more for each sync of a server that keeps them on disk; `stream` reads through a
- * consumer group and acknowledges, `streamdel` also deletes.  Results go to
- * another list.  Whether anything is on disk is the server's configuration.
+ * more for each sync of a server that keeps them on disk; `lease` gives each task
+ * that its script takes a time by which it must be settled, and puts back what is
+ * late; `stream` reads through a consumer group and acknowledges, `streamdel` also
+ * deletes.  Results go to another list.  Whether anything is on disk is the server's
+ * configuration.
  */
 #include <hiredis/hiredis.h>
 #include <pthread.h>
@@ -19,6 +21,18 @@ enum { BATCH = 100, BATCH_MAX = 1000, COMMANDS_IN_FLIGHT = 10 };
 static const char move_script[] = "local items = redis.call('LPOP', KEYS[1], ARGV[1]) "
                                   "if items then redis.call('RPUSH', KEYS[2], unpack(items)) end "
                                   "return items";
+
+/* What is late goes back first; then each task that is taken gets its lease. */
+static const char lease_script[] =
+    "local now = tonumber(redis.call('TIME')[1]) "
+    "local late = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, ARGV[1]) "
+    "if #late > 0 then "
+    "redis.call('ZREM', KEYS[2], unpack(late)) redis.call('RPUSH', KEYS[1], unpack(late)) end "
+    "local items = redis.call('LPOP', KEYS[1], ARGV[1]) "
+    "if items then local leases = {} "
+    "for i, item in ipairs(items) do leases[2 * i - 1] = now + 30 leases[2 * i] = item end "
+    "redis.call('ZADD', KEYS[2], unpack(leases)) end "
+    "return items";
 
 /* What the worker has taken and not settled.  The bytes are those of the replies. */
 struct batch {
@@ -51,6 +65,11 @@ static int is_lua(const struct trial *trial)
 static size_t batch_size(const struct trial *trial)
 {
     return mode_is(trial, "lua1000") ? BATCH_MAX : BATCH;
+}
+
+static int is_lease(const struct trial *trial)
+{
+    return mode_is(trial, "lease");
 }
 
 static int is_stream(const struct trial *trial)
@@ -210,6 +229,20 @@ static void produce(struct trial *trial)
 
 /* --- the worker ------------------------------------------------------------ */
 
+/* A command on all items of the batch. */
+static void append_items(struct client *client, const char *command, const char *key)
+{
+    const struct batch *batch = &client->batch;
+    const char *words[BATCH_MAX + 2] = {command, key};
+    size_t sizes[BATCH_MAX + 2] = {strlen(command), strlen(key)};
+    for (size_t i = 0; i < batch->count; i++) {
+        words[i + 2] = batch->items[i]->str;
+        sizes[i + 2] = batch->items[i]->len;
+    }
+    check(client->context,
+          redisAppendCommandArgv(client->context, (int)batch->count + 2, words, sizes));
+}
+
 static void append_acknowledgement(struct client *client)
 {
     const struct batch *batch = &client->batch;
@@ -222,6 +255,8 @@ static void append_acknowledgement(struct client *client)
             const size_t sizes[] = {4, 7, 1, batch->items[i]->len};
             check(context, redisAppendCommandArgv(context, 4, words, sizes));
         }
+    } else if (is_lease(client->trial)) {
+        append_items(client, "ZREM", "running");
     } else {
         const char *words[BATCH_MAX + 3] = {"XACK", "tasks", "workers"};
         size_t sizes[BATCH_MAX + 3] = {4, 5, 7};
@@ -249,19 +284,6 @@ static void receive_acknowledgement(struct client *client)
         receive_number(client->context, count);
         if (mode_is(client->trial, "streamdel")) receive_number(client->context, count);
     }
-}
-
-static void append_results(struct client *client)
-{
-    const struct batch *batch = &client->batch;
-    const char *words[BATCH_MAX + 2] = {"RPUSH", "results"};
-    size_t sizes[BATCH_MAX + 2] = {5, 7};
-    for (size_t i = 0; i < batch->count; i++) {
-        words[i + 2] = batch->items[i]->str;
-        sizes[i + 2] = batch->items[i]->len;
-    }
-    check(client->context,
-          redisAppendCommandArgv(client->context, (int)batch->count + 2, words, sizes));
 }
 
 static void batch_item(struct batch *batch, const redisReply *item, const redisReply *id)
@@ -302,7 +324,7 @@ static void turn(struct client *client, const char *fetch, size_t fetch_bytes, s
 {
     size_t settled = client->batch.count;
     int answers = settled > 0 && trial_wants_results(client->trial);
-    if (answers) append_results(client);
+    if (answers) append_items(client, "RPUSH", "results");
     if (settled > 0) append_acknowledgement(client);
     if (fetch)
         check(client->context, redisAppendFormattedCommand(client->context, fetch, fetch_bytes));
@@ -314,15 +336,25 @@ static void turn(struct client *client, const char *fetch, size_t fetch_bytes, s
     }
 }
 
+/* Waits until there is a task, and takes it unless it has to be leased. */
+static void await_tasks(struct client *client)
+{
+    turn(client, client->wait, client->wait_bytes, 1);
+    if (is_lease(client->trial)) batch_free(&client->batch);
+}
+
 static void prepare(struct client *client)
 {
     struct trial *trial = client->trial;
     int size = trial->workload == WORKLOAD_LATENCY ? 1 : (int)batch_size(trial);
     client->fetch_replies = 1;
-    client->wait_bytes =
-        (size_t)redisFormatCommand(&client->wait, "BLMOVE tasks running LEFT RIGHT 0");
-    if (is_lua(trial)) {
-        redisReply *sha = redisCommand(client->context, "SCRIPT LOAD %s", move_script);
+    /* Waiting for a lease moves the first task to where it is already. */
+    client->wait_bytes = (size_t)redisFormatCommand(
+        &client->wait,
+        is_lease(trial) ? "BLMOVE tasks tasks LEFT LEFT 0" : "BLMOVE tasks running LEFT RIGHT 0");
+    if (is_lua(trial) || is_lease(trial)) {
+        redisReply *sha = redisCommand(client->context, "SCRIPT LOAD %s",
+                                       is_lease(trial) ? lease_script : move_script);
         if (!sha || sha->type != REDIS_REPLY_STRING) trial_fail("redis: the script is refused");
         client->fetch_bytes = (size_t)redisFormatCommand(
             &client->fetch, "EVALSHA %s 2 tasks running %d", sha->str, size);
@@ -356,7 +388,7 @@ static void work(struct trial *trial)
             turn(&client, client.wait, client.wait_bytes, 1);
         } else {
             turn(&client, client.fetch, client.fetch_bytes, client.fetch_replies);
-            if (client.batch.count == 0) turn(&client, client.wait, client.wait_bytes, 1);
+            if (client.batch.count == 0) await_tasks(&client);
         }
         for (size_t i = 0; i < client.batch.count; i++) {
             trial_handled(trial, client.batch.items[i]->str, client.batch.items[i]->len);
@@ -373,6 +405,6 @@ static void work(struct trial *trial)
 int main(int argc, char **argv)
 {
     static const struct peer peer = {
-        .modes = " list lua lua1000 stream streamdel ", .work = work, .produce = produce};
+        .modes = " list lua lua1000 lease stream streamdel ", .work = work, .produce = produce};
     return trial_main(argc, argv, &peer);
 }

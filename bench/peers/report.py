@@ -1,76 +1,16 @@
-"""report.py - what many trials say: medians, ranges, ratios, as Markdown.
+"""report.py - the figures as Markdown: all systems in one table, what was to be reached,
+and a table with everything for each workload.
 
 Not here: pictures, running anything.
 """
 
 import statistics
-from typing import NamedTuple
 
 import catalog
+import figures
+import targets
 
 NOTHING = "-"
-
-
-class Row(NamedTuple):
-    """One system on one workload."""
-
-    system: catalog.System
-    setting: str
-    runs: int
-    rates: list  # tasks a second, of each run that gave figures
-    latencies: dict  # "p50" and so on: microseconds, of each such run
-    cpu: object  # seconds per million tasks; None: not known
-    peak_bytes: object
-    foreign: float
-    failure: str  # of the last run that failed, or why it was skipped; "" if none
-    failures: int
-
-    def median(self):
-        """What the workload is judged by, or None."""
-        values = self.latencies.get("p50") or self.rates
-        return statistics.median(values) if values else None
-
-
-def median_of(values):
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
-
-
-def row_of(system, workload, trials):
-    good = [trial for trial in trials if trial.figures]
-    bad = [trial for trial in trials if not trial.figures]
-    latencies = {}
-    if workload == "W2":
-        for name in ("p50", "p99", "p99_9"):
-            latencies[name] = [trial.figures["latency_us"][name] for trial in good]
-    return Row(
-        system=system, setting=system.setting(workload), runs=len(trials),
-        rates=[trial.figures["tasks_per_second"] for trial in good], latencies=latencies,
-        cpu=median_of(trial.figures["cpu_seconds_per_million"] for trial in good),
-        peak_bytes=median_of(trial.figures["peak_rss_bytes"] for trial in good),
-        foreign=median_of(trial.foreign for trial in good) or 0.0,
-        failure=bad[-1].failure if bad else "", failures=len(bad),
-    )
-
-
-def rows_of(systems, workload, trials, skipped):
-    """A row for each system that has this workload, the best first, failures last."""
-    rows = []
-    for system in systems:
-        if workload not in system.tasks:
-            continue
-        own = [t for t in trials if t.system == system.name and t.workload == workload]
-        row = row_of(system, workload, own)
-        if not own:
-            row = row._replace(failure=f"skipped: {skipped.get(system.name, 'not run')}")
-        rows.append(row)
-    down = workload != "W2"
-
-    def order(row):
-        median = row.median()
-        return (median is None, -median if down and median else median or 0)
-
-    return sorted(rows, key=order)
 
 
 # --- numbers as text --------------------------------------------------------------
@@ -92,102 +32,236 @@ def three(value):
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def spread(values):
+def percent(value):
+    return f"{value * 100:.2f} %"
+
+
+def shown(workload, value):
+    """What a workload is judged by, as text.  Microseconds are not shortened: thousands
+    of them are still read as such."""
+    if workload.measure == "latency":
+        return f"{value:.0f}"
+    return percent(value) if workload.measure == "share" else short(value)
+
+
+def spread(values, text):
+    """Median and range."""
     if not values:
         return NOTHING
-    return f"**{short(statistics.median(values))}** [{short(min(values))} .. {short(max(values))}]"
+    middle = f"**{text(statistics.median(values))}**"
+    if len(values) == 1:
+        return middle
+    return f"{middle} [{text(min(values))} .. {text(max(values))}]"
 
 
-def ratio(row, reference, workload):
-    """How many times better the reference is: more than 1, tmesh is ahead."""
-    if row.median() is None or reference is None:
-        return NOTHING
-    times = row.median() / reference if workload == "W2" else reference / row.median()
-    return three(times)
+def line(cells):
+    return "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in cells) + " |\n"
 
 
-def reference_of(rows):
-    for row in rows:
-        if row.system.name == "tmesh":
-            return row.median()
-    return None
+def table(head, rows):
+    return line(head) + line(["---"] * len(head)) + "".join(map(line, rows))
 
 
-# --- tables -----------------------------------------------------------------------
+# --- the machine ------------------------------------------------------------------
 
 
-def microseconds(values):
-    """Not shortened: thousands of microseconds are still read as such."""
-    if not values:
-        return NOTHING
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"**{middle:.0f}** [{low:.0f} .. {high:.0f}]"
+def machine_text(session):
+    """Two sentences."""
+    on = session["machine"]
+    kind = "a virtual machine with " if on["virtual"] else ""
+    rounds = session["runs"]
+    text = (
+        f"Measured on {kind}{on['processors']} processors ({on['processor']}), "
+        f"{on['memory_bytes'] / 2**30:.0f} GiB, {on['system']}, {on['kernel']}, "
+        f"{on['filesystem']}; tmesh {on['tmesh']}; "
+        f"{rounds} round{'s' if rounds > 1 else ''}, {session['date']}."
+    )
+    if session["quick"]:
+        text += " Few tasks (`--quick`): the figures are rough."
+    return text
 
 
-def cells(row, reference, workload):
-    note = row.setting
+def versions_text(session):
+    return ", ".join(f"{name} {version}" for name, version in session["machine"]["versions"].items())
+
+
+def noise_text(tables):
+    """What the machine did besides."""
+    foreign = [row.foreign for rows in tables.values() for row in rows if row.by_round]
+    if not foreign:
+        return ""
+    return (
+        f"Everything else on the machine took {statistics.median(foreign):.2f} processors "
+        f"meanwhile, {max(foreign):.2f} at most; above 0.1 the figures are not to be trusted.\n"
+    )
+
+
+# --- one table for all ------------------------------------------------------------
+
+COLUMNS = (
+    ("W1", "W1 tasks/s"), ("W2", "W2 p50, µs"), ("W3", "W3 tasks/s"), ("W4", "W4 tasks/s"),
+)
+
+
+def cell(row, tables):
+    if row is None:
+        return ""
+    if row.failures:
+        return f"FAILED in {row.failures} of {row.runs}"
+    if row.median() is None:
+        return "skipped"
+    text = shown(row.workload, row.median())
+    times = figures.times_better(row, tables.reference(row.workload))
+    is_reference = row.system.name == row.workload.reference
+    return text if is_reference or not times else f"{text} ({three(statistics.median(times))}x)"
+
+
+def summary(tables):
+    rows = []
+    for system in catalog.SYSTEMS:
+        found = {name: tables.row(system.name, name) for name, _ in COLUMNS}
+        if not any(found.values()):
+            continue
+        cells = [cell(found[name], tables) for name, _ in COLUMNS]
+        cpu = found["W1"].cpu if found["W1"] else None
+        cells.insert(1, "" if cpu is None else short(cpu))
+        rows.append([f"**{system.name}**" if system.kind == "tmesh" else system.name, *cells])
+    if not rows:
+        return ""
+    titles = [title for _, title in COLUMNS]
+    titles.insert(1, "CPU s / M tasks")
+    return table(["system", *titles], rows)
+
+
+def map_summary(tables):
+    names = ("map-true", "map-sha256sum", "map-sleep")
+    systems = ("tmesh-map", "xargs", "parallel")
+    rows = [
+        [f"`{catalog.WORKLOADS[name].title.rpartition(': ')[2]}`",
+         *(cell(tables.row(system, name), tables) for system in systems)]
+        for name in names if name in tables
+    ]
+    if not rows:
+        return ""
+    head = ["runs/s, four at a time", "**tmesh map**", "xargs -P4 -n1", "parallel -j4"]
+    return table(head, rows)
+
+
+def explanation(tables):
+    if not any(name in tables for name, _ in COLUMNS):
+        return ""
+    return (
+        "Medians. W1: throughput; W2: from submission to result, one task at a time, all "
+        "processes on one processor; W3: on disk; W4: with results. In brackets: how many "
+        "times better tmesh does, the median of each round's own ratio; above 1, tmesh is "
+        "ahead. `zmq-*` and `nats-core` promise nothing.\n"
+    )
+
+
+# --- what was to be reached -------------------------------------------------------
+
+
+def amount(target, value):
+    if value is None:
+        return ""
+    if target.unit == "share":
+        return percent(value)
+    if target.unit == "tasks/s":
+        return f"{short(value)}/s"
+    return f"{three(value)} s" if target.unit == "s" else f"{three(value)}x"
+
+
+def bound(target, value):
+    return f"{'<=' if target.least else '>='} {amount(target, value)}" if value is not None else ""
+
+
+def target_table(tables):
+    rows = []
+    for finding in targets.findings(tables):
+        if not finding.values:
+            continue
+        target = finding.target
+        rows.append([
+            target.what, bound(target, target.reach), bound(target, target.stretch),
+            spread(finding.values, lambda value, target=target: amount(target, value)),
+            finding.verdict(),
+        ])
+    return table(["aim", "reach", "stretch", "seen", ""], rows) if rows else ""
+
+
+# --- everything of one workload ---------------------------------------------------
+
+
+def cells(row, reference):
+    note = row.system.setting(row.workload)
     if row.failures:
         note += f"; {row.failures} of {row.runs} runs FAILED: {row.failure}"
-    if workload == "W2":
-        figures = [microseconds(row.latencies.get(name)) for name in ("p50", "p99", "p99_9")]
-    else:
-        figures = [spread(row.rates)]
+
+    def text(value):
+        return shown(row.workload, value)
+
+    measured = [row.values()]
+    if row.workload.measure == "latency":
+        measured = [row.latencies[name] for name in figures.LATENCIES]
     peak = NOTHING if row.peak_bytes is None else f"{row.peak_bytes / 1e6:.0f}"
     return [
-        row.system.name, *figures, ratio(row, reference, workload), short(row.cpu), peak,
+        row.system.name, *(spread(values, text) for values in measured),
+        spread(figures.times_better(row, reference), three), short(row.cpu), peak,
         str(row.runs - row.failures), f"{row.foreign:.2f}", note,
     ]
 
 
-def failed_cells(row, workload):
+def failed_cells(row, width):
     text = row.failure if not row.failures else f"FAILED: {row.failure}"
-    empty = [NOTHING] * (7 if workload == "W2" else 5)
-    return [row.system.name, text, *empty, row.setting]
+    empty = [NOTHING] * (width - 3)
+    return [row.system.name, text, *empty, row.system.setting(row.workload)]
 
 
-def table(rows, workload):
-    figures = ["p50 us", "p99 us", "p99.9 us"] if workload == "W2" else ["tasks/s"]
-    head = ["system", *figures, "tmesh is better by", "CPU s / M tasks", "peak RSS MB", "runs",
-            "foreign", "settings"]
-    reference = reference_of(rows)
-    lines = [head, ["---"] * len(head)]
-    for row in rows:
-        if row.median() is None:
-            lines.append(failed_cells(row, workload))
-        else:
-            lines.append(cells(row, reference, workload))
-    return "".join("| " + " | ".join(map(escape, line)) + " |\n" for line in lines)
+def section(rows, tables):
+    workload = rows[0].workload
+    measured = {
+        "latency": ["p50 µs", "p99 µs", "p99.9 µs"], "share": ["of a processor"],
+    }.get(workload.measure, ["runs/s" if workload.kind == "map" else "tasks/s"])
+    ahead = f"{workload.reference} is better by" if workload.reference else ""
+    head = ["system", *measured, ahead, "CPU s / M tasks", "peak RSS MB", "runs", "foreign",
+            "settings"]
+    reference = tables.reference(workload)
+    lines = [
+        failed_cells(row, len(head)) if row.median() is None else cells(row, reference)
+        for row in rows
+    ]
+    return f"## {workload.name}: {workload.title}\n\n{table(head, lines)}"
 
 
-def escape(text):
-    return text.replace("|", "\\|").replace("\n", " ")
+# --- texts ------------------------------------------------------------------------
 
 
-def section(rows, workload):
-    return f"## {workload} {catalog.WORKLOADS[workload]}\n\n{table(rows, workload)}"
+def brief(session, tables):
+    """For a page about something else."""
+    texts = [summary(tables), explanation(tables), map_summary(tables), target_table(tables),
+             machine_text(session) + "\n", noise_text(tables)]
+    return "\n".join(text for text in texts if text)
 
 
-# --- tmesh map --------------------------------------------------------------------
+def whole(session, tables):
+    parts = [
+        "# tmesh beside others\n",
+        machine_text(session) + "\n", noise_text(tables),
+        f"Versions: {versions_text(session)}.\n",
+        summary(tables), explanation(tables), map_summary(tables),
+        "## What was to be reached\n", target_table(tables),
+        *(section(rows, tables) for rows in tables.values()),
+        "Medians [least .. most]; payload 100 bytes, a handler that does nothing, one producer, "
+        "one worker. CPU: user and system seconds of all processes. Foreign: processors that "
+        "everything else took meanwhile.\n",
+    ]
+    return "\n".join(part for part in parts if part)
 
 
-def map_section(results):
-    """`results`: lists of seconds (or a failure's text) by (command, tool), and counts."""
-    lines = []
-    for command, count, by_tool in results:
-        own = by_tool.get("tmesh map", [])
-        own_median = statistics.median(own) if own and not isinstance(own, str) else None
-        for tool, seconds in by_tool.items():
-            if isinstance(seconds, str):
-                lines.append([command, tool, seconds, NOTHING, NOTHING])
-                continue
-            rates = [count / value for value in seconds]
-            times = statistics.median(seconds) / own_median if own_median else None
-            lines.append([
-                command, tool, spread(rates), NOTHING if times is None else three(times),
-                str(len(seconds)),
-            ])
-    head = ["command", "tool", "runs/s", "tmesh map is faster by", "runs"]
-    text = "".join(
-        "| " + " | ".join(map(escape, line)) + " |\n" for line in [head, ["---"] * 5, *lines]
-    )
-    return f"## map: one process for each line, four at a time\n\n{text}"
+def failures(tables):
+    """Lines, one for each system that lost tasks or gave no figures."""
+    return [
+        f"{row.system.name}, {row.workload.name}: {row.failures} of {row.runs} runs FAILED: "
+        f"{row.failure}"
+        for rows in tables.values() for row in rows if row.failures
+    ]

@@ -1,5 +1,6 @@
-"""servers.py - the brokers of the systems: started fresh for a run, on loopback, on
-a free port, in a directory of their own, and ended by process id.
+"""servers.py - the brokers of the systems: on loopback, on a free port, in a directory
+of their own, and ended by process id.  Each is started fresh for a run, but for those
+that take seconds to start: these are kept, and stand still between their runs.
 
 Not here: what is run against them.  The packages' own services are not touched.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 20
+SCHEDULER_CLOCK = 2  # of the clocks that a process number selects
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
@@ -41,6 +43,20 @@ def family(process):
     for parent in found:
         found += children.get(parent, [])
     return found
+
+
+def seconds_of(process):
+    """The processor time of a process, by the clock that its number selects; 0 if it
+    is gone."""
+    try:
+        return time.clock_gettime(~process << 3 | SCHEDULER_CLOCK)
+    except OSError:
+        return 0.0
+
+
+def seconds_of_all(running):
+    """The same of a process that we started, and of all that descend from it."""
+    return sum(map(seconds_of, family(running.pid)))
 
 
 def program(name):
@@ -70,6 +86,14 @@ class Server:
 
     def processes(self):
         return [found for part in self.parts for found in family(part.pid)]
+
+    def signal(self, number):
+        for process in self.processes():
+            with contextlib.suppress(OSError):
+                os.kill(process, number)
+
+    def seconds(self):
+        return sum(map(seconds_of, self.processes()))
 
     def log_end(self):
         lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
@@ -182,16 +206,56 @@ STARTS = {
 }
 
 
-@contextlib.contextmanager
-def running(kind, durable, data):
-    """A fresh server of this kind, with its files somewhere in the folder `data`, for
-    the length of a `with`; None for no server."""
-    if kind is None:
-        yield None
-        return
+KEPT = ("rabbitmq",)  # what runs before left there is removed by the runs themselves
+
+
+class Servers:
+    """All of them, for the length of a `with`."""
+
+    def __init__(self, data):
+        self.data = data
+        self.kept = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in self.kept.values():
+            server.signal(signal.SIGCONT)
+            server.stop()
+
+    @contextlib.contextmanager
+    def running(self, kind, durable, pinned):
+        """A server of this kind, for the length of a `with`; None for no server.  One
+        that was started for a single processor is not used for runs that are free."""
+        if kind is None:
+            yield None
+        elif kind in KEPT:
+            server = self.kept.get((kind, pinned))
+            if server is None:
+                server = self.kept[kind, pinned] = started(kind, durable, self.data)
+            server.signal(signal.SIGCONT)
+            try:
+                yield server
+            finally:
+                server.signal(signal.SIGSTOP)
+        else:
+            server = started(kind, durable, self.data)
+            try:
+                yield server
+            finally:
+                server.stop()
+
+    def kept_seconds(self):
+        """The processor time of those that are kept."""
+        return sum(server.seconds() for server in self.kept.values())
+
+
+def started(kind, durable, data):
     server = Server(data)
     try:
         STARTS[kind](server, durable)
-        yield server
-    finally:
+    except BaseException:
         server.stop()
+        raise
+    return server

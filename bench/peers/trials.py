@@ -5,11 +5,9 @@ Not here: which systems, how often, and what is made of the figures.
 """
 
 import contextlib
-import json
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,20 +16,13 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 import catalog
+import idle
+import mapping
 import servers
+from programs import Failed, Skipped, figures_in, output_of
 
-TIMEOUT_SECONDS = 180  # of a trial; then it has lost tasks
-QUICK_TIMEOUT_SECONDS = 30
 HERE = Path(__file__).resolve().parent
 DEBIAN_PYTHON = "/usr/bin/python3"  # the one that Debian's packages of modules are for
-
-
-class Failed(Exception):
-    """A trial gave no figures; the text says why."""
-
-
-class Skipped(Exception):
-    """A system cannot be run here; the text says what it lacks."""
 
 
 class Place(NamedTuple):
@@ -39,52 +30,16 @@ class Place(NamedTuple):
     tmesh: Path
     data: Path  # for what is durable: on the disk that is meant
     timeout: int  # seconds that a trial may take
+    servers: object  # servers.Servers
 
 
 class Trial(NamedTuple):
     system: str
     workload: str
+    round: int  # from 1
     figures: Optional[dict]  # what trial.h or `tmesh bench --json` prints; None: it failed
     foreign: float  # processors that everything else took meanwhile
     failure: str = ""
-
-
-# --- running a program to its end -------------------------------------------------
-
-
-def last_words(text):
-    """The line of an error output that says most."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if "INTEGRITY" in line or line.startswith("FAILED")]
-    said = (telling or lines[-1:] or ["it said nothing"])[0]
-    return said.removeprefix("FAILED ")[:200]
-
-
-def output_of(argv, timeout=TIMEOUT_SECONDS, **options):
-    """The standard output of a program that must end well."""
-    with subprocess.Popen(
-        argv, stdin=options.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, start_new_session=True, text=True, **options,
-    ) as running:
-        try:
-            out, err = running.communicate(timeout=timeout)
-        except BaseException as problem:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
-            if isinstance(problem, subprocess.TimeoutExpired):
-                raise Failed(f"no end within {timeout} s") from None
-            raise
-    if running.returncode != 0:
-        raise Failed(last_words(err))
-    return out
-
-
-def figures_in(text):
-    try:
-        return json.loads(text.strip().splitlines()[-1])
-    except (IndexError, ValueError):
-        raise Failed("it printed no figures") from None
 
 
 # --- how each kind of system is called --------------------------------------------
@@ -108,25 +63,30 @@ def program_argv(place, name):
 
 def run_peer(place, system, workload, tasks):
     argv = celery_argv(place) if system.program == "celery" else program_argv(place, system.program)
-    argv += ["--workload", workload, "--tasks", str(tasks), "--timeout", str(place.timeout)]
+    argv += ["--workload", workload.kind, "--tasks", str(tasks), "--timeout", str(place.timeout)]
     if system.mode:
         argv += ["--mode", system.mode]
-    if workload == "W2" and system.program != "celery":
+    if workload.kind == "W2" and system.program != "celery":
         argv += ["--warm-up", str(catalog.WARM_UP)]
-    with servers.running(system.server, workload == "W3", place.data) as server:
+    durable = workload.kind == "W3"
+    with place.servers.running(system.server, durable, workload.pinned) as server:
         if server:
             argv += ["--port", str(server.port)]
             argv += [word for process in server.processes() for word in ("--broker", str(process))]
         return figures_in(output_of(argv, timeout=place.timeout + 10))
 
 
-def run_tmesh(place, system, workload, tasks):
+def require_tmesh(place):
     if not os.access(place.tmesh, os.X_OK):
         raise Skipped(f"{place.tmesh} was not built")
+
+
+def run_tmesh(place, system, workload, tasks):
+    require_tmesh(place)
     journal = tempfile.mkdtemp(prefix="journal-", dir=place.data)
-    argv = [str(place.tmesh), "bench", "--json", "--workload", workload, "--tasks", str(tasks)]
-    argv += system.mode.split()
-    if workload == "W3":
+    argv = [str(place.tmesh), "bench", "--json", "--workload", workload.kind]
+    argv += ["--tasks", str(tasks), *system.mode.split()]
+    if workload.kind == "W3":
         argv += ["--journal", journal]
     try:
         return figures_in(output_of(argv, timeout=place.timeout))
@@ -155,32 +115,61 @@ def own_seconds():
 class Meanwhile:
     """How many processors others have taken since it was made."""
 
-    def __init__(self):
-        self.start, self.busy, self.own = time.monotonic(), busy_seconds(), own_seconds()
+    def __init__(self, place):
+        self.servers = place.servers
+        self.start, self.busy, self.own = time.monotonic(), busy_seconds(), self.own_now()
+
+    def own_now(self):
+        return own_seconds() + self.servers.kept_seconds()
 
     def foreign(self):
-        others = busy_seconds() - self.busy - (own_seconds() - self.own)
+        others = busy_seconds() - self.busy - (self.own_now() - self.own)
         return max(0.0, others / max(time.monotonic() - self.start, 0.01))
+
+
+@contextlib.contextmanager
+def processors(pinned):
+    """What is started within a `with` has one processor, if it is to be pinned."""
+    allowed = os.sched_getaffinity(0)
+    if pinned:
+        os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 # --- one trial --------------------------------------------------------------------
 
 
-def run(place, system, workload, quick):
-    """Runs it once.  Raises Skipped; what fails is a Trial that says so."""
-    meanwhile = Meanwhile()
-    call = run_tmesh if system.program == "tmesh" else run_peer
+def call_of(system):
+    if system.program == "map":
+        return mapping.run
+    if system.program == "idle":
+        return idle.run
+    return run_tmesh if system.program == "tmesh" else run_peer
+
+
+def run(place, system, workload, number, quick):
+    """Runs it once, in round `number`.  Raises Skipped; what fails is a Trial that says
+    so."""
+    meanwhile = Meanwhile(place)
+    figures, failure = None, ""
     try:
-        figures = call(place, system, workload, system.count(workload, quick))
+        with processors(workload.pinned):
+            figures = call_of(system)(place, system, workload, system.count(workload, quick))
         verify(figures)
     except (Failed, servers.Failed) as problem:
-        print(f"{system.name} {workload}: {problem}", file=sys.stderr)
-        return Trial(system.name, workload, None, meanwhile.foreign(), str(problem))
-    return Trial(system.name, workload, figures, meanwhile.foreign())
+        print(f"{system.name} {workload.name}: FAILED: {problem}", file=sys.stderr)
+        figures, failure = None, str(problem)
+    return Trial(system.name, workload.name, number, figures, meanwhile.foreign(), failure)
+
+
+ADMITTED = ("lost", "repeated", "failed", "wrong_results", "strays")
 
 
 def verify(figures):
     """Each program has counted for itself; nothing it admits is let through."""
-    lost, repeated = figures["lost"], figures["repeated"]
-    if lost or repeated:
-        raise Failed(f"INTEGRITY: {lost} lost, {repeated} repeated")
+    admitted = [f"{figures[word]} {word}" for word in ADMITTED if figures.get(word)]
+    if admitted or "lost" not in figures or "repeated" not in figures:
+        raise Failed(f"INTEGRITY: {', '.join(admitted) or 'it did not count'}")
