@@ -75,8 +75,8 @@ runs = sorted(int(n) for line in sys.stdin if line.startswith("runs") for n in l
 print(*sys.argv[4:], f"least={runs[0]} median={runs[len(runs) // 2]} most={runs[-1]}")
 assert len(runs) == workers and sum(runs) == tasks, (len(runs), sum(runs))
 assert runs[0] * workers * int(sys.argv[3]) >= tasks, "not shared evenly"
-' "$workers" "$tasks" "$(lasts 20 2)" "TEST crowd workers=$workers gathered_ms=$gathered_ms tasks=$tasks" \
-    "ventilator_cpu_ms=$spent_ms" || fail "see above"
+' "$workers" "$tasks" "$(lasts 20 2)" "TEST crowd workers=$workers gathered_ms=$gathered_ms" \
+    "tasks=$tasks ventilator_cpu_ms=$spent_ms" || fail "see above"
 retire ventilator
 
 # One worker, many ventilators.

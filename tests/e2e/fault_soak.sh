@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Nothing goes wrong, for long: a mesh under a steady load has the same memory,
+# descriptors and threads at the end as it had when it was warm, in every process.  One
+# mesh is told each end with its result, the other one in a hundred; both at once.  The
+# judge is tried first, on a process that does grow.
+# Usage: fault_soak.sh BUILD_DIR
+# shellcheck source=tests/e2e/faults.bash
+. "$(dirname "$0")/faults.bash" "$1"
+
+declare -A judges=()
+growth=(python3 -B "$source/tests/e2e/faults/growth.py")
+seconds=$(lasts 8 600)
+warm_up=$(lasts 2 90)
+rate=$(lasts 500 10000)
+size=2000
+# A ventilator remembers the ids of tasks that ended, and is full of them when the long
+# form is warm; in the short one each takes some 200 bytes.  What is left over is for
+# buffers that grow when the machine is busy: it is less than the payloads of 2 s.
+allow=$(lasts 2000000 16000000)
+
+cat >"$scratch/leak.py" <<'PYTHON'
+import sys, time
+kept, files = [], []
+while True:
+    if sys.argv[1] == "memory": kept.append(b"x" * 200000)
+    if sys.argv[1] == "descriptors": files.append(open("/dev/null"))
+    time.sleep(0.05)
+PYTHON
+for kind in nothing memory descriptors; do
+    start "$kind" python3 "$scratch/leak.py" "$kind"
+    "${growth[@]}" "judge_of_$kind" "${pids[$kind]}" --seconds 3 --warm-up 0.5 --every 0.05 \
+        --allow 1000000 >"$scratch/$kind.growth" 2>&1 &
+    judges[$kind]=$!
+done
+for kind in nothing memory descriptors; do
+    expected=1
+    [ "$kind" != nothing ] || expected=0
+    status=0
+    wait "${judges[$kind]}" || status=$?
+    [ "$status" -eq "$expected" ] || {
+        cat "$scratch/$kind.growth"
+        fail "the judge said $status of one that leaks $kind"
+    }
+    murder "$kind"
+done
+
+for workload in W1 W4; do
+    start "$workload" "$tmesh" bench --workload "$workload" --rate "$rate" --size "$size" \
+        --duration "$seconds" --json
+    "${growth[@]}" "soak_$workload" "${pids[$workload]}" --seconds "$seconds" \
+        --warm-up "$warm_up" --allow "$allow" --processes 3 --every "$(lasts 0.2 2)" \
+        >"$scratch/$workload.growth" 2>&1 &
+    judges[$workload]=$!
+done
+for workload in W1 W4; do
+    collect "$workload" $((seconds + 100))
+    [ "$status" -eq 0 ] || fail "tmesh bench $workload ended with $status"
+    grep -q '"lost":0,"repeated":0,' "$scratch/$workload.out" || fail "$workload lost or repeated"
+done
+grown=no
+for workload in W1 W4; do wait "${judges[$workload]}" || grown=yes; done
+cat "$scratch"/W?.growth
+[ "$grown" = no ] || fail "see above"
