@@ -7,7 +7,7 @@
 # shellcheck source=tests/e2e/faults.bash
 . "$(dirname "$0")/faults.bash" "$1"
 
-tasks=$(lasts 20000 1000000)
+tasks=$(lasts 10000 1000000)
 name=crowd
 
 memory_of() {
@@ -56,7 +56,7 @@ begin_ms=$(now_ms)
 holds || fail "it does not hold $tasks tasks"
 echo "TEST backlog_status asked_ms=$(($(now_ms) - begin_ms))"
 # Buffers of some megabytes, and a sanitizer's, tell in a small one.
-[ "$each" -le "$(lasts 4000 400)" ] || fail "$each bytes for each task of 100 bytes"
+[ "$each" -le "$(lasts 6000 400)" ] || fail "$each bytes for each task of 100 bytes"
 empty "$tasks"
 emptied=$(memory_of)
 echo "TEST backlog_ended tasks=$tasks took_ms=$took_ms grown=$((emptied - filled))"

@@ -9,9 +9,9 @@
 . "$(dirname "$0")/faults.bash" "$1"
 
 processes=$(lasts 1 4)
-each=$(lasts 50 250)
+each=$(lasts 40 250)
 workers=$((processes * each))
-tasks=$((workers * $(lasts 20 100)))
+tasks=$((workers * $(lasts 10 100)))
 # Heartbeats are for other tests: a crowd on a busy machine is slow to be heard.
 patient=(--heartbeat 5000 --lost 120s)
 
@@ -44,7 +44,7 @@ cpu_ms() {
 }
 
 # shellcheck disable=SC2016  # that shell expands them
-through=(bash -c 'ulimit -S -n 48; exec "$@"' few-descriptors)
+through=(bash -c 'ulimit -S -n 40; exec "$@"' few-descriptors)
 start_ventilator ventilator "${patient[@]}"
 through=()
 front=${endpoints[ventilator]}
@@ -81,19 +81,22 @@ retire ventilator
 
 # One worker, many ventilators.
 ventilators=$(lasts 6 50)
-tasks=$(lasts 60 200) # each
+tasks=$(lasts 30 200) # each
 slots=2
 connect=
 for ((i = 1; i <= ventilators; i++)); do
     start_ventilator "v-$i" "${patient[@]}"
     connect=$connect,${endpoints[v-$i]}
 done
-hire_crowd one --connect "${connect#,}" --slots "$slots" --ventilators "$ventilators"
 seq "$tasks" | sed 's/.*/20/' >"$scratch/tasks"
 for ((i = 1; i <= ventilators; i++)); do
     start "s-$i" "$tmesh" submit --connect "${endpoints[v-$i]}" --lines --wait crowd \
         <"$scratch/tasks"
 done
+for ((i = 1; i <= ventilators; i++)); do
+    wait_until 60 reaches "${endpoints[v-$i]}" ready "$tasks" || fail "v-$i has no tasks"
+done
+hire_crowd one --connect "${connect#,}" --slots "$slots" --ventilators "$ventilators"
 
 # sample KEY: of each ventilator that lives, a line.
 sample() {
