@@ -10,8 +10,10 @@
  * Credit that was given may be used before it can be taken back (worker_surplus.c
  * says when it is), so it goes where it will be used:
  *
- *   1. Ventilators that said they have a backlog share the capacity evenly, and
- *      what one does not want goes to the others.
+ *   1. Ventilators that said they have a backlog share the capacity so that as many
+ *      jobs of each are run, and what one does not want goes to the others.  A job of
+ *      a far one takes part of the capacity while it is on its way, too, so that one
+ *      has more of it.
  *   2. While a slot is free, every open ventilator keeps credit for one task, so
  *      that it need not ask; and what tiny tasks take ahead is spread over all.
  *      A ventilator that is alone may have the whole capacity.
@@ -82,6 +84,7 @@ struct plan {
     uint64_t bytes;                      /* payload credit to keep with each link */
     bool slots_free;                     /* a slot waits for work */
     uint64_t ahead_of[WORKER_LINKS_MAX]; /* of these, for a link that is alone */
+    uint64_t weight[WORKER_LINKS_MAX];   /* of its part in the capacity; 0: it has none */
     uint64_t level[WORKER_LINKS_MAX];
     uint64_t grant[WORKER_LINKS_MAX];
 };
@@ -161,31 +164,56 @@ static uint64_t wanted(const struct worker *worker, uint32_t link)
     return wanted;
 }
 
-/* Max-min fairness: whoever wants less than an even share gets it, and the rest
- * is shared evenly by the rest. */
+/* For how long a job takes a place: from the credit for it until it ends.  By Little's law,
+ * as many of each are run when each has places in proportion to that.  What is taken ahead
+ * for the farthest waits here, and with it all that came before, but for what is on its way
+ * at the moment.  Without anything ahead nothing waits, and the places are the slots. */
+static void weigh(const struct worker *worker, struct plan *plan)
+{
+    uint64_t trips_ns = 0, eager = 0, mean_ns = worker->mean_run_ns;
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        const struct worker_link *link = &worker->links[i];
+        if (!is_open(worker, i) || !link->eager) continue;
+        trips_ns += worker_pace_round_trip(link);
+        eager++;
+    }
+    uint64_t ahead_ns = plan->ahead * mean_ns / worker->options.slots;
+    uint64_t here_ns = mean_ns + minus(ahead_ns, eager > 0 ? trips_ns / eager : 0);
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        if (!is_open(worker, i)) continue;
+        /* No longer than what is ahead covers: nobody gets everything for being slow. */
+        uint64_t trip_ns = smaller(worker_pace_round_trip(&worker->links[i]), ahead_ns);
+        plan->weight[i] = plan->ahead > 0 ? here_ns + trip_ns : 1;
+    }
+}
+
+/* Max-min fairness: whoever wants less than its share gets it, and the rest is
+ * shared by the rest. */
 static void share(const struct worker *worker, struct plan *plan)
 {
-    uint64_t capacity = worker->options.slots + plan->ahead;
-    uint32_t sharing = plan->open;
+    uint64_t capacity = worker->options.slots + plan->ahead, sharing = 0;
     bool settled[WORKER_LINKS_MAX] = {false};
 
-    for (bool changed = true; changed && sharing > 0;) {
+    weigh(worker, plan);
+    for (uint32_t i = 0; i < worker->options.link_count; i++) sharing += plan->weight[i];
+    for (bool changed = true; changed;) {
         changed = false;
-        for (uint32_t i = 0; i < worker->options.link_count && sharing > 0; i++) {
-            if (settled[i] || !is_open(worker, i)) continue;
+        for (uint32_t i = 0; i < worker->options.link_count; i++) {
+            if (settled[i] || plan->weight[i] == 0) continue;
             uint64_t wish = wanted(worker, i);
-            if (wish > capacity / sharing) continue;
+            if (wish > capacity * plan->weight[i] / sharing) continue;
             plan->level[i] = wish;
             capacity -= wish;
-            sharing--;
+            sharing -= plan->weight[i];
             settled[i] = changed = true;
         }
     }
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
-        if (settled[i] || !is_open(worker, i)) continue;
-        plan->level[i] = (capacity + sharing - 1) / sharing; /* the first get what is odd */
+        if (settled[i] || plan->weight[i] == 0) continue;
+        /* The first get what is odd. */
+        plan->level[i] = (capacity * plan->weight[i] + sharing - 1) / sharing;
         capacity -= plan->level[i];
-        sharing--;
+        sharing -= plan->weight[i];
     }
 }
 
