@@ -17,8 +17,6 @@ grep -qE "^tmesh submit: task $id: [0-9]+ ms slept\$" "$scratch/err.log" ||
 
 run_well 60 "$tmesh" submit --connect "$front" --wait sleep 500
 lacks err.log 'ms slept'
-run_well 60 "$tmesh" submit --connect "$front" --progress sleep 1
-lacks err.log 'ms slept'
 
 # One that is cancelled stops by itself: it asks.
 start waiter "$tmesh" submit --connect "$front" --wait --progress --id ${id%d}e sleep 600000
