@@ -8,7 +8,6 @@
 #include "notice.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +21,9 @@ enum {
     STATUS_MS = 2000,
     SLICE_MS = 5,
     STOP_MS = 5000,
-    TALLY_DESCRIPTOR = 3, /* of a worker */
-    LOG_LINES = 5         /* shown of a node that failed */
+    TALLY_DESCRIPTOR = 3, /* of a worker: the extra one of child_start_logged */
+    LOG_LINES = 5,        /* shown of a node that failed */
+    LOG_PATH_BYTES = SCRATCH_BYTES + 64
 };
 
 static int out_of_memory(void)
@@ -32,31 +32,17 @@ static int out_of_memory(void)
     return EX_OSERR;
 }
 
-/* Starts a node with its log in a file.  Its answer goes to `answer`, if that is not -1. */
-static pid_t start(struct bench_mesh *mesh, const char *const *argv, const char *label, int answer)
+static void log_of(const struct bench_mesh *mesh, const char *label, char path[LOG_PATH_BYTES])
 {
-    char path[SCRATCH_BYTES + 64];
-    snprintf(path, sizeof path, "%s/%s.log", mesh->directory, label);
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    pid_t pid = -1;
-    if (nothing < 0 || log < 0) {
-        notice_print("cannot open %s: %s", nothing < 0 ? "/dev/null" : path, strerror(errno));
-    } else {
-        const int descriptors[] = {nothing, answer < 0 ? nothing : answer, log, mesh->runs_fd};
-        pid = child_start(argv, descriptors, TALLY_DESCRIPTOR + (answer < 0));
-    }
-    if (nothing >= 0) close(nothing);
-    if (log >= 0) close(log);
-    return pid;
+    snprintf(path, LOG_PATH_BYTES, "%s/%s.log", mesh->directory, label);
 }
 
 /* The last lines of a node's log. */
 static void show_log(const struct bench_mesh *mesh, const char *label)
 {
-    char path[SCRATCH_BYTES + 64], lines[LOG_LINES][512];
+    char path[LOG_PATH_BYTES], lines[LOG_LINES][512];
     unsigned count = 0;
-    snprintf(path, sizeof path, "%s/%s.log", mesh->directory, label);
+    log_of(mesh, label, path);
     FILE *stream = fopen(path, "re");
     while (stream && fgets(lines[count % LOG_LINES], sizeof *lines, stream)) count++;
     if (stream) fclose(stream);
@@ -92,24 +78,17 @@ static void place(const struct bench_mesh *mesh, size_t number, char bind[SCRATC
 
 static int start_ventilator(struct bench_mesh *mesh, size_t number)
 {
-    char bind[SCRATCH_BYTES + 32], journal[SCRATCH_BYTES + 32], label[32];
+    char bind[SCRATCH_BYTES + 32], journal[SCRATCH_BYTES + 32], label[32], log[LOG_PATH_BYTES];
     char endpoint[CHILD_ENDPOINT_BYTES];
-    int ends[2];
     place(mesh, number, bind, journal);
     const char *const argv[] = {
         mesh->program, "ventilator", "--bind", bind,
         "--json",      "--grace",    "1s",     journal[0] ? "--journal" : NULL,
         journal,       NULL};
     snprintf(label, sizeof label, "ventilator-%zu", number + 1);
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        notice_print("cannot make a pipe: %s", strerror(errno));
-        return EX_OSERR;
-    }
-    pid_t pid = start(mesh, argv, label, ends[1]);
-    close(ends[1]);
-    mesh->ventilators[number] = pid > 0 ? pid : 0;
-    int status = pid > 0 ? child_read_endpoint(ends[0], endpoint, mesh->stopping) : EX_OSERR;
-    close(ends[0]);
+    log_of(mesh, label, log);
+    int status =
+        child_start_ventilator(argv, log, &mesh->ventilators[number], endpoint, mesh->stopping);
     if (status == 0 && !add_endpoint(mesh, endpoint)) status = EX_UNAVAILABLE;
     if (status == EX_UNAVAILABLE) {
         notice_print("%s did not get ready:", label);
@@ -120,14 +99,15 @@ static int start_ventilator(struct bench_mesh *mesh, size_t number)
 
 static int start_worker(struct bench_mesh *mesh, size_t number)
 {
-    char label[32], slots[16], tally[64];
+    char label[32], log[LOG_PATH_BYTES], slots[16], tally[64];
     snprintf(label, sizeof label, "worker-%zu", number + 1);
     snprintf(slots, sizeof slots, "%" PRIu32, mesh->plan->slots);
     snprintf(tally, sizeof tally, "/proc/self/fd/%d", TALLY_DESCRIPTOR);
     const char *const argv[] = {mesh->program, "worker", "--connect",      mesh->connect, "--slots",
                                 slots,         "--pool", mesh->plan->pool, "--label",     label,
                                 "--grace",     "1s",     "--bench-tally",  tally,         NULL};
-    pid_t pid = start(mesh, argv, label, -1);
+    log_of(mesh, label, log);
+    pid_t pid = child_start_logged(argv, log, mesh->runs_fd);
     mesh->workers[number] = pid > 0 ? pid : 0;
     return pid > 0 ? 0 : EX_OSERR;
 }

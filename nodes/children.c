@@ -47,6 +47,28 @@ pid_t child_start(const char *const *argv, const int *descriptors, int count)
     return pid;
 }
 
+/* Its answers go to `answer`; -1: nowhere. */
+static pid_t start_logged(const char *const *argv, const char *path, int answer, int extra)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    pid_t pid = -1;
+    if (nothing < 0 || log < 0) {
+        notice_print("cannot open %s: %s", nothing < 0 ? "/dev/null" : path, strerror(errno));
+    } else {
+        const int descriptors[] = {nothing, answer < 0 ? nothing : answer, log, extra};
+        pid = child_start(argv, descriptors, extra < 0 ? 3 : 4);
+    }
+    if (nothing >= 0) close(nothing);
+    if (log >= 0) close(log);
+    return pid;
+}
+
+pid_t child_start_logged(const char *const *argv, const char *log, int extra)
+{
+    return start_logged(argv, log, -1, extra);
+}
+
 /* Reads a line. */
 static int read_line(int fd, char line[READY_BYTES], struct stopping *stopping)
 {
@@ -69,7 +91,8 @@ static int read_line(int fd, char line[READY_BYTES], struct stopping *stopping)
     return 0;
 }
 
-int child_read_endpoint(int fd, char endpoint[CHILD_ENDPOINT_BYTES], struct stopping *stopping)
+/* What a ventilator with --json says on its standard output when it is ready. */
+static int read_endpoint(int fd, char endpoint[CHILD_ENDPOINT_BYTES], struct stopping *stopping)
 {
     static const char key[] = "\"endpoint\":\"";
     char line[READY_BYTES];
@@ -83,6 +106,23 @@ int child_read_endpoint(int fd, char endpoint[CHILD_ENDPOINT_BYTES], struct stop
     memcpy(endpoint, value, bytes);
     endpoint[bytes] = 0;
     return 0;
+}
+
+int child_start_ventilator(const char *const *argv, const char *log, pid_t *pid,
+                           char endpoint[CHILD_ENDPOINT_BYTES], struct stopping *stopping)
+{
+    int ends[2];
+    *pid = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        notice_print("cannot make a pipe: %s", strerror(errno));
+        return EX_OSERR;
+    }
+    pid_t child = start_logged(argv, log, ends[1], -1);
+    close(ends[1]);
+    if (child > 0) *pid = child;
+    int status = child > 0 ? read_endpoint(ends[0], endpoint, stopping) : EX_OSERR;
+    close(ends[0]);
+    return status;
 }
 
 static size_t collect(pid_t *pids, size_t count, int options)

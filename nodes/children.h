@@ -18,10 +18,15 @@ enum { CHILD_ENDPOINT_BYTES = 256 };
  * thread, with which the child dies. */
 pid_t child_start(const char *const *argv, const int *descriptors, int count);
 
-/* Reads what a ventilator with --json says on its standard output when it is ready, for
- * ten seconds at most.  Returns 0; EX_UNAVAILABLE: it said no such thing; or the status
- * of the signal that came. */
-int child_read_endpoint(int fd, char endpoint[CHILD_ENDPOINT_BYTES], struct stopping *stopping);
+/* Starts a node whose log goes to the end of the file `log`, with no input and no output.
+ * `extra` is its descriptor 3; -1: it has none. */
+pid_t child_start_logged(const char *const *argv, const char *log, int extra);
+
+/* Likewise a ventilator, whose words have --json, and reads its endpoint when it is ready,
+ * after ten seconds at most.  Returns 0, or, with *pid set in any case, 0 for none: EX_OSERR,
+ * the reason said; EX_UNAVAILABLE: it did not get ready; the status of the signal that came. */
+int child_start_ventilator(const char *const *argv, const char *log, pid_t *pid,
+                           char endpoint[CHILD_ENDPOINT_BYTES], struct stopping *stopping);
 
 /* SIGKILL, at once. */
 void child_kill(pid_t *pid);

@@ -6,7 +6,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +14,9 @@
 
 enum { STOP_MS = 5000 };
 
-/* Starts a node with its log in a file, and its answer in `answer` unless that
- * is -1. */
-static pid_t start(struct demo_nodes *nodes, const char *const *argv, const char *label, int answer)
+static void log_of(const struct demo_nodes *nodes, const char *label, char path[DEMO_PATH_BYTES])
 {
-    char path[DEMO_PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s.log", nodes->directory, label);
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    pid_t pid = -1;
-    if (nothing < 0 || log < 0) {
-        notice_print("cannot open %s: %s", nothing < 0 ? "/dev/null" : path, strerror(errno));
-    } else {
-        pid = child_start(argv, (int[]){nothing, answer < 0 ? nothing : answer, log}, 3);
-    }
-    if (nothing >= 0) close(nothing);
-    if (log >= 0) close(log);
-    return pid;
+    snprintf(path, DEMO_PATH_BYTES, "%s/%s.log", nodes->directory, label);
 }
 
 static bool add_endpoint(struct demo_nodes *nodes, const char *endpoint)
@@ -44,37 +29,30 @@ static bool add_endpoint(struct demo_nodes *nodes, const char *endpoint)
 
 static int start_ventilator(struct demo_nodes *nodes, size_t number, struct stopping *stopping)
 {
-    char label[32], endpoint[CHILD_ENDPOINT_BYTES];
-    int ends[2];
+    char label[32], log[DEMO_PATH_BYTES], endpoint[CHILD_ENDPOINT_BYTES];
     const char *const argv[] = {nodes->tmesh,        "ventilator", "--bind",
                                 "tcp://127.0.0.1:0", "--json",     NULL};
     snprintf(label, sizeof label, "ventilator-%zu", number + 1);
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        notice_print("cannot make a pipe: %s", strerror(errno));
-        return EX_OSERR;
-    }
-    pid_t pid = start(nodes, argv, label, ends[1]);
-    close(ends[1]);
-    nodes->ventilators[number] = pid > 0 ? pid : 0;
-    int status = pid > 0 ? child_read_endpoint(ends[0], endpoint, stopping) : EX_OSERR;
-    close(ends[0]);
+    log_of(nodes, label, log);
+    int status = child_start_ventilator(argv, log, &nodes->ventilators[number], endpoint, stopping);
     if (status == 0 && !add_endpoint(nodes, endpoint)) status = EX_UNAVAILABLE;
     if (status == EX_UNAVAILABLE) {
-        notice_print("%s did not get ready; see %s/%s.log", label, nodes->directory, label);
+        notice_print("%s did not get ready; see %s", label, log);
     }
     return status;
 }
 
 static int start_worker(struct demo_nodes *nodes, size_t number)
 {
-    char label[32], record[DEMO_PATH_BYTES];
+    char label[32], log[DEMO_PATH_BYTES], record[DEMO_PATH_BYTES];
     snprintf(label, sizeof label, "worker-%zu", number + 1);
     demo_nodes_record(nodes, number, record);
     const char *const argv[] = {nodes->tmesh, "worker",      "--connect", nodes->connect,
                                 "--module",   nodes->module, "--slots",   "2",
                                 "--label",    label,         NULL};
     if (setenv("TMESH_RECORD", record, 1) != 0) return EX_OSERR;
-    pid_t pid = start(nodes, argv, label, -1);
+    log_of(nodes, label, log);
+    pid_t pid = child_start_logged(argv, log, -1);
     unsetenv("TMESH_RECORD");
     nodes->workers[number] = pid > 0 ? pid : 0;
     return pid > 0 ? 0 : EX_OSERR;

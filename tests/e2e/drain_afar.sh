@@ -87,9 +87,10 @@ hire two
 
 # A ventilator: what it has may end, and whoever waits gets the results; it takes
 # nothing new meanwhile.
+before=$(figure "$front" submitted)
 seq 8 | "$tmesh" submit --connect "$front" --lines --wait work >"$scratch/results" &
 submit=$!
-wait_until 20 reaches "$front" leased 2 || fail "nothing runs"
+wait_until 20 reaches "$front" submitted $((before + 8)) || fail "the tasks did not arrive"
 ends 0 "$front" --wait
 expect out "$front  gone"
 collect ventilator 20
