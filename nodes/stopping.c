@@ -24,7 +24,11 @@ int stopping_open(struct stopping *stopping)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* who started us may ignore it, and commands would have no end */
     stopping->fd = -1;
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) == 0) {
+    sigset_t blocked = signals;
+    /* The library's threads block it, and it would wake this one at each command's end,
+     * for nothing. */
+    sigaddset(&blocked, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) == 0) {
         stopping->fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     }
     if (stopping->fd >= 0) return 0;

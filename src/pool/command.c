@@ -32,6 +32,8 @@ struct run {
     int watch;          /* a pidfd, or -1 where there are none */
     int input;          /* the child's */
     int output, errors; /* ours, to read from; -1 when at the end */
+    /* The child's ends of both.  Open until it has exited, if we have a pidfd: then its
+     * end is one thing to wake up for, not first the streams' and then its own. */
     int child_output, child_errors;
     bool exited;
     bool told, killed; /* before it was reaped */
@@ -148,9 +150,9 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
     return 0;
 }
 
-static void finish(struct command *command, struct run *run)
+/* From here on the streams end when nobody else holds them. */
+static void let_streams_end(struct run *run)
 {
-    if (run->input != command->nothing) descriptor_close(&run->input);
     descriptor_close(&run->child_output);
     descriptor_close(&run->child_errors);
 }
@@ -225,6 +227,7 @@ static void pump(struct command *command, struct run *run, struct tmesh_job *job
         if (polls[1].revents != 0) read_errors(command, run);
         if (!run->exited && (polls[2].revents != 0 || (run->watch < 0 && has_exited(run->pid)))) {
             run->exited = true;
+            let_streams_end(run);
             deadline_ns = instant_after(clock_now_ns(), GRACE_MS * MILLISECOND);
         }
         if (run->exited && clock_now_ns() >= deadline_ns) return;
@@ -316,7 +319,8 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
     wish_clear(&command->wish);
     complaint_begin(&command->complaint, &job->assignment);
     int error = start(command, &run, job, argv);
-    finish(command, &run);
+    if (run.input != command->nothing) descriptor_close(&run.input);
+    if (run.watch < 0) let_streams_end(&run);
     enum outcome outcome;
     if (error != 0) {
         outcome = refuse(job, argv[0], error);
@@ -334,6 +338,7 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
         if (outcome != OUTCOME_DONE) job_explain_more(job, ": ", tail);
         if (outcome == OUTCOME_FAILED) take_wish(command, job);
     }
+    let_streams_end(&run);
     descriptor_close(&run.output);
     descriptor_close(&run.errors);
     descriptor_close(&run.watch);

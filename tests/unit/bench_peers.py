@@ -1,7 +1,7 @@
-"""peers.py - what bench/peers makes of figures, and that it lets no lost task through.
+"""bench_peers.py - what bench/peers makes of figures, and that it lets no lost task through.
 
 Stands in for the systems: a program that prints what a test wants it to have seen.
-Usage: peers.py SOURCE_DIR
+Usage: bench_peers.py SOURCE_DIR
 """
 
 import json
