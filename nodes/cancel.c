@@ -23,8 +23,7 @@ struct settings {
 enum row { ROW_CONNECT, ROW_ALL, ROW_QUEUE, ROW_NAME };
 
 static const struct option options_table[] = {
-    [ROW_CONNECT] =
-        QUESTION_CONNECT("the ventilators to ask: all that may have the tasks; required"),
+    [ROW_CONNECT] = QUESTION_CONNECT,
     [ROW_ALL] = {"all", 'a', OPTION_FLAG, NULL,
                  "every task that has not ended, instead of those with the given IDs; on the "
                  "command line only",
@@ -35,8 +34,9 @@ static const struct option options_table[] = {
                   offsetof(struct settings, name), 0, 0},
     {"dry-run", 0, OPTION_FLAG, NULL, "with --all: only say how many tasks there are",
      offsetof(struct settings, dry_run), 0, 0},
-    QUESTION_JSON("print one line of JSON for each ID; with --all one in all"),
-    QUESTION_TIMEOUT("how long to wait for answers; default 5s"),
+    {"json", 0, OPTION_FLAG, NULL, "print one line of JSON for each ID; with --all one in all",
+     offsetof(struct settings, question.json), 0, 0},
+    QUESTION_TIMEOUT,
     QUESTION_LOGGING,
 };
 
@@ -110,7 +110,8 @@ static int take_all(const struct options *options, struct request *request)
 {
     struct choice_filter filters[] = {{ROW_QUEUE, request->settings->queue},
                                       {ROW_NAME, request->settings->name}};
-    int status = choice_take(options, filters, 2, request->settings->all, "--all");
+    int status = choice_take(options, filters, 2,
+                             request->settings->all ? CHOICE_OF_ALL : CHOICE_BY_IDS, "--all");
     request->all = (struct cancel_all){
         .queue = filters[0].name,
         .name = filters[1].name,
@@ -184,10 +185,10 @@ const struct command cancel_command = {
         "With --all, ends every task that has not ended, or those in a --queue, or with a --name: "
         "what the ventilators have accepted, and perhaps what they accept meanwhile. Prints how "
         "many there were. --dry-run counts them, and changes nothing.\n\n"
-        "Of IDs it prints what became of each: cancelled (now or earlier), too late (it had ended), no "
-        "task (nobody knows it), or unknown (some ventilator that may have it did not answer: "
-        "cancel it again). What is cancelled at a ventilator with a journal stays so when that "
-        "is restarted.\n\n"
+        "Of IDs it prints what became of each: cancelled (now or earlier), too late (it had "
+        "ended), no task (nobody knows it), or unknown (some ventilator that may have it did not "
+        "answer: cancel it again). What is cancelled at a ventilator with a journal stays so "
+        "when that is restarted.\n\n"
         "A producer that still holds a task which no ventilator has accepted hears nothing of "
         "this; only it can cancel that (tmesh/cancel.h).\n\n"
         "Exit status 0 if all are cancelled, 1 if some are not, 69 if no ventilator answered, 75 "

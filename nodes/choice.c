@@ -3,15 +3,15 @@
 
 #include <tmesh.h>
 
-static int take(const struct options *options, struct choice_filter *filter, bool all,
+static int take(const struct options *options, struct choice_filter *filter, enum choice choice,
                 const char *partners)
 {
     const char *option = options->command->options[filter->row].name;
     if (!filter->name) return OPTIONS_READY;
-    if (!all && options->sources[filter->row] == OPTION_FROM_FLAG) {
+    if (choice == CHOICE_BY_IDS && options->sources[filter->row] == OPTION_FROM_FLAG) {
         return options_refuse(options, "--%s goes with %s, not with IDs", option, partners);
     }
-    if (!all) {
+    if (choice == CHOICE_BY_IDS) {
         filter->name = NULL;
         return OPTIONS_READY;
     }
@@ -21,11 +21,11 @@ static int take(const struct options *options, struct choice_filter *filter, boo
 }
 
 int choice_take(const struct options *options, struct choice_filter *filters, size_t count,
-                bool all, const char *partners)
+                enum choice choice, const char *partners)
 {
     int status = OPTIONS_READY;
     for (size_t i = 0; i < count && status == OPTIONS_READY; i++) {
-        status = take(options, &filters[i], all, partners);
+        status = take(options, &filters[i], choice, partners);
     }
     return status;
 }

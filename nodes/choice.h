@@ -8,18 +8,18 @@
 
 #include "options.h"
 
-#include <stdbool.h>
-
 /* One of the two options, and what it was given: NULL for nothing. */
 struct choice_filter {
     size_t row; /* in the command's table of options */
     const char *name;
 };
 
-/* Sets filters that do not count to NULL.  `all`: they count; `partners`: with what they go,
- * for whoever gives one without.  Returns OPTIONS_READY, or an exit status after saying what
+enum choice { CHOICE_BY_IDS, CHOICE_OF_ALL };
+
+/* Sets filters to NULL if they do not count.  `partners`: with what they go, for whoever gives
+ * one with ids.  Returns OPTIONS_READY, or an exit status after saying what
  * is wrong. */
 int choice_take(const struct options *options, struct choice_filter *filters, size_t count,
-                bool all, const char *partners);
+                enum choice choice, const char *partners);
 
 #endif

@@ -24,7 +24,7 @@ struct settings {
 enum row { ROW_CONNECT, ROW_ALL, ROW_QUEUE, ROW_NAME };
 
 static const struct option options_table[] = {
-    [ROW_CONNECT] = QUESTION_CONNECT("the ventilators to ask; required"),
+    [ROW_CONNECT] = QUESTION_CONNECT,
     [ROW_ALL] = {"all", 'a', OPTION_FLAG, NULL,
                  "with retry and drop: every letter, instead of those with the given IDs; on the "
                  "command line only",
@@ -35,9 +35,11 @@ static const struct option options_table[] = {
     [ROW_NAME] = {"name", 'n', OPTION_TEXT, "NAME",
                   "with list and --all: only letters of tasks with this name",
                   offsetof(struct settings, name), 0, 0},
-    QUESTION_JSON("print JSON: of list and show one line for each letter, of retry and drop one "
-                  "in all"),
-    QUESTION_TIMEOUT("how long to wait for answers; default 5s"),
+    {"json", 0, OPTION_FLAG, NULL,
+     "print JSON: of list and show one line for each letter, of retry and drop one "
+     "in all",
+     offsetof(struct settings, question.json), 0, 0},
+    QUESTION_TIMEOUT,
     QUESTION_LOGGING,
 };
 
@@ -110,7 +112,9 @@ static int take_filters(const struct options *options, struct request *request)
 {
     struct choice_filter filters[] = {{ROW_QUEUE, request->settings->queue},
                                       {ROW_NAME, request->settings->name}};
-    int status = choice_take(options, filters, 2, request->choice.all, "list and with --all");
+    int status =
+        choice_take(options, filters, 2, request->choice.all ? CHOICE_OF_ALL : CHOICE_BY_IDS,
+                    "list and with --all");
     request->choice.queue = filters[0].name;
     request->choice.name = filters[1].name;
     return status;

@@ -27,8 +27,7 @@ struct settings {
 enum row { ROW_CONNECT, ROW_ALL };
 
 static const struct option options_table[] = {
-    [ROW_CONNECT] =
-        QUESTION_CONNECT("the ventilators to ask: those that the worker serves; required"),
+    [ROW_CONNECT] = QUESTION_CONNECT,
     [ROW_ALL] = {"all", 'a', OPTION_FLAG, NULL,
                  "every worker of these ventilators, instead of a NODE; on the command line only",
                  offsetof(struct settings, all), 0, 0},
@@ -37,9 +36,12 @@ static const struct option options_table[] = {
      offsetof(struct settings, grace_ms), 0, UINT32_MAX - 1},
     {"wait", 'w', OPTION_FLAG, NULL, "wait until the node is gone", offsetof(struct settings, wait),
      0, 0},
-    QUESTION_JSON("print one line of JSON for each node"),
-    QUESTION_TIMEOUT("how long to wait for answers, and with --wait for the end; default 5s, with "
-                     "--wait 60s"),
+    {"json", 0, OPTION_FLAG, NULL, "print one line of JSON for each node",
+     offsetof(struct settings, question.json), 0, 0},
+    {"timeout", 't', OPTION_SECONDS, "T",
+     "how long to wait for answers, and with --wait for the end; default 5s, with "
+     "--wait 60s",
+     offsetof(struct settings, question.timeout_ms), 1, UINT32_MAX},
     QUESTION_LOGGING,
 };
 

@@ -17,21 +17,6 @@ struct logging {
     enum logging_format format;
 };
 
-/* The rows of a command's table of options: which is the default level, and where in
- * the settings the words go. */
-#define LOGGING_OPTIONS(by_default, level_at, format_at)                                         \
-    {"log-level",                                                                                \
-     0,                                                                                          \
-     OPTION_CHOICE,                                                                              \
-     "debug|info|warning|error",                                                                 \
-     "what to log; default " by_default,                                                         \
-     level_at,                                                                                   \
-     0,                                                                                          \
-     0},                                                                                         \
-    {                                                                                            \
-        "log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text", format_at, 0, 0 \
-    }
-
 /* From the words of --log-level and --log-format, which are checked already. */
 struct logging logging_from(const char *level, const char *format);
 

@@ -29,8 +29,10 @@ static const struct option options_table[] = {
     {"connect-timeout", 0, OPTION_SECONDS, "T",
      "give up when no ventilator answers within this time; default 5s",
      offsetof(struct settings, connect_timeout_ms), 0, UINT32_MAX},
-    LOGGING_OPTIONS("error", offsetof(struct settings, log_level),
-                    offsetof(struct settings, log_format)),
+    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default error",
+     offsetof(struct settings, log_level), 0, 0},
+    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
+     offsetof(struct settings, log_format), 0, 0},
 };
 
 static int run_with(const struct settings *settings, const struct options *options)

@@ -18,24 +18,30 @@ struct question {
     uint64_t timeout_ms;
 };
 
-/* Rows of its table of options; `what` is their line of help. */
-#define QUESTION_CONNECT(what)                                       \
-    {                                                                \
-        "connect", 'c', OPTION_TEXT, "ENDPOINT[,ENDPOINT...]", what, \
-            offsetof(struct settings, question.connect), 0, 0        \
-    }
-#define QUESTION_JSON(what)                                                                \
-    {                                                                                      \
-        "json", 0, OPTION_FLAG, NULL, what, offsetof(struct settings, question.json), 0, 0 \
-    }
-#define QUESTION_TIMEOUT(what)                                                                     \
+/* Rows of its table of options. */
+#define QUESTION_CONNECT                                                                           \
     {                                                                                              \
-        "timeout", 't', OPTION_SECONDS, "T", what, offsetof(struct settings, question.timeout_ms), \
-            1, UINT32_MAX                                                                          \
+        "connect", 'c', OPTION_TEXT, "ENDPOINT[,ENDPOINT...]", "the ventilators to ask; required", \
+            offsetof(struct settings, question.connect), 0, 0                                      \
     }
-#define QUESTION_LOGGING                                                    \
-    LOGGING_OPTIONS("error", offsetof(struct settings, question.log_level), \
-                    offsetof(struct settings, question.log_format))
+#define QUESTION_TIMEOUT                                                                 \
+    {                                                                                    \
+        "timeout", 't', OPTION_SECONDS, "T", "how long to wait for answers; default 5s", \
+            offsetof(struct settings, question.timeout_ms), 1, UINT32_MAX                \
+    }
+#define QUESTION_LOGGING                                                         \
+    {"log-level",                                                                \
+     0,                                                                          \
+     OPTION_CHOICE,                                                              \
+     "debug|info|warning|error",                                                 \
+     "what to log; default error",                                               \
+     offsetof(struct settings, question.log_level),                              \
+     0,                                                                          \
+     0},                                                                         \
+    {                                                                            \
+        "log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text", \
+            offsetof(struct settings, question.log_format), 0, 0                 \
+    }
 
 /* Unless the user says otherwise. */
 struct question question_defaults(void);

@@ -13,9 +13,10 @@ struct settings {
 };
 
 static const struct option options_table[] = {
-    QUESTION_CONNECT("the ventilators to ask; required"),
-    QUESTION_JSON("print everything there is, as one JSON object"),
-    QUESTION_TIMEOUT("how long to wait for answers; default 5s"),
+    QUESTION_CONNECT,
+    {"json", 0, OPTION_FLAG, NULL, "print everything there is, as one JSON object",
+     offsetof(struct settings, question.json), 0, 0},
+    QUESTION_TIMEOUT,
     QUESTION_LOGGING,
 };
 

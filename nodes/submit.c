@@ -88,8 +88,10 @@ static const struct option options_table[] = {
      offsetof(struct settings, connect_timeout_ms), 0, UINT32_MAX},
     {"json", 0, OPTION_FLAG, NULL, "without --wait: print JSON for each task, not just its id",
      offsetof(struct settings, json), 0, 0},
-    LOGGING_OPTIONS("error", offsetof(struct settings, log_level),
-                    offsetof(struct settings, log_format)),
+    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default error",
+     offsetof(struct settings, log_level), 0, 0},
+    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
+     offsetof(struct settings, log_format), 0, 0},
 };
 
 /* Reads standard input to its end into `payload`, which has room for one byte

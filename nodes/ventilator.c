@@ -73,8 +73,10 @@ static const struct option options_table[] = {
     {"json", 0, OPTION_FLAG, NULL,
      "say {\"event\":\"ready\",\"endpoint\":...} on stdout, not in words on stderr",
      offsetof(struct settings, json), 0, 0},
-    LOGGING_OPTIONS("info", offsetof(struct settings, log_level),
-                    offsetof(struct settings, log_format)),
+    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default info",
+     offsetof(struct settings, log_level), 0, 0},
+    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
+     offsetof(struct settings, log_format), 0, 0},
 };
 
 static int say_ready(const char *endpoint, bool as_json)

@@ -103,8 +103,10 @@ static const struct option options_table[] = {
     {"grace", 0, OPTION_SECONDS, "T",
      "how long the first signal, or tmesh drain, lets running tasks end; default 10s",
      offsetof(struct settings, grace_ms), 0, UINT32_MAX},
-    LOGGING_OPTIONS("info", offsetof(struct settings, log_level),
-                    offsetof(struct settings, log_format)),
+    {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default info",
+     offsetof(struct settings, log_level), 0, 0},
+    {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
+     offsetof(struct settings, log_format), 0, 0},
 };
 
 /* The worker's options, and what they point to. */
