@@ -10,7 +10,6 @@ import signal
 import subprocess
 
 TIMEOUT_SECONDS = 180  # of a run; then it has lost tasks
-QUICK_TIMEOUT_SECONDS = 60
 
 
 class Failed(Exception):

@@ -123,10 +123,9 @@ def run_rounds(options, place):
 def measured(options):
     """Everything that was seen, as it goes into peers.json."""
     options.data.mkdir(parents=True, exist_ok=True)
-    timeout = programs.QUICK_TIMEOUT_SECONDS if options.quick else programs.TIMEOUT_SECONDS
     with servers.Servers(options.data) as brokers:
         place = trials.Place(options.programs.resolve(), options.tmesh.resolve(), options.data,
-                             timeout, brokers)
+                             programs.TIMEOUT_SECONDS, brokers)
         on = machine.look(place.tmesh, options.data)
         start = time.monotonic()
         done, skipped = run_rounds(options, place)
@@ -155,7 +154,8 @@ def write_readme(session, tables):
     _, end, after = rest.partition(MARKS[1])
     if not begin or not end:
         raise SystemExit(f"peers: README.md lacks the lines {MARKS[0].strip()}, {MARKS[1].strip()}")
-    fresh = f"{before}{begin}\n{report.brief(session, tables)}\n{end}{after}"
+    picture = "![The same as a picture](bench/peers/results/peers.svg)\n"
+    fresh = f"{before}{begin}\n{report.brief(session, tables)}\n{picture}\n{end}{after}"
     README.write_text(fresh, encoding="utf-8")
 
 

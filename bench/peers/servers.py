@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 20
 SCHEDULER_CLOCK = 2  # of the clocks that a process number selects
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"

@@ -226,11 +226,28 @@ static void start_part(struct run *run, struct trial *trial, const char *name,
     hear(run, trial, SAY_READY);
 }
 
-static uint64_t cpu_ns(const struct run *run, const struct trial *trial)
+/* What each process has used so far, ours first. */
+struct used {
+    uint64_t ns[PARTS_MAX + TRIAL_BROKERS_MAX];
+};
+
+static struct used used_now(const struct run *run, const struct trial *trial)
+{
+    struct used used = {{0}};
+    for (size_t i = 0; i < run->part_count; i++) used.ns[i] = usage_cpu_ns(run->parts[i].process);
+    for (size_t i = 0; i < trial->broker_count; i++) {
+        used.ns[PARTS_MAX + i] = usage_cpu_ns(trial->brokers[i]);
+    }
+    return used;
+}
+
+/* One that is gone, as a server's passing helper may be, has used nothing. */
+static uint64_t used_since(const struct used *before, const struct used *now)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < run->part_count; i++) sum += usage_cpu_ns(run->parts[i].process);
-    for (size_t i = 0; i < trial->broker_count; i++) sum += usage_cpu_ns(trial->brokers[i]);
+    for (size_t i = 0; i < PARTS_MAX + TRIAL_BROKERS_MAX; i++) {
+        if (now->ns[i] > before->ns[i]) sum += now->ns[i] - before->ns[i];
+    }
     return sum;
 }
 
@@ -257,10 +274,11 @@ static void run_parts(struct run *run, struct trial *trial, const struct peer *p
     start_part(run, trial, "worker", peer->work);
     start_part(run, trial, "producer", peer->produce);
     for (size_t i = 0; i < trial->broker_count; i++) usage_forget_peak(trial->brokers[i]);
-    uint64_t before = cpu_ns(run, trial);
+    struct used before = used_now(run, trial);
     if (write(channel.go[1], "g", 1) != 1) trial_fail("cannot start: %s", strerror(errno));
     hear(run, trial, SAY_END);
-    run->cpu_ns = cpu_ns(run, trial) - before;
+    struct used now = used_now(run, trial);
+    run->cpu_ns = used_since(&before, &now);
     run->peak_bytes = peak_bytes(run, trial);
     close(channel.stay[1]);
     for (size_t i = 0; i < run->part_count; i++) waitpid(run->parts[i].process, NULL, 0);
