@@ -82,7 +82,8 @@ def machine_text(session):
 
 
 def versions_text(session):
-    return ", ".join(f"{name} {version}" for name, version in session["machine"]["versions"].items())
+    known = session["machine"]["versions"]
+    return ", ".join(f"{name} {version}" for name, version in known.items())
 
 
 def noise_text(tables):

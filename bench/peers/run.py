@@ -73,7 +73,8 @@ def checked(parser, options):
     try:
         options.workloads = workloads_of(options.workload.split(",") if options.workload else usual)
     except KeyError as unknown:
-        parser.error(f"--workload {unknown.args[0]}: not one of {', '.join(catalog.WORKLOADS)}, map")
+        known = ", ".join([*catalog.WORKLOADS, "map"])
+        parser.error(f"--workload {unknown.args[0]}: not one of {known}")
     try:
         options.systems = catalog.chosen(options.only.split(",") if options.only else None)
     except KeyError as unknown:
