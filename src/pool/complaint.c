@@ -26,16 +26,33 @@ static void log_held_line(struct complaint *complaint, uint64_t now_ns)
         job_log_write(&complaint->log, assignment, TMESH_INFO, bytes_of(complaint->line, size));
 }
 
+/* Adds a part of a line, which has no end in it. */
+static void extend_line(struct complaint *complaint, const uint8_t *part, uint32_t size,
+                        uint64_t now_ns)
+{
+    while (size > 0) {
+        if (complaint->line_size == COMPLAINT_LINE_BYTES) log_held_line(complaint, now_ns);
+        uint32_t room = COMPLAINT_LINE_BYTES - complaint->line_size;
+        uint32_t taken = size < room ? size : room;
+        char *line = complaint->line + complaint->line_size, *zero;
+        memcpy(line, part, taken);
+        while ((zero = memchr(line, '\0', taken)) != NULL) *zero = '?';
+        complaint->line_size += taken;
+        part += taken;
+        size -= taken;
+    }
+}
+
 static void split(struct complaint *complaint, struct bytes said, uint64_t now_ns)
 {
-    for (uint32_t i = 0; i < said.size; i++) {
-        char letter = (char)said.data[i];
-        if (letter == '\n') {
-            log_held_line(complaint, now_ns);
-            continue;
-        }
-        if (complaint->line_size == COMPLAINT_LINE_BYTES) log_held_line(complaint, now_ns);
-        complaint->line[complaint->line_size++] = letter == '\0' ? '?' : letter;
+    const uint8_t *at = said.data, *end = said.data + said.size;
+    while (at < end) {
+        const uint8_t *line_end = memchr(at, '\n', (size_t)(end - at));
+        const uint8_t *part_end = line_end != NULL ? line_end : end;
+        extend_line(complaint, at, (uint32_t)(part_end - at), now_ns);
+        if (line_end == NULL) return;
+        log_held_line(complaint, now_ns);
+        at = line_end + 1;
     }
 }
 

@@ -51,6 +51,7 @@ void deputy_ask(struct deputy *deputy)
     atomic_fetch_add(&deputy->child, 1);
     deputy->state = DEPUTY_ASKED;
     deputy->has_run = false;
+    deputy->is_wide = false;
     call(deputy, NURSE_BEAR);
 }
 

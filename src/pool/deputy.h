@@ -45,6 +45,7 @@ struct deputy {
     enum deputy_state state;
     bool has_run;        /* the child that lives; one that never does must not be replaced fast */
     uint32_t failures;   /* births, or children that never ran, in a row */
+    bool is_wide;        /* the pipe of its output */
     uint32_t heard_task; /* the task whose output was read last, and .. */
     uint64_t heard_bytes, heard_since_ns;
     struct assignment heard;

@@ -4,11 +4,14 @@
 #include "descriptor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 enum {
     READ_BYTES = 64 * 1024,
-    READS_MAX = 16 /* at a time: who writes without end must not keep the slot's thread */
+    READS_MAX = 16, /* at a time: who writes without end must not keep the slot's thread */
+    /* What the pipe of a child that fills it may hold from then on. */
+    PIPE_BYTES = 4 * READ_BYTES
 };
 
 static const uint64_t MIB = 1024 * 1024;
@@ -45,6 +48,14 @@ static void attribute(struct deputy *deputy, uint64_t now_ns)
     deputy->heard_since_ns = now_ns;
 }
 
+/* Who writes so much waits for the slot less often; who does not takes no memory for it.
+ * There is a limit to what all pipes of a user hold: then it stays as it is. */
+static void widen(struct deputy *deputy)
+{
+    deputy->is_wide = true;
+    (void)fcntl(deputy->output, F_SETPIPE_SZ, PIPE_BYTES);
+}
+
 void deputy_hear(struct deputy *deputy, uint64_t now_ns)
 {
     uint8_t said[READ_BYTES];
@@ -58,6 +69,7 @@ void deputy_hear(struct deputy *deputy, uint64_t now_ns)
         }
         attribute(deputy, now_ns);
         deputy->heard_bytes += (uint64_t)size;
+        if (size == sizeof said && !deputy->is_wide) widen(deputy);
         if (deputy->heard.name.data != NULL)
             complaint_hear(&deputy->complaint, bytes_of(said, (size_t)size), now_ns);
     }
