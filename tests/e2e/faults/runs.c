@@ -7,9 +7,9 @@
  * others: they take as many milliseconds as the payload says and return "ID ATTEMPT".
  * "stuck" does so too, but the first attempt at each task never returns; "spin" writes
  * down that it begins, and turns in a loop for ever.  These write nothing down: "fail"
- * takes its time and fails, "toil" likewise, and keeps a processor busy for it; "borrow"
- * takes as many MiB and gives them back; "patient" goes on until it is told to stop, and
- * says after how many milliseconds.
+ * takes its time and fails, "refuse" likewise, but for good, "toil" keeps a processor busy
+ * for it and fails; "borrow" takes as many MiB and gives them back; "patient" goes on until
+ * it is told to stop, and says after how many milliseconds.
  * TMESH_RECORD names the ledger; RUNS_ONLY, if it is set, which of these to serve,
  * separated by commas.
  */
@@ -87,6 +87,12 @@ static int fail(tmesh_job_t *job, void *context)
     return TMESH_RETRY;
 }
 
+static int refuse(tmesh_job_t *job, void *context)
+{
+    (void)fail(job, context);
+    return TMESH_PERMANENT;
+}
+
 static int toil(tmesh_job_t *job, void *context)
 {
     (void)context;
@@ -152,9 +158,9 @@ TMESH_EXPORT int tmesh_module(tmesh_registry_t *registry)
     static const struct {
         const char *name;
         tmesh_handler_fn *handler;
-    } handlers[] = {{"work", work},     {"later", work}, {"fresh", work},
-                    {"stuck", stuck},   {"fail", fail},  {"toil", toil},
-                    {"borrow", borrow}, {"spin", spin},  {"patient", patient}};
+    } handlers[] = {{"work", work}, {"later", work},     {"fresh", work}, {"stuck", stuck},
+                    {"fail", fail}, {"refuse", refuse},  {"toil", toil},  {"borrow", borrow},
+                    {"spin", spin}, {"patient", patient}};
     const char *only = getenv("RUNS_ONLY");
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
         if (only && !is_listed(only, handlers[i].name)) continue;
