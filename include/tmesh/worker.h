@@ -135,9 +135,11 @@ typedef struct tmesh_handler {
  * over its time limit is killed.
  *
  * tmesh_worker_new forks a small process, the nursery, in which the modules are loaded
- * and which forks the children.  So make the worker before your program starts threads
- * or opens much: a lock that a thread holds then is locked in the children for ever (a
- * warning is logged), and memory that exists then is theirs, too, as it was.  Each child
+ * and which forks the children: one for each slot, and as many ahead, but no more than
+ * four, which run nothing until a child ends, whose place one of them takes at once.  So
+ * make the worker before your program starts threads or opens much: a lock that a thread
+ * holds then is locked in the children for ever (a warning is logged), and memory that
+ * exists then is theirs, too, as it was.  Each child
  *
  * - runs one task at a time, so that a handler called in it is never called twice at
  *   once, and keeps what handlers leave in memory for the next task;

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +36,8 @@ enum {
 
 struct child {
     struct child_options options;
+    struct area area;
+    const _Atomic uint64_t *fences_ns;
     struct tmesh_job job;
     volatile uint32_t *self; /* 1 in the child, 0 in what it forks */
     uint32_t task;           /* in the round */
@@ -118,15 +121,15 @@ static void settle_output(struct child *child, uint64_t run_ns)
 static bool should_stop(const struct tmesh_job *job)
 {
     const struct child *child = job->place;
-    return *child->self != 0 && atomic_load_explicit(&child->options.area.board->told,
-                                                     memory_order_relaxed) == child->task + 1;
+    return *child->self != 0 &&
+           atomic_load_explicit(&child->area.board->told, memory_order_relaxed) == child->task + 1;
 }
 
 static void write_progress(struct tmesh_job *job, uint64_t number, struct bytes text)
 {
     struct child *child = job->place;
     if (*child->self == 0) return;
-    struct area_progress *progress = &child->options.area.board->progress;
+    struct area_progress *progress = &child->area.board->progress;
     uint64_t now_ns = clock_now_ns();
     atomic_fetch_add_explicit(&progress->sequence, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
@@ -200,7 +203,7 @@ static uint32_t put(struct child *child, const void *data, uint32_t size)
 {
     uint32_t at = child->outbox_used;
     assert(size <= AREA_OUTBOX_BYTES - at);
-    if (size > 0) memcpy(child->options.area.outbox + at, data, size);
+    if (size > 0) memcpy(child->area.outbox + at, data, size);
     child->outbox_used += size;
     return at;
 }
@@ -208,7 +211,7 @@ static uint32_t put(struct child *child, const void *data, uint32_t size)
 static void publish(struct child *child, enum outcome outcome, uint64_t run_ns)
 {
     struct tmesh_job *job = &child->job;
-    struct area_board *board = child->options.area.board;
+    struct area_board *board = child->area.board;
     struct area_result *result = &board->results[child->finished];
     *result = (struct area_result){
         .task = child->task,
@@ -234,8 +237,7 @@ static void publish(struct child *child, enum outcome outcome, uint64_t run_ns)
 static void end_run(struct child *child)
 {
     uint32_t seen = AREA_RUNNING;
-    if (atomic_compare_exchange_strong(&child->options.area.board->states[child->task], &seen,
-                                       AREA_ENDED))
+    if (atomic_compare_exchange_strong(&child->area.board->states[child->task], &seen, AREA_ENDED))
         return;
     if (seen != AREA_DOOMED) _exit(EXIT_FAILURE); /* the handler wrote over it */
     for (;;) (void)pause();
@@ -244,22 +246,20 @@ static void end_run(struct child *child)
 /* Runs a task that was claimed. */
 static void run(struct child *child, const struct area_task *task)
 {
-    struct area_board *board = child->options.area.board;
+    struct area_board *board = child->area.board;
     const struct handler *handler = registry_at(child->options.registry, task->handler);
     const struct assignment assignment = {
         .lease = task->lease,
         .name = bytes_text(handler->name),
-        .payload =
-            task->has_payload != 0
-                ? bytes_of(child->options.area.inbox->bytes + task->payload_at, task->payload_size)
-                : (struct bytes){0},
+        .payload = task->has_payload != 0
+                       ? bytes_of(child->area.inbox->bytes + task->payload_at, task->payload_size)
+                       : (struct bytes){0},
         .limit_ms = task->limit_ms,
         .soft_ms = task->soft_ms,
         .stalled_ms = task->stalled_ms,
     };
     uint64_t began_ns = child->now_ns;
-    uint64_t fence_ns =
-        atomic_load_explicit(&child->options.fences_ns[task->fence], memory_order_relaxed);
+    uint64_t fence_ns = atomic_load_explicit(&child->fences_ns[task->fence], memory_order_relaxed);
     enum outcome outcome = OUTCOME_RETURNED;
     job_begin(&child->job, handler, &assignment);
     if (began_ns < fence_ns) {
@@ -280,7 +280,7 @@ static void run(struct child *child, const struct area_task *task)
 
 static void serve(struct child *child)
 {
-    struct area area = child->options.area;
+    struct area area = child->area;
     child->outbox_used = 0;
     child->finished = 0;
     child->now_ns = clock_now_ns();
@@ -321,6 +321,17 @@ static bool mark_self(struct child *child)
     return true;
 }
 
+/* Waits for a slot to serve. */
+static void take_place(struct child *child)
+{
+    const struct areas *areas = child->options.areas;
+    uint32_t slot = listen_to_worker(child);
+    if (slot >= areas->slots || !areas_keep(areas, slot)) _exit(EXIT_FAILURE);
+    (void)prctl(PR_SET_NAME, "tmesh-child", 0, 0, 0);
+    child->area = areas_at(areas, slot);
+    child->fences_ns = areas->fences_ns;
+}
+
 _Noreturn void child_main(const struct child_options *options)
 {
     struct child *child = calloc(1, sizeof *child);
@@ -328,6 +339,7 @@ _Noreturn void child_main(const struct child_options *options)
     child->options = *options;
     child->job.host = &child_host;
     child->job.place = child;
+    take_place(child);
     child->weighed_ns = clock_now_ns();
     for (;;) {
         (void)listen_to_worker(child);

@@ -24,9 +24,9 @@ enum { CHILD_LOG_HEAD_BYTES = 6, CHILD_PACKET_BYTES_MAX = CHILD_LOG_HEAD_BYTES +
 
 struct child_options {
     const tmesh_registry_t *registry;
-    struct area area;
-    const _Atomic uint64_t *fences_ns;
-    int talk;   /* a packet with a round's number comes in for each round */
+    const struct areas *areas;
+    int talk;   /* first a packet comes in with the number of the slot that it is for, which may
+                   be long after its birth; then one with a round's number for each round */
     int output; /* a pipe; becomes the standard output and error */
     uint32_t tasks_per_child;
     uint64_t memory_per_child;

@@ -38,9 +38,9 @@ void deputy_close(struct deputy *deputy)
 
 /* --- its life ------------------------------------------------------------ */
 
-static void call(const struct deputy *deputy, enum nurse_order order)
+static void call(const struct deputy *deputy, enum nurse_order order, uint32_t child)
 {
-    const struct nurse_call packet = {.order = order, .child = atomic_load(&deputy->child)};
+    const struct nurse_call packet = {.order = order, .child = child};
     /* If it cannot be said, the nursery has gone, which is noticed when it is read from. */
     (void)send(deputy->line, &packet, sizeof packet, MSG_NOSIGNAL);
 }
@@ -48,16 +48,19 @@ static void call(const struct deputy *deputy, enum nurse_order order)
 void deputy_ask(struct deputy *deputy)
 {
     assert(deputy->state == DEPUTY_NONE);
-    atomic_fetch_add(&deputy->child, 1);
+    uint32_t child = atomic_fetch_add(&deputy->child, 1) + 1;
+    uint32_t last = deputy->failures == 0 ? child + 1 : child;
     deputy->state = DEPUTY_ASKED;
     deputy->has_run = false;
     deputy->is_wide = false;
-    call(deputy, NURSE_BEAR);
+    if ((int32_t)(last - deputy->ordered) <= 0) return;
+    deputy->ordered = last;
+    call(deputy, NURSE_BEAR, last);
 }
 
 void deputy_kill(struct deputy *deputy)
 {
-    call(deputy, NURSE_KILL);
+    call(deputy, NURSE_KILL, atomic_load(&deputy->child));
 }
 
 /* Takes the two descriptors; false: they did not come, too many are open. */

@@ -43,6 +43,7 @@ struct deputy {
     /* The slot's thread's alone. */
     int talk, output; /* -1: there is none */
     enum deputy_state state;
+    uint32_t ordered;    /* up to which number the nursery may bear children unasked */
     bool has_run;        /* the child that lives; one that never does must not be replaced fast */
     uint32_t failures;   /* births, or children that never ran, in a row */
     bool is_wide;        /* the pipe of its output */
@@ -79,7 +80,9 @@ void deputy_close(struct deputy *deputy);
 
 /* --- its life ------------------------------------------------------------ */
 
-/* Asks the nursery for a child. */
+/* Expects the next child, for which it asks the nursery unless it did so before; and asks
+ * for the one after it, so that it comes at once when this one dies, unless children have
+ * failed of late. */
 void deputy_ask(struct deputy *deputy);
 
 enum deputy_news { DEPUTY_NO_NEWS, DEPUTY_BORN, DEPUTY_BARREN, DEPUTY_DIED, DEPUTY_GONE };

@@ -10,8 +10,10 @@
 #include "../watch/clock.h"
 #include "../watch/thread.h"
 #include "child.h"
+#include "descriptor.h"
 #include "orphans.h"
 #include "spawn.h"
+#include "stock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +31,9 @@
 enum { FAREWELL_NS = 1000 * 1000 * 1000, FAREWELL_LOOK_MS = 2 };
 
 struct charge {
-    uint32_t child; /* its number */
-    pid_t pid;      /* 0: none lives */
+    uint32_t child;   /* its number, or that of the last one */
+    uint32_t ordered; /* up to which number there may be some */
+    pid_t pid;        /* 0: none lives */
 };
 
 struct nurse {
@@ -40,6 +43,7 @@ struct nurse {
     uint32_t open;    /* lines */
     bool has_orphans; /* perhaps */
     struct charge *charges;
+    struct stock stock;
     struct pollfd *polls; /* lines, signals, the worker */
 };
 
@@ -76,28 +80,28 @@ static bool forbid_core(void)
     return setrlimit(RLIMIT_CORE, &limit) == 0;
 }
 
-static bool become_child(const struct nurse *nurse, uint32_t slot)
+static bool become_child(struct nurse *nurse)
 {
     if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return false;
     if (getppid() != nurse->pid) return false; /* it died before that could be noticed */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 || !forbid_core()) return false;
-    (void)prctl(PR_SET_NAME, "tmesh-child", 0, 0, 0);
+    (void)prctl(PR_SET_NAME, "tmesh-spare", 0, 0, 0);
     for (uint32_t i = 0; i < nurse->options.areas->slots; i++)
         if (nurse->options.lines[i] >= 0) (void)close(nurse->options.lines[i]);
+    stock_close(&nurse->stock);
     (void)close(nurse->signals);
     if (nurse->options.worker_watch >= 0) (void)close(nurse->options.worker_watch);
     sigset_t none;
     (void)sigemptyset(&none);
-    return areas_keep(nurse->options.areas, slot) && sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
-static _Noreturn void live(const struct nurse *nurse, uint32_t slot, int talk, int output)
+static _Noreturn void live(struct nurse *nurse, int talk, int output)
 {
-    if (!become_child(nurse, slot)) _exit(EXIT_FAILURE);
+    if (!become_child(nurse)) _exit(EXIT_FAILURE);
     const struct child_options options = {
         .registry = nurse->options.registry,
-        .area = areas_at(nurse->options.areas, slot),
-        .fences_ns = nurse->options.areas->fences_ns,
+        .areas = nurse->options.areas,
         .talk = talk,
         .output = output,
         .tasks_per_child = nurse->options.tasks_per_child,
@@ -113,37 +117,91 @@ static void kill_charge(const struct charge *charge)
     (void)kill(charge->pid, SIGKILL); /* it may not lead its group yet */
 }
 
-static void bear(struct nurse *nurse, uint32_t slot, uint32_t child)
+static void close_ends(int ends[2])
+{
+    for (int i = 0; i < 2; i++) descriptor_close(&ends[i]);
+}
+
+/* Forks a child that has no slot yet.  Returns 0 or an errno value. */
+static int bear(struct nurse *nurse, struct spare *spare)
+{
+    int talk[2] = {-1, -1}, output[2] = {-1, -1};
+    pid_t pid = -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) == 0 &&
+        pipe2(output, O_CLOEXEC) == 0 && fcntl(output[0], F_SETFL, O_NONBLOCK) == 0)
+        pid = fork();
+    if (pid == 0) {
+        (void)close(talk[0]);
+        (void)close(output[0]);
+        live(nurse, talk[1], output[1]);
+    }
+    int error = pid < 0 ? errno : 0;
+    if (pid < 0) {
+        close_ends(talk);
+        close_ends(output);
+        return error;
+    }
+    (void)close(talk[1]);
+    (void)close(output[1]);
+    *spare = (struct spare){.pid = pid, .talk = talk[0], .output = output[0]};
+    return 0;
+}
+
+/* False: it has died, and is yet to be reaped. */
+static bool name_slot(const struct spare *spare, uint32_t slot)
+{
+    return send(spare->talk, &slot, sizeof slot, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof slot;
+}
+
+static void close_spare(struct spare *spare)
+{
+    descriptor_close(&spare->talk);
+    descriptor_close(&spare->output);
+}
+
+/* Finds a child for the slot.  Returns 0 or an errno value. */
+static int recruit(struct nurse *nurse, uint32_t slot, struct spare *spare)
+{
+    while (stock_take(&nurse->stock, spare, clock_now_ns())) {
+        if (name_slot(spare, slot)) return 0;
+        close_spare(spare);
+    }
+    int error = bear(nurse, spare);
+    if (error == 0) (void)name_slot(spare, slot); /* if it died, that is told like any death */
+    return error;
+}
+
+/* Gives the slot the child that it ordered, if the one before it has died. */
+static void provide(struct nurse *nurse, uint32_t slot)
 {
     struct charge *charge = &nurse->charges[slot];
-    bool born = false;
-    int talk[2] = {-1, -1}, output[2] = {-1, -1};
-    if (charge->pid == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) == 0 &&
-        pipe2(output, O_CLOEXEC) == 0 && fcntl(output[0], F_SETFL, O_NONBLOCK) == 0) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            (void)close(talk[0]);
-            (void)close(output[0]);
-            live(nurse, slot, talk[1], output[1]);
+    struct spare spare;
+    if (charge->pid != 0 || charge->child == charge->ordered) return;
+    uint32_t child = ++charge->child;
+    int error = recruit(nurse, slot, &spare);
+    if (error == 0) {
+        const int fds[2] = {spare.talk, spare.output};
+        charge->pid = spare.pid;
+        if (!tell(nurse, slot, (struct nurse_news){NURSE_BORN, child, 0}, fds)) {
+            /* Too many descriptors of this user are on their way, perhaps. */
+            error = errno;
+            kill_charge(charge);
         }
-        if (pid > 0) {
-            *charge = (struct charge){.child = child, .pid = pid};
-            born = true;
-        }
+        close_spare(&spare);
     }
-    int error = charge->pid == 0 ? errno : EEXIST;
-    const int fds[2] = {talk[0], output[0]};
-    if (born && !tell(nurse, slot, (struct nurse_news){NURSE_BORN, child, 0}, fds)) {
-        /* Too many descriptors of this user are on their way, perhaps. */
-        error = errno;
-        born = false;
-        kill_charge(charge);
-    }
-    if (!born) (void)tell(nurse, slot, (struct nurse_news){NURSE_BARREN, child, error}, NULL);
-    for (int i = 0; i < 2; i++) {
-        if (talk[i] >= 0) (void)close(talk[i]);
-        if (output[i] >= 0) (void)close(output[i]);
-    }
+    if (error != 0) (void)tell(nurse, slot, (struct nurse_news){NURSE_BARREN, child, error}, NULL);
+}
+
+/* Forks one ahead. */
+static void replenish(struct nurse *nurse)
+{
+    struct spare spare;
+    uint64_t now_ns = clock_now_ns();
+    if (!stock_is_due(&nurse->stock, now_ns)) return;
+    if (bear(nurse, &spare) == 0)
+        stock_add(&nurse->stock, &spare);
+    else
+        stock_fail(&nurse->stock, now_ns);
 }
 
 static struct charge *charge_of(struct nurse *nurse, pid_t pid)
@@ -153,9 +211,10 @@ static struct charge *charge_of(struct nurse *nurse, pid_t pid)
     return NULL;
 }
 
-static bool is_charge(pid_t pid, const void *context)
+static bool is_ours(pid_t pid, const void *context)
 {
     const struct nurse *nurse = context;
+    if (stock_has(&nurse->stock, pid)) return true;
     for (uint32_t i = 0; i < nurse->options.areas->slots; i++)
         if (nurse->charges[i].pid == pid) return true;
     return false;
@@ -174,11 +233,15 @@ static bool reap(struct nurse *nurse)
         int status = 0;
         (void)waitpid(info.si_pid, &status, 0);
         nurse->has_orphans = true;
-        if (charge == NULL) continue;
+        if (charge == NULL) {
+            (void)stock_bury(&nurse->stock, info.si_pid, clock_now_ns());
+            continue;
+        }
+        uint32_t slot = (uint32_t)(charge - nurse->charges);
         charge->pid = 0;
         /* If it cannot be told, the slot's end is closed, which is noticed elsewhere. */
-        (void)tell(nurse, (uint32_t)(charge - nurse->charges),
-                   (struct nurse_news){NURSE_DIED, charge->child, status}, NULL);
+        (void)tell(nurse, slot, (struct nurse_news){NURSE_DIED, charge->child, status}, NULL);
+        provide(nurse, slot);
     }
 }
 
@@ -186,7 +249,9 @@ static bool reap(struct nurse *nurse)
 
 static void hang_up(struct nurse *nurse, uint32_t slot)
 {
-    kill_charge(&nurse->charges[slot]);
+    struct charge *charge = &nurse->charges[slot];
+    kill_charge(charge);
+    charge->ordered = charge->child;
     (void)close(nurse->options.lines[slot]);
     nurse->options.lines[slot] = -1;
     nurse->polls[slot].fd = -1;
@@ -202,9 +267,12 @@ static void listen_to(struct nurse *nurse, uint32_t slot)
         hang_up(nurse, slot);
         return;
     }
-    const struct charge *charge = &nurse->charges[slot];
+    struct charge *charge = &nurse->charges[slot];
     switch (call.order) {
-    case NURSE_BEAR: bear(nurse, slot, call.child); break;
+    case NURSE_BEAR:
+        charge->ordered = call.child;
+        provide(nurse, slot);
+        break;
     case NURSE_KILL:
         if (charge->child == call.child) kill_charge(charge);
         break;
@@ -216,9 +284,13 @@ static _Noreturn void leave(struct nurse *nurse)
 {
     uint64_t end_ns = clock_now_ns() + FAREWELL_NS;
     struct pollfd news = {.fd = nurse->signals, .events = POLLIN};
-    for (uint32_t i = 0; i < nurse->options.areas->slots; i++) kill_charge(&nurse->charges[i]);
+    for (uint32_t i = 0; i < nurse->options.areas->slots; i++) {
+        nurse->charges[i].ordered = nurse->charges[i].child;
+        kill_charge(&nurse->charges[i]);
+    }
+    stock_kill(&nurse->stock);
     while (reap(nurse) && clock_now_ns() < end_ns) {
-        orphans_kill(is_charge, nurse);
+        orphans_kill(is_ours, nurse);
         (void)poll(&news, 1, FAREWELL_LOOK_MS);
     }
     _exit(EXIT_SUCCESS);
@@ -234,7 +306,8 @@ static _Noreturn void serve(struct nurse *nurse)
     *worker = (struct pollfd){.fd = nurse->options.worker_watch, .events = POLLIN};
     (void)reap(nurse);
     while (nurse->open > 0) {
-        if (poll(nurse->polls, slots + 2, -1) < 0 && errno != EINTR) break;
+        int limit_ms = stock_wait_ms(&nurse->stock, clock_now_ns());
+        if (poll(nurse->polls, slots + 2, limit_ms) < 0 && errno != EINTR) break;
         if (worker->revents != 0) break;
         if (signals->revents != 0) {
             struct signalfd_siginfo info;
@@ -245,8 +318,9 @@ static _Noreturn void serve(struct nurse *nurse)
             if (nurse->polls[i].revents != 0) listen_to(nurse, i);
         if (nurse->has_orphans) {
             nurse->has_orphans = false;
-            orphans_kill(is_charge, nurse);
+            orphans_kill(is_ours, nurse);
         }
+        replenish(nurse);
     }
     leave(nurse);
 }
@@ -338,6 +412,7 @@ static bool settle(struct nurse *nurse)
     if (nurse->signals < 0) return false;
     /* From now on the worker's end is watched for: the thread that made it may go. */
     (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+    stock_open(&nurse->stock, slots);
     report(nurse, NURSE_READY, thread_count(), "");
     (void)close(nurse->options.report);
     return true;

@@ -1,8 +1,8 @@
 /* nurse.h - the process that forks a worker's children, from the inside.
  *
- * Owns: the process, the modules it loads, its children, and all that they leave
- * behind.  It runs no handler, and heeds no signal that asks it to end: it ends with its
- * worker.
+ * Owns: the process, the modules it loads, its children, some of them forked ahead, and
+ * all that they leave behind.  It runs no handler, and heeds no signal that asks it to
+ * end: it ends with its worker.
  * Not here: how the worker starts and asks it (nursery.h).
  */
 #ifndef POOL_NURSE_H
@@ -25,8 +25,11 @@ struct nurse_report {
 };
 
 /* What a slot and the nurse say to each other on the slot's line.  A slot's children
- * are numbered; an order that is late hits none of the later ones. */
-enum nurse_order { NURSE_BEAR = 1, NURSE_KILL };
+ * are numbered from 1; an order that is late hits none of the later ones. */
+enum nurse_order {
+    NURSE_BEAR = 1, /* all up to this one, each as soon as the one before it has died */
+    NURSE_KILL
+};
 
 struct nurse_call {
     enum nurse_order order;

@@ -224,10 +224,18 @@ static void a_child_without_descriptors_is_replaced(void **state)
     stage_destroy(&stage);
 }
 
+static bool has_spares(void *context)
+{
+    pid_t pids[2];
+    return stage_children(((const struct stage *)context)->nursery->pid, "tmesh-spare", pids, 2) ==
+           2;
+}
+
 /* What a worker leaves running when it is killed. */
 static _Noreturn void be_a_worker(int told)
 {
     struct stage *stage = stage_bad((struct nursery_options){.slots = 2});
+    stage_until(has_spares, stage);
     (void)stage_submit_text(stage, "orphan", "");
     (void)stage_submit_text(stage, "daemon", "");
     stage_await_all(stage);

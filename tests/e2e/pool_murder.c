@@ -12,14 +12,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { SLOTS = 3, JOBS = 3000, MURDERS = 20, BURST = 500 };
+enum { SLOTS = 3, SPARES = 3, PREY = 2 * (SLOTS + SPARES), JOBS = 3000, MURDERS = 20, BURST = 500 };
 
 struct murderer {
     pid_t nursery;
@@ -34,26 +33,13 @@ static uint32_t draw(struct murderer *murderer, uint32_t below)
     return (uint32_t)(murderer->chance >> 33) % below;
 }
 
-/* The processes right below `parent`; returns how many, at most `most`. */
-static uint32_t list_children(pid_t parent, pid_t *pids, uint32_t most)
-{
-    char path[64];
-    uint32_t count = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) return 0;
-    for (int pid; count < most && fscanf(file, "%d", &pid) == 1;) pids[count++] = (pid_t)pid;
-    (void)fclose(file);
-    return count;
-}
-
 /* One may be stopped for a while, or for good if it is killed next. */
 static void *murder(void *context)
 {
     struct murderer *murderer = context;
     while (!atomic_load(&murderer->ends)) {
-        pid_t pids[SLOTS + 1];
-        uint32_t count = list_children(murderer->nursery, pids, SLOTS + 1);
+        pid_t pids[PREY];
+        uint32_t count = stage_children(murderer->nursery, NULL, pids, PREY);
         const struct timespec pause = {.tv_nsec = draw(murderer, 3000000)};
         (void)nanosleep(&pause, NULL);
         if (count == 0) continue;
@@ -64,22 +50,10 @@ static void *murder(void *context)
         default: atomic_fetch_add(&murderer->murders, kill(victim, SIGKILL) == 0); break;
         }
     }
-    pid_t pids[SLOTS + 1];
-    uint32_t count = list_children(murderer->nursery, pids, SLOTS + 1);
+    pid_t pids[PREY];
+    uint32_t count = stage_children(murderer->nursery, NULL, pids, PREY);
     for (uint32_t i = 0; i < count; i++) (void)kill(pids[i], SIGCONT);
     return NULL;
-}
-
-static uint32_t descriptors(pid_t pid)
-{
-    char path[64];
-    uint32_t count = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    DIR *folder = opendir(path);
-    assert_non_null(folder);
-    while (readdir(folder) != NULL) count++;
-    (void)closedir(folder);
-    return count;
 }
 
 struct lean {
@@ -90,13 +64,14 @@ struct lean {
 static bool nursery_is_lean(void *context)
 {
     const struct lean *lean = context;
-    return descriptors(lean->nursery) <= lean->descriptors;
+    return stage_descriptors(lean->nursery) <= lean->descriptors;
 }
 
 static bool has_its_children(void *context)
 {
-    pid_t pids[2 * SLOTS];
-    return list_children(((const struct stage *)context)->nursery->pid, pids, 2 * SLOTS) == SLOTS;
+    pid_t pids[PREY];
+    pid_t nursery = ((const struct stage *)context)->nursery->pid;
+    return stage_children(nursery, NULL, pids, PREY) == SLOTS + SPARES;
 }
 
 static void settle(struct stage *stage)
@@ -126,7 +101,7 @@ static void whenever_a_child_is_killed_each_job_ends_once(void **state)
     (void)state;
     struct stage *stage = stage_bad((struct nursery_options){.slots = SLOTS, .tasks_per_child = 7});
     settle(stage);
-    uint32_t ours = descriptors(getpid());
+    uint32_t ours = stage_descriptors(getpid());
     struct murderer murderer = {.nursery = stage->nursery->pid, .chance = clock_now_ns()};
     print_message("chance: %" PRIu64 "\n", murderer.chance);
     pthread_t thread;
@@ -143,9 +118,10 @@ static void whenever_a_child_is_killed_each_job_ends_once(void **state)
     check(stage, first);
     settle(stage);
     /* A slot fetches what belongs to its child, two descriptors, with its next job. */
-    assert_in_range(descriptors(getpid()), 1, ours + 2 * SLOTS);
-    /* Its lines, three streams, the signals, the worker, and two entries that are none. */
-    struct lean lean = {stage->nursery->pid, SLOTS + 7};
+    assert_in_range(stage_descriptors(getpid()), 1, ours + 2 * SLOTS);
+    /* Its lines, two for each spare, three streams, the signals, the worker, and two entries
+     * that are none. */
+    struct lean lean = {stage->nursery->pid, SLOTS + 2 * SPARES + 7};
     stage_until(nursery_is_lean, &lean); /* it may be closing a child's */
     assert_int_equal(pool_running(stage->pool), 0);
     stage_destroy(&stage);

@@ -43,13 +43,13 @@ static void be_born(void)
     int talk[2], output[2];
     assert_int_equal(recv(puppet.line, &call, sizeof call, 0), sizeof call);
     assert_int_equal(call.order, NURSE_BEAR);
-    puppet.child = call.child;
+    puppet.child++; /* the one after it may be ordered, too */
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk), 0);
     assert_int_equal(pipe2(output, O_CLOEXEC | O_NONBLOCK), 0);
     puppet.talk = talk[1];
     puppet.output = output[1];
     const int fds[2] = {talk[0], output[0]};
-    struct nurse_news news = {.event = NURSE_BORN, .child = call.child};
+    struct nurse_news news = {.event = NURSE_BORN, .child = puppet.child};
     union {
         struct cmsghdr head;
         char bytes[CMSG_SPACE(sizeof fds)];

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -240,4 +241,53 @@ void stage_until(bool (*condition)(void *context), void *context)
         assert_true(clock_now_ns() < deadline_ns);
         (void)nanosleep(&moment, NULL);
     }
+}
+
+static bool is_called(pid_t pid, const char *name)
+{
+    char path[64], line[64] = "";
+    (void)snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return false;
+    bool read = fgets(line, sizeof line, file) != NULL;
+    (void)fclose(file);
+    line[strcspn(line, "\n")] = '\0';
+    return read && strcmp(line, name) == 0;
+}
+
+uint32_t stage_children(pid_t nursery, const char *name, pid_t *pids, uint32_t most)
+{
+    char path[64];
+    uint32_t count = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)nursery, (int)nursery);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return 0;
+    for (int pid; count < most && fscanf(file, "%d", &pid) == 1;)
+        if (name == NULL || is_called((pid_t)pid, name)) pids[count++] = (pid_t)pid;
+    (void)fclose(file);
+    return count;
+}
+
+uint32_t stage_descriptors(pid_t pid)
+{
+    char path[64];
+    uint32_t count = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    while (readdir(folder) != NULL) count++;
+    (void)closedir(folder);
+    return count;
+}
+
+char stage_process_state(pid_t pid)
+{
+    char path[64], text[512] = "";
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return '\0';
+    bool read = fgets(text, sizeof text, file) != NULL;
+    (void)fclose(file);
+    const char *behind = strrchr(text, ')');
+    return read && behind != NULL && strlen(behind) > 2 ? behind[2] : '\0';
 }

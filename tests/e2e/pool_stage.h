@@ -67,6 +67,14 @@ uint32_t stage_await_start(struct stage *stage);
 const struct outing *stage_await(struct stage *stage, uint32_t job);
 void stage_await_all(struct stage *stage);
 
+/* The nursery's children that are called `name`, or all of them if it is NULL; returns how
+ * many, at most `most`. */
+uint32_t stage_children(pid_t nursery, const char *name, pid_t *pids, uint32_t most);
+/* How many descriptors a process has, with those that belong to looking at them. */
+uint32_t stage_descriptors(pid_t pid);
+/* The letter that /proc has for it; '\0': there is none. */
+char stage_process_state(pid_t pid);
+
 /* Waits until `condition` holds, or fails the test. */
 void stage_until(bool (*condition)(void *context), void *context);
 
