@@ -49,7 +49,9 @@ static const struct option options_table[] = {
      offsetof(struct settings, tasks_max), 1, UINT32_MAX},
     {"memory-max", 0, OPTION_SIZE, "SIZE", "payloads and results held at once; default 2G",
      offsetof(struct settings, memory_max), 1 << 20, 0},
-    {"peers-max", 0, OPTION_COUNT, "N", "producers and workers at once; default 10000",
+    {"peers-max", 0, OPTION_COUNT, "N",
+     "producers and workers at once, if there may be as many open files (ulimit -n); default "
+     "10000",
      offsetof(struct settings, peers_max), 1, 65535},
     {"heartbeat", 0, OPTION_MILLISECONDS, "MS",
      "how often nodes prove that they live; a worker silent for two gets no new work; default 1000",

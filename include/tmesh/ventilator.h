@@ -24,7 +24,10 @@ typedef struct tmesh_ventilator_options {
     uint32_t tasks_max;         /* tasks held; default 10,000,000 */
     uint64_t memory_bytes_max;  /* payloads and results held; default 2 GiB.  Address space is
                                    reserved for both limits at once, memory is taken as needed */
-    uint32_t peers_max;         /* default 10,000, at most 65,535 */
+    uint32_t peers_max;         /* default 10,000, at most 65,535; fewer when this process may
+                                   not open as many descriptors (RLIMIT_NOFILE as it is now): a
+                                   worker takes one and a producer two, seven eighths but 32 are
+                                   for them, and one more is refused with that reason */
     uint32_t payload_bytes_max; /* default and most: TMESH_PAYLOAD_BYTES_MAX */
     uint32_t heartbeat_ms;      /* default 1,000 (50 to 60,000); suspect after two missed */
     uint32_t lost_ms;           /* default 4 heartbeats, at least 3; a silent peer is lost then.

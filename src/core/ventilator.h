@@ -24,6 +24,7 @@ struct ventilator_options {
     uint32_t tasks_max;        /* tasks held, whatever their state */
     uint64_t store_bytes_max;  /* payloads, results and texts held */
     uint32_t peers_max;        /* at most 65535 */
+    uint32_t connections_max;  /* of peers with a session; 0: as many as there are peers */
     uint32_t leases_max;       /* of one worker at a time, whatever credit it gives */
     uint32_t ended_max;        /* ids of ended tasks remembered to recognise a repeat */
     uint64_t ended_ns_max;     /* and for how long */

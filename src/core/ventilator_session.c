@@ -171,12 +171,35 @@ static bool enlist_worker(struct ventilator *ventilator, uint32_t slot,
     return true;
 }
 
+/* A producer has a second one, to the intake. */
+static uint32_t connections_of(enum role role)
+{
+    return role == ROLE_PRODUCER ? 2 : 1;
+}
+
+/* Whoever has a session comes on a connection that takes the place of its last one. */
+static bool may_connect(const struct ventilator *ventilator, uint32_t slot, enum role role)
+{
+    const struct peers *peers = &ventilator->peers;
+    if (ventilator->options.connections_max == 0) return true;
+    if (slot != PEER_NONE && peers->peers[slot].session != 0) return true;
+    uint64_t used = peers->workers * connections_of(ROLE_WORKER) +
+                    peers->producers * connections_of(ROLE_PRODUCER);
+    return used + connections_of(role) <= ventilator->options.connections_max;
+}
+
 /* The record of the node that says HELLO, without a session.  PEER_NONE when it
  * was refused. */
 static uint32_t admit(struct ventilator *ventilator, uint32_t link,
                       const struct message_hello *hello)
 {
     uint32_t slot = peers_of_node(&ventilator->peers, &hello->node);
+    if (!may_connect(ventilator, slot, hello->role)) {
+        refuse(ventilator, link, REASON_BUSY,
+               "this ventilator has as many connections as its limit of open files permits; raise "
+               "that (ulimit -n, LimitNOFILE=) or use another");
+        return PEER_NONE;
+    }
     if (slot == PEER_NONE) {
         slot = peers_add(&ventilator->peers, &hello->node, hello->role);
         if (slot == PEER_NONE) {

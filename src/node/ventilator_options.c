@@ -6,6 +6,9 @@
 #include "identity.h"
 
 #include <inttypes.h>
+#include <sys/resource.h>
+
+enum { DESCRIPTORS_OF_OURS = 32, DESCRIPTORS_SPARE_PART = 8 };
 
 static enum tmesh_err check_endpoint(const char *endpoint, int insecure, tmesh_error_t *error)
 {
@@ -84,6 +87,18 @@ static void set_limits(const tmesh_ventilator_options_t *options, struct ventila
     if (options->lost_ms != 0) core->lost_ns = options->lost_ms * MILLISECOND;
 }
 
+/* What the process may open, less what it needs itself, and for those who are to be told
+ * that there is no more.  Out of descriptors, libzmq's thread would turn in a loop, and a
+ * journal could not go on. */
+static uint32_t connections_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > UINT32_MAX) return 0;
+    uint32_t most = (uint32_t)limit.rlim_cur;
+    uint32_t reserve = DESCRIPTORS_OF_OURS + most / DESCRIPTORS_SPARE_PART;
+    return most > reserve ? most - reserve : 1;
+}
+
 enum tmesh_err ventilator_options_read(const tmesh_ventilator_options_t *options, int bind_required,
                                        struct ventilator_options *core, tmesh_error_t *error)
 {
@@ -97,6 +112,7 @@ enum tmesh_err ventilator_options_read(const tmesh_ventilator_options_t *options
                        "lost_ms must be at least three heartbeats of %" PRIu64 " ms",
                        core->heartbeat_ns / MILLISECOND);
     }
+    core->connections_max = connections_max();
     core->node = identity_node();
     identity_random(&core->seed, sizeof core->seed);
     core->software = bytes_text(IDENTITY_SOFTWARE);

@@ -79,6 +79,34 @@ assert runs[0] * workers * int(sys.argv[3]) >= tasks, "not shared evenly"
     "tasks=$tasks ventilator_cpu_ms=$spent_ms" || fail "see above"
 retire ventilator
 
+# More than there are descriptors for: they are told so, the ventilator does not turn in a
+# loop, and when they leave others can come.
+# shellcheck disable=SC2016  # that shell expands them
+through=(bash -c 'ulimit -n 64; exec "$@"' few-descriptors)
+start_ventilator narrow "${patient[@]}"
+through=()
+front=${endpoints[narrow]}
+start crowd-narrow "$tools/crowd" --connect "$front" --workers 50
+is_refused() {
+    run 20 "$tmesh" status --connect "$front"
+    [ "$status" -eq 69 ] && grep -q 'limit of open files' "$scratch/err.log"
+}
+wait_until 60 is_refused || fail "status is not told that there are no descriptors left"
+before_ms=$(cpu_ms narrow)
+sleep 1 # this is what is tested
+spent_ms=$(($(cpu_ms narrow) - before_ms))
+echo "TEST narrow connected=$(grep -c ' connected' "$scratch/narrow.log")" \
+    "descriptors=$(descriptors narrow) cpu_ms=$spent_ms"
+[ "$spent_ms" -lt 500 ] || fail "it used $spent_ms ms in a second"
+[ "$(descriptors narrow)" -lt 64 ] || fail "it has no descriptor left"
+murder crowd-narrow
+wait_until 60 reaches "$front" workers_open 0 || fail "it answers no more"
+hire_crowd crowd-later --connect "$front"
+run_well 60 "$tmesh" submit --connect "$front" --wait crowd 0
+expect out '"state":"done"'
+murder crowd-later
+retire narrow
+
 # One worker, many ventilators.
 ventilators=$(lasts 6 50)
 tasks=$(lasts 30 200) # each

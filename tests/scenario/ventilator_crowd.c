@@ -115,6 +115,35 @@ static void one_that_serves_other_names_is_found_too(void **state)
     expect_recall_for(&story);
 }
 
+static void a_connection_more_than_there_are_descriptors_for_is_refused(void **state)
+{
+    (void)state;
+    struct ventilator_options options = story_options();
+    options.connections_max = 4; /* two of a producer */
+    struct story story;
+    story_start_with(&story, &options);
+    story_hello(&story, P1);
+    story_hello(&story, W1);
+    story_hello(&story, W2);
+    story_clear(&story);
+    story_hello(&story, W3);
+    story_silence(&story, W3);
+    story_expect(&story, "[    0] > w3 refuse busy\n");
+    story_hello(&story, W1); /* its old connection goes */
+    story_expect(&story, "[    0] w1 closed\n"
+                         "[    0] w1 resumed\n"
+                         "[    0] > w1 welcome\n");
+    story_bye(&story, W2);
+    story_hello(&story, P2);
+    story_silence(&story, P2);
+    story_expect(&story, "[    0] w2 left\n"
+                         "[    0] > p2 refuse busy\n");
+    story_hello(&story, W3);
+    story_expect(&story, "[    0] w3 opened\n"
+                         "[    0] > w3 welcome\n");
+    story_end(&story);
+}
+
 static void work_that_could_not_be_sent_yet_is_taken_back_in_order(void **state)
 {
     (void)state;
@@ -350,6 +379,7 @@ int main(void)
         cmocka_unit_test(two_thousand_peers_lost_at_once_are_cleared_away_in_parts),
         cmocka_unit_test(one_that_is_idle_is_found_among_a_thousand_that_are_not),
         cmocka_unit_test(one_that_serves_other_names_is_found_too),
+        cmocka_unit_test(a_connection_more_than_there_are_descriptors_for_is_refused),
         cmocka_unit_test(work_that_could_not_be_sent_yet_is_taken_back_in_order),
         cmocka_unit_test(stop_says_bye_to_two_thousand_in_parts),
         cmocka_unit_test(status_comes_in_pages),
