@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { MEBIBYTE = 1024 * 1024 };
+
 struct ventilator_journal {
     char directory[128]; /* for people: cut when it is longer */
     struct disk_posix *disk;
@@ -142,6 +144,9 @@ enum tmesh_err ventilator_journal_replay(struct ventilator_journal *journal,
     struct journal_record record;
     enum journal_error read;
     uint64_t count = 0;
+    /* A long one takes seconds, in which whoever connects is not answered. */
+    log_line(journal->log, TMESH_INFO, "journal: reading %" PRIu64 " MiB",
+             journal_disk_bytes(journal->journal) / MEBIBYTE);
     while ((read = journal_next(journal->journal, &record, &fault)) == JOURNAL_OK) {
         enum tmesh_err result = replay_one(&record, core, actions, now_ns, error);
         if (result != TMESH_OK) return result;

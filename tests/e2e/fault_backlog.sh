@@ -77,6 +77,7 @@ serve_again() {
     begin_ms=$(now_ms)
     restart_ventilator ventilator --journal "$scratch/journal"
     took_ms=$(($(now_ms) - begin_ms))
+    expect ventilator.log 'journal: reading '
     entries=$(sed -n 's/.*journal: \([0-9]*\) entries read.*/\1/p' "$scratch/ventilator.log")
 }
 
