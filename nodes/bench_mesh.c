@@ -124,7 +124,8 @@ static int start_worker_here(struct bench_mesh *mesh)
                                             .pool =
                                                 process ? TMESH_POOL_PROCESS : TMESH_POOL_THREADS,
                                             .log = logging_write,
-                                            .log_context = mesh->logging};
+                                            .log_context = mesh->logging,
+                                            .log_level = mesh->logging->least};
     tmesh_error_t error;
     mesh->worker = tmesh_worker_new(&options, &error);
     return mesh->worker ? 0 : mesh_fault(&error);
@@ -145,9 +146,12 @@ static int start_producer(struct bench_mesh *mesh, size_t number)
     tmesh_ventilator_options_t embed = {.bind = bind,
                                         .journal = journal[0] ? journal : NULL,
                                         .log = logging_write,
-                                        .log_context = mesh->logging};
-    tmesh_producer_options_t options = {
-        .label = label, .log = logging_write, .log_context = mesh->logging};
+                                        .log_context = mesh->logging,
+                                        .log_level = mesh->logging->least};
+    tmesh_producer_options_t options = {.label = label,
+                                        .log = logging_write,
+                                        .log_context = mesh->logging,
+                                        .log_level = mesh->logging->least};
     if (embeds(plan)) {
         options.embed = &embed;
     } else {

@@ -220,8 +220,10 @@ static int converse(struct mapping *mapping)
 static int join_mesh(struct mapping *mapping)
 {
     const struct mapping_plan *plan = mapping->plan;
-    tmesh_producer_options_t options = {
-        .connect = plan->connect, .log = logging_write, .log_context = plan->logging};
+    tmesh_producer_options_t options = {.connect = plan->connect,
+                                        .log = logging_write,
+                                        .log_context = plan->logging,
+                                        .log_level = plan->logging->least};
     tmesh_error_t error;
     logging_hold(plan->logging);
     mapping->producer = tmesh_producer_new(&options, &error);

@@ -14,9 +14,10 @@ int own_mesh_open(struct own_mesh *mesh, uint32_t slots, struct logging *logging
     int status = scratch_make(mesh->directory, NULL);
     if (status) return status;
     snprintf(bind, sizeof bind, "ipc://%s/front", mesh->directory);
-    tmesh_ventilator_options_t embed = {.bind = bind, .log = logging_write, .log_context = logging};
+    tmesh_ventilator_options_t embed = {
+        .bind = bind, .log = logging_write, .log_context = logging, .log_level = logging->least};
     tmesh_producer_options_t options = {
-        .embed = &embed, .log = logging_write, .log_context = logging};
+        .embed = &embed, .log = logging_write, .log_context = logging, .log_level = logging->least};
     logging_hold(logging);
     mesh->producer = tmesh_producer_new(&options, &error);
     if (!mesh->producer) return mesh_fault(&error);
@@ -29,7 +30,8 @@ int own_mesh_open(struct own_mesh *mesh, uint32_t slots, struct logging *logging
                                      .allow_exec = true,
                                      .command_environment = everything,
                                      .log = logging_write,
-                                     .log_context = logging};
+                                     .log_context = logging,
+                                     .log_level = logging->least};
     mesh->worker = tmesh_worker_new(&worker, &error);
     backlog_start();
     return mesh->worker ? 0 : mesh_fault(&error);

@@ -29,8 +29,10 @@ static int ask(const struct question_plan *plan)
 {
     const struct question *question = plan->question;
     struct logging logging = logging_from(question->log_level, question->log_format);
-    const tmesh_producer_options_t options = {
-        .connect = question->connect, .log = logging_write, .log_context = &logging};
+    const tmesh_producer_options_t options = {.connect = question->connect,
+                                              .log = logging_write,
+                                              .log_context = &logging,
+                                              .log_level = logging.least};
     struct stopping stopping;
     tmesh_error_t error;
     int status = stopping_open(&stopping);

@@ -354,7 +354,8 @@ static int open_all(struct submission *submission)
                                         .spool = plan->spool,
                                         .spool_sync = TMESH_SPOOL_LATER,
                                         .log = logging_write,
-                                        .log_context = plan->logging};
+                                        .log_context = plan->logging,
+                                        .log_level = plan->logging->least};
     int status = stopping_open(&submission->stopping);
     if (status) return status;
     if (plan->source == SUBMISSION_LINES &&

@@ -173,6 +173,7 @@ static int run_with(const struct settings *settings)
         .backoff_ms_max = (uint32_t)settings->backoff_max_ms,
         .log = logging_write,
         .log_context = &logging,
+        .log_level = logging.least,
     };
     struct stopping stopping;
     tmesh_error_t error;

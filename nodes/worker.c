@@ -366,6 +366,7 @@ static int run_with(const struct plan *plan, const struct settings *settings)
     tmesh_error_t error;
     options.log = logging_write;
     options.log_context = &logging;
+    options.log_level = logging.least;
     int status = stopping_open(&stopping);
     if (status) return status;
     logging_hold(&logging);

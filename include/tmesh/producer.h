@@ -102,6 +102,7 @@ typedef struct tmesh_producer_options {
     enum tmesh_spool_sync spool_sync;
     tmesh_log_fn *log;
     void *log_context;
+    enum tmesh_level log_level; /* lines below it are not made; default TMESH_DEBUG: all are */
 } tmesh_producer_options_t;
 
 /* Starts a producer.  Does not wait for a connection.  Returns NULL on failure:

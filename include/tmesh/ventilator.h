@@ -44,6 +44,9 @@ typedef struct tmesh_ventilator_options {
                                    while tasks held still come to their end */
     tmesh_log_fn *log;
     void *log_context;
+    enum tmesh_level log_level; /* lines below it are not made, which is cheaper than to be called
+                                   and drop them: at TMESH_DEBUG, the default, there are several
+                                   for each task */
 } tmesh_ventilator_options_t;
 
 /* Starts a ventilator.  Returns NULL on failure: TMESH_E_INVALID,

@@ -209,6 +209,7 @@ typedef struct tmesh_worker_options {
                                     elsewhere, and its slot is lost until it returns */
     tmesh_log_fn *log;
     void *log_context;
+    enum tmesh_level log_level; /* lines below it are not made; default TMESH_DEBUG: all are */
 } tmesh_worker_options_t;
 
 /* Starts a worker.  Does not wait for a connection; reconnects for ever.

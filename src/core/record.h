@@ -1,7 +1,8 @@
 /* record.h - one line of a task's or a peer's life.
  *
  * Every transition makes one record.  Log lines, counters, events and, later,
- * the journal and `tmesh trace` are views of these.
+ * the journal and `tmesh trace` are views of these.  Those of a task's routine
+ * are left out where no view wants them (ventilator.h).
  */
 #ifndef CORE_RECORD_H
 #define CORE_RECORD_H
@@ -40,5 +41,13 @@ struct record {
     struct id peer;    /* the node concerned; zero for none */
     uint64_t delay_ns; /* RECORD_RETRIED: until it is ready again */
 };
+
+/* What happens to each task on a good day: three records or more, and in none of them
+ * is any news for an operator. */
+static inline bool record_is_routine(enum record_kind kind, enum task_state state)
+{
+    return kind == RECORD_ACCEPTED || kind == RECORD_LEASED ||
+           (kind == RECORD_ENDED && state == TASK_DONE);
+}
 
 #endif

@@ -23,22 +23,29 @@ static struct task *task_at(struct ventilator *ventilator, uint32_t slot)
     return task;
 }
 
-static void note(struct ventilator *ventilator, uint32_t slot, enum record_kind kind,
-                 const struct record *more)
+/* `peer`: the slot of the node concerned, or PEER_NONE. */
+static void note_delay(struct ventilator *ventilator, uint32_t slot, enum record_kind kind,
+                       uint32_t peer, uint64_t delay_ns)
 {
     const struct task *task = &ventilator->tasks[slot];
-    struct record record = more != NULL ? *more : (struct record){0};
-    record.kind = kind;
-    record.state = (enum task_state)task->state;
-    record.reason = (enum reason)task->reason;
-    record.attempt = task->attempt;
-    record.id = ventilator->ids.ids[slot];
+    if (!ventilator->options.routine && record_is_routine(kind, (enum task_state)task->state)) {
+        return;
+    }
+    struct record record = {
+        .kind = kind,
+        .state = (enum task_state)task->state,
+        .reason = (enum reason)task->reason,
+        .attempt = task->attempt,
+        .id = ventilator->ids.ids[slot],
+        .delay_ns = delay_ns,
+    };
+    if (peer != PEER_NONE) record.peer = ventilator->peers.nodes.ids[peer];
     ventilator_record(ventilator, &record);
 }
 
-static struct record from_holder(const struct ventilator *ventilator, const struct task *task)
+static void note(struct ventilator *ventilator, uint32_t slot, enum record_kind kind, uint32_t peer)
 {
-    return (struct record){.peer = ventilator->peers.nodes.ids[task->holder]};
+    note_delay(ventilator, slot, kind, peer, 0);
 }
 
 /* READY, behind all others. */
@@ -106,7 +113,7 @@ void task_accept(struct ventilator *ventilator, uint32_t slot)
     line_up(ventilator, slot);
     ventilator->totals.ready++;
     ventilator->totals.submitted++;
-    note(ventilator, slot, RECORD_ACCEPTED, NULL);
+    note(ventilator, slot, RECORD_ACCEPTED, PEER_NONE);
     ventilator_write(ventilator, slot, WRITTEN_WHOLE);
 }
 
@@ -127,8 +134,7 @@ void task_lease(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
     ventilator->totals.leased++;
     ventilator->totals.dispatched++;
     ventilator_watch_lease(ventilator, slot);
-    struct record record = from_holder(ventilator, task);
-    note(ventilator, slot, RECORD_LEASED, &record);
+    note(ventilator, slot, RECORD_LEASED, worker);
     ventilator_write(ventilator, slot, WRITTEN_LEASE);
 }
 
@@ -136,7 +142,6 @@ void task_return(struct ventilator *ventilator, uint32_t slot)
 {
     struct task *task = task_at(ventilator, slot);
     assert(task->state == TASK_LEASED && task->attempt > 0);
-    struct record record = from_holder(ventilator, task);
     uint32_t worker = task->holder;
     bool recalled = task->recalled != 0;
     leave_worker(ventilator, slot);
@@ -149,7 +154,7 @@ void task_return(struct ventilator *ventilator, uint32_t slot)
     step_ahead(ventilator, slot);
     ventilator->totals.ready++;
     ventilator->totals.returned++;
-    note(ventilator, slot, RECORD_RETURNED, &record);
+    note(ventilator, slot, RECORD_RETURNED, worker);
     ventilator_write(ventilator, slot, WRITTEN_CHANGE);
 }
 
@@ -169,8 +174,7 @@ void task_resume(struct ventilator *ventilator, uint32_t slot, uint32_t worker)
     ventilator->lanes.lanes[task->lane].leased++;
     ventilator->totals.leased++;
     ventilator_watch_lease(ventilator, slot);
-    struct record record = from_holder(ventilator, task);
-    note(ventilator, slot, RECORD_LEASED, &record);
+    note(ventilator, slot, RECORD_LEASED, worker);
     ventilator_write(ventilator, slot, WRITTEN_LEASE);
 }
 
@@ -182,12 +186,12 @@ void task_requeue(struct ventilator *ventilator, uint32_t slot, enum loss loss)
         task_end(ventilator, slot, TASK_DEAD, REASON_LOSSES);
         return;
     }
-    struct record record = from_holder(ventilator, task);
+    uint32_t worker = task->holder;
     leave_worker(ventilator, slot);
     step_ahead(ventilator, slot); /* its token stays: a late completion saves a run */
     ventilator->totals.ready++;
     ventilator->totals.requeued++;
-    note(ventilator, slot, RECORD_REQUEUED, &record);
+    note(ventilator, slot, RECORD_REQUEUED, worker);
     ventilator_write(ventilator, slot, WRITTEN_CHANGE);
 }
 
@@ -195,8 +199,7 @@ void task_retry(struct ventilator *ventilator, uint32_t slot, uint64_t delay_ns)
 {
     struct task *task = task_at(ventilator, slot);
     assert(task->state == TASK_LEASED);
-    struct record record = from_holder(ventilator, task);
-    record.delay_ns = delay_ns;
+    uint32_t worker = task->holder;
     leave_worker(ventilator, slot);
     task->state = TASK_WAITING;
     if (!planted(PLANTED_RETRY_KEEPS_TOKEN)) task->token = 0;
@@ -204,7 +207,7 @@ void task_retry(struct ventilator *ventilator, uint32_t slot, uint64_t delay_ns)
     ventilator->lanes.lanes[task->lane].waiting++;
     ventilator->totals.waiting++;
     ventilator->totals.retried++;
-    note(ventilator, slot, RECORD_RETRIED, &record);
+    note_delay(ventilator, slot, RECORD_RETRIED, worker, delay_ns);
     ventilator_write(ventilator, slot, WRITTEN_TEXT);
 }
 
@@ -218,7 +221,7 @@ void task_ripen(struct ventilator *ventilator, uint32_t slot)
     else
         step_ahead(ventilator, slot); /* its worker did not come back after our restart */
     ventilator->totals.ready++;
-    note(ventilator, slot, RECORD_RIPE, NULL);
+    note(ventilator, slot, RECORD_RIPE, PEER_NONE);
 }
 
 void task_drop_values(struct ventilator *ventilator, struct task *task)
@@ -292,7 +295,7 @@ bool task_drop_oldest_letter(struct ventilator *ventilator)
 
 void task_drop_letter(struct ventilator *ventilator, uint32_t slot)
 {
-    note(ventilator, slot, RECORD_DROPPED, NULL);
+    note(ventilator, slot, RECORD_DROPPED, PEER_NONE);
     drop_letter(ventilator, slot);
 }
 
@@ -308,7 +311,7 @@ void task_revive(struct ventilator *ventilator, uint32_t slot)
     task->failures = task->crashes = task->losses = 0;
     line_up(ventilator, slot);
     ventilator->totals.ready++;
-    note(ventilator, slot, RECORD_REVIVED, NULL);
+    note(ventilator, slot, RECORD_REVIVED, PEER_NONE);
     ventilator_write(ventilator, slot, WRITTEN_WHOLE);
 }
 
@@ -327,9 +330,9 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
     assert(state >= TASK_DONE && state <= TASK_CANCELLED);
     assert((state == TASK_DONE) == (reason == REASON_NONE));
     assert((state == TASK_CANCELLED) == (reason == REASON_CANCELLED));
-    struct record record = {0};
+    uint32_t worker = PEER_NONE;
     if (task->state == TASK_LEASED) {
-        record = from_holder(ventilator, task);
+        worker = task->holder;
         leave_worker(ventilator, slot);
     } else if (task->state == TASK_READY) {
         leave_line(ventilator, slot);
@@ -342,7 +345,7 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
     task->order = ventilator->now_ns;
     task->token = 0;
     count_end(ventilator, state);
-    note(ventilator, slot, RECORD_ENDED, &record);
+    note(ventilator, slot, RECORD_ENDED, worker);
     if (state == TASK_FAILED || state == TASK_DEAD)
         bury_letter(ventilator, slot);
     else
@@ -392,7 +395,7 @@ void task_restore(struct ventilator *ventilator, uint32_t slot)
     } else {
         restore_end(ventilator, slot);
     }
-    note(ventilator, slot, RECORD_RESTORED, NULL);
+    note(ventilator, slot, RECORD_RESTORED, PEER_NONE);
 }
 
 void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept)

@@ -28,6 +28,7 @@ struct ventilator_options ventilator_defaults(void)
         .backoff_ns = SECOND,
         .backoff_ns_max = 600 * SECOND,
         .absent_ns_max = 600 * SECOND,
+        .routine = true,
         .journal_slack_bytes = UINT64_C(64) * 1024 * 1024,
     };
 }

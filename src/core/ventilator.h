@@ -35,6 +35,7 @@ struct ventilator_options {
     uint64_t backoff_ns, backoff_ns_max;
     uint64_t absent_ns_max; /* results wait this long for a producer that went away */
     bool embedded;          /* its host alone says when it ends: nobody may drain it from afar */
+    bool routine;           /* makes records also of what happens to each task on a good day */
     bool journals;          /* asks for entries, and answers only what is durable */
     uint64_t journal_slack_bytes; /* beyond twice what is held, old entries are copied forward */
 };

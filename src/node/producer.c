@@ -180,7 +180,8 @@ tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tm
         return NULL;
     }
     producer->exchange.waker.fd = producer->exchange.answers_fd = -1;
-    producer->log = (struct log){.write = options->log, .context = options->log_context};
+    producer->log = (struct log){
+        .write = options->log, .context = options->log_context, .least = options->log_level};
     if (start(producer, options, error) != TMESH_OK) tmesh_producer_destroy(&producer);
     return producer;
 }

@@ -85,7 +85,8 @@ tmesh_ventilator_t *ventilator_node_new(const tmesh_ventilator_options_t *option
     }
     node->waker.fd = node->alarm.fd = -1;
     node->context = context;
-    node->log = (struct log){.write = options->log, .context = options->log_context};
+    node->log = (struct log){
+        .write = options->log, .context = options->log_context, .least = options->log_level};
     node->ready =
         pthread_mutex_init(&node->lock, NULL) == 0 && thread_condition_init(&node->changed) == 0;
     if (!node->ready) {

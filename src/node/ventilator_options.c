@@ -116,5 +116,6 @@ enum tmesh_err ventilator_options_read(const tmesh_ventilator_options_t *options
     core->node = identity_node();
     identity_random(&core->seed, sizeof core->seed);
     core->software = bytes_text(IDENTITY_SOFTWARE);
+    core->routine = options->log != NULL && options->log_level == TMESH_DEBUG;
     return TMESH_OK;
 }

@@ -386,7 +386,8 @@ tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options, tmesh_er
         return NULL;
     }
     node->waker.fd = node->asked.fd = -1;
-    node->log = (struct log){.write = options->log, .context = options->log_context};
+    node->log = (struct log){
+        .write = options->log, .context = options->log_context, .least = options->log_level};
     if (worker_setup_read(&node->setup, options, error) != TMESH_OK ||
         open_sockets(node, error) != TMESH_OK || build_core(node, error) != TMESH_OK ||
         start_threads(node, options, error) != TMESH_OK) {

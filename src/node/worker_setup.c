@@ -37,7 +37,9 @@ static enum tmesh_err load_modules(struct worker_setup *setup,
             .fences = setup->endpoints.count,
             .tasks_per_child = options->tasks_per_child,
             .memory_per_child = options->memory_per_child,
-            .log = {.write = options->log, .context = options->log_context},
+            .log = {.write = options->log,
+                    .context = options->log_context,
+                    .least = options->log_level},
         };
         setup->nursery = nursery_new(&nursery, setup->registry, &reason);
         return setup->nursery != NULL ? TMESH_OK : failure(error, reason.code, "%s", reason.text);

@@ -39,7 +39,7 @@ static void hand_over(const struct log *log, const tmesh_log_entry_t *entry, con
 
 void log_line(const struct log *log, enum tmesh_level level, const char *format, ...)
 {
-    if (log->write == NULL) return;
+    if (!log_wants(log, level)) return;
     va_list arguments;
     va_start(arguments, format);
     hand_over(log, &(tmesh_log_entry_t){.level = level}, format, arguments);
@@ -49,7 +49,7 @@ void log_line(const struct log *log, enum tmesh_level level, const char *format,
 void log_task_line(const struct log *log, const struct log_subject *subject, enum tmesh_level level,
                    const char *format, ...)
 {
-    if (log->write == NULL) return;
+    if (!log_wants(log, level)) return;
     tmesh_id_t id;
     _Static_assert(sizeof id == sizeof subject->id, "one form of ids");
     memcpy(&id, &subject->id, sizeof id);

@@ -14,7 +14,14 @@
 struct log {
     tmesh_log_fn *write; /* NULL: nobody listens */
     void *context;
+    enum tmesh_level least; /* of the lines that are wanted */
 };
+
+/* Whether lines of this level are wanted. */
+static inline bool log_wants(const struct log *log, enum tmesh_level level)
+{
+    return log->write != NULL && level >= log->least;
+}
 
 /* The task that a line is about. */
 struct log_subject {

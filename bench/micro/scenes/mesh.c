@@ -215,6 +215,7 @@ static void begin_ventilator(struct state *state)
     struct ventilator_options options = ventilator_defaults();
     options.node = scene_id(UINT64_MAX / 2 + VENTILATOR);
     options.seed = 3;
+    options.routine = false;  /* as long as nobody debugs */
     options.ended_max = 2048; /* reached soon, so that each end makes one more be forgotten */
     state->ventilator_options = options;
     state->ventilator_out = scene_memory(sizeof *state->ventilator_out);

@@ -113,6 +113,7 @@ static struct state *begin(enum load load, uint32_t held)
     state->options = ventilator_defaults();
     state->options.node = scene_id(UINT64_MAX / 2 + PEERS);
     state->options.seed = 1;
+    state->options.routine = false; /* as long as nobody debugs */
     state->options.tasks_max = held + 8 * BATCH;
     state->options.store_bytes_max = 2 * (uint64_t)(held + 100000) * (PAYLOAD_BYTES + 28);
     state->options.ended_max =
