@@ -4,8 +4,11 @@
 #include "../core/name.h"
 #include "../watch/clock.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <tmesh/task.h>
 #include <unistd.h>
@@ -21,6 +24,36 @@ void identity_random(void *into, size_t bytes)
     }
 }
 
+static _Atomic uint64_t *process_mark; /* NULL: this kernel does not empty pages */
+
+static void make_process_mark(void)
+{
+    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return;
+    if (madvise(page, bytes, MADV_WIPEONFORK) == 0)
+        process_mark = page;
+    else
+        (void)munmap(page, bytes);
+}
+
+/* A number that a forked child does not share with its parent.  It stands in a page that
+ * the kernel empties in the child, since to ask for the process's id would be a system
+ * call a task. */
+static uint64_t process_number(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_process_mark);
+    if (process_mark == NULL) return (uint64_t)getpid();
+    uint64_t number = atomic_load_explicit(process_mark, memory_order_relaxed);
+    while (number == 0) {
+        uint64_t drawn;
+        identity_random(&drawn, sizeof drawn);
+        if (atomic_compare_exchange_strong(process_mark, &number, drawn)) number = drawn;
+    }
+    return number;
+}
+
 /* Drawing from the kernel for each id would cost a system call a task, so each
  * thread draws for many at once. */
 static void random_tail(uint8_t tail[10])
@@ -28,11 +61,12 @@ static void random_tail(uint8_t tail[10])
     enum { DRAW_BYTES = 1280 };
     static _Thread_local uint8_t drawn[DRAW_BYTES];
     static _Thread_local size_t left;
-    static _Thread_local pid_t drawer;
-    if (left < 10 || drawer != getpid()) { /* a forked child must not repeat its parent */
+    static _Thread_local uint64_t drawer;
+    uint64_t process = process_number();
+    if (left < 10 || drawer != process) { /* a forked child must not repeat its parent */
         identity_random(drawn, sizeof drawn);
         left = sizeof drawn;
-        drawer = getpid();
+        drawer = process;
     }
     left -= 10;
     memcpy(tail, drawn + left, 10);

@@ -24,5 +24,5 @@ uint64_t clock_left_ns(uint64_t deadline_ns)
 
 uint64_t clock_wall_ms(void)
 {
-    return read_ns(CLOCK_REALTIME) / 1000000U;
+    return read_ns(CLOCK_REALTIME_COARSE) / 1000000U;
 }

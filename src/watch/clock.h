@@ -12,7 +12,8 @@ uint64_t clock_now_ns(void);
  * is UINT64_MAX, which means never. */
 uint64_t clock_left_ns(uint64_t deadline_ns);
 
-/* Milliseconds since 1970 (UTC), for ids and log lines only: it may jump. */
+/* Milliseconds since 1970 (UTC) as of the kernel's last tick, which was a few of them ago
+ * at most.  For ids only: it may jump. */
 uint64_t clock_wall_ms(void);
 
 #endif
