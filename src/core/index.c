@@ -1,15 +1,22 @@
 /* index.c - the linear hash behind index.h.
  *
  * Owns: where an id's bucket is, and when the table splits or merges one.
- * Links are slots plus one, so that zeroed memory is an empty table and nothing
+ * Links are numbers plus one, so that zeroed memory is an empty table and nothing
  * has to be filled in before the first insertion.
  */
 #include "index.h"
 
 enum {
-    BUCKETS_MIN = 128,
+    BUCKETS_MIN = 32,
+    IDS_EACH = 4,    /* ids for each bucket beyond which one is split: few overflow then */
     MERGED_BELOW = 8 /* this part of the load at which buckets are split */
 };
+
+static uint32_t buckets_max(uint32_t capacity)
+{
+    uint32_t buckets = capacity / IDS_EACH + 1;
+    return buckets < BUCKETS_MIN ? BUCKETS_MIN : buckets;
+}
 
 void index_init(struct index *index, struct arena *arena, uint32_t capacity, uint64_t salt)
 {
@@ -17,9 +24,9 @@ void index_init(struct index *index, struct arena *arena, uint32_t capacity, uin
     assert(capacity < INDEX_NONE);
     *index = (struct index){
         .ids = arena_take(arena, capacity, sizeof *index->ids),
-        .next = arena_take(arena, capacity, sizeof *index->next),
-        .buckets = arena_take(arena, capacity < BUCKETS_MIN ? BUCKETS_MIN : capacity,
-                              sizeof *index->buckets),
+        .buckets = arena_take(arena, buckets_max(capacity), sizeof *index->buckets),
+        /* Enough if all ids fell into one bucket. */
+        .overflow = arena_take(arena, capacity / INDEX_BUCKET_IDS + 1, sizeof *index->overflow),
         .capacity = capacity,
         .bucket_count = BUCKETS_MIN,
         .mask = BUCKETS_MIN - 1,
@@ -27,106 +34,188 @@ void index_init(struct index *index, struct arena *arena, uint32_t capacity, uin
     };
 }
 
+static uint32_t hash_of(const struct index *index, const struct id *id)
+{
+    return (uint32_t)id_hash(id, index->salt);
+}
+
 /* Buckets from bucket_count on do not exist yet: their ids are still in the
  * bucket they will be split from, which is named by one bit less. */
-static uint32_t bucket_of(const struct index *index, const struct id *id)
+static uint32_t bucket_of(const struct index *index, uint32_t hash)
 {
-    uint32_t bucket = (uint32_t)id_hash(id, index->salt) & index->mask;
+    uint32_t bucket = hash & index->mask;
     return bucket < index->bucket_count ? bucket : bucket & (index->mask >> 1);
 }
 
-/* The link to `id` in what is left of a bucket, or 0. */
-static uint32_t find_from(const struct index *index, uint32_t link, const struct id *id)
+/* The next of its chain, or NULL. */
+static struct index_bucket *more_of(const struct index *index, const struct index_bucket *bucket)
 {
-    while (link != 0 && !id_equal(&index->ids[link - 1], id)) link = index->next[link - 1];
-    return link;
+    return bucket->more == 0 ? NULL : &index->overflow[bucket->more - 1];
+}
+
+static uint32_t find_hashed(const struct index *index, const struct id *id, uint32_t hash)
+{
+    const struct index_bucket *bucket = &index->buckets[bucket_of(index, hash)];
+    for (; bucket != NULL; bucket = more_of(index, bucket)) {
+        for (uint32_t at = 0; at < bucket->count; at++) {
+            if (bucket->hashes[at] != hash) continue;
+            if (id_equal(&index->ids[bucket->slots[at]], id)) return bucket->slots[at];
+        }
+    }
+    return INDEX_NONE;
 }
 
 uint32_t index_find(const struct index *index, const struct id *id)
 {
-    uint32_t link = find_from(index, index->buckets[bucket_of(index, id)], id);
-    return link == 0 ? INDEX_NONE : link - 1;
+    return find_hashed(index, id, hash_of(index, id));
 }
 
 void index_fetch_far(const struct index *index, const struct id *id)
 {
-    __builtin_prefetch(&index->buckets[bucket_of(index, id)]);
+    __builtin_prefetch(&index->buckets[bucket_of(index, hash_of(index, id))], 1);
 }
 
 uint32_t index_fetch_near(const struct index *index, const struct id *id)
 {
-    uint32_t link = index->buckets[bucket_of(index, id)];
-    if (link == 0) return INDEX_NONE;
-    __builtin_prefetch(&index->ids[link - 1]);
-    __builtin_prefetch(&index->next[link - 1]);
-    return link - 1;
+    uint32_t hash = hash_of(index, id);
+    const struct index_bucket *bucket = &index->buckets[bucket_of(index, hash)];
+    for (uint32_t at = 0; at < bucket->count; at++) {
+        if (bucket->hashes[at] != hash) continue;
+        index_fetch_id(index, bucket->slots[at]);
+        return bucket->slots[at];
+    }
+    return INDEX_NONE;
+}
+
+static uint32_t overflow_take(struct index *index)
+{
+    uint32_t number = index->overflow_fresh;
+    if (index->overflow_free != 0) {
+        number = index->overflow_free - 1;
+        index->overflow_free = index->overflow[number].more;
+    } else {
+        index->overflow_fresh++;
+    }
+    index->overflow[number].count = index->overflow[number].more = 0;
+    return number + 1;
+}
+
+/* Returns what it held; from here on it is free. */
+static struct index_bucket overflow_give(struct index *index, uint32_t link)
+{
+    struct index_bucket held = index->overflow[link - 1];
+    index->overflow[link - 1].more = index->overflow_free;
+    index->overflow_free = link;
+    return held;
+}
+
+/* Puts a slot behind all others of its chain. */
+static void append(struct index *index, struct index_bucket *bucket, uint32_t slot, uint32_t hash)
+{
+    while (bucket->count == INDEX_BUCKET_IDS) {
+        if (bucket->more == 0) bucket->more = overflow_take(index);
+        bucket = more_of(index, bucket);
+    }
+    bucket->hashes[bucket->count] = hash;
+    bucket->slots[bucket->count++] = slot;
+}
+
+/* Takes all slots out of the chain that begins with bucket `number`, and puts each where
+ * it belongs by now.  There is always room: what held them is free before they go. */
+static void spread(struct index *index, uint32_t number)
+{
+    struct index_bucket held = index->buckets[number];
+    index->buckets[number].count = index->buckets[number].more = 0;
+    for (;;) {
+        for (uint32_t at = 0; at < held.count; at++) {
+            uint32_t bucket = bucket_of(index, held.hashes[at]);
+            append(index, &index->buckets[bucket], held.slots[at], held.hashes[at]);
+        }
+        if (held.more == 0) return;
+        held = overflow_give(index, held.more);
+    }
 }
 
 static void split_one(struct index *index)
 {
     uint32_t added = index->bucket_count++;
     if (added > index->mask) index->mask = 2 * index->mask + 1;
-    uint32_t *stay = &index->buckets[added & (index->mask >> 1)];
-    uint32_t *move = &index->buckets[added];
-    assert(*move == 0);
-
-    for (uint32_t link = *stay; link != 0; link = index->next[link - 1]) {
-        uint32_t **tail = bucket_of(index, &index->ids[link - 1]) == added ? &move : &stay;
-        **tail = link;
-        *tail = &index->next[link - 1];
-    }
-    *stay = 0;
-    *move = 0;
+    assert(index->buckets[added].count == 0);
+    spread(index, added & (index->mask >> 1));
 }
 
 static void merge_one(struct index *index)
 {
     uint32_t last = --index->bucket_count;
-    uint32_t *tail = &index->buckets[last & (index->mask >> 1)];
-    while (*tail != 0) tail = &index->next[*tail - 1];
-    *tail = index->buckets[last];
-    index->buckets[last] = 0;
+    spread(index, last);
     if (last == (index->mask >> 1) + 1) index->mask >>= 1;
+}
+
+static uint32_t slot_take(struct index *index)
+{
+    if (index->free == 0) return index->fresh++;
+    uint32_t slot = index->free - 1;
+    memcpy(&index->free, &index->ids[slot], sizeof index->free);
+    return slot;
+}
+
+static void slot_give(struct index *index, uint32_t slot)
+{
+    memcpy(&index->ids[slot], &index->free, sizeof index->free);
+    index->free = slot + 1;
 }
 
 uint32_t index_insert(struct index *index, const struct id *id)
 {
     if (index->count == index->capacity) return INDEX_NONE;
-    uint32_t slot = index->fresh;
-    if (index->free != 0) {
-        slot = index->free - 1;
-        index->free = index->next[slot];
-    } else {
-        index->fresh++;
-    }
+    uint32_t hash = hash_of(index, id), slot = slot_take(index);
     index->count++;
-    if (index->count > index->bucket_count) split_one(index);
+    if (index->count > (uint64_t)index->bucket_count * IDS_EACH) split_one(index);
 
-    uint32_t *bucket = &index->buckets[bucket_of(index, id)];
-    assert(find_from(index, *bucket, id) == 0);
+    assert(find_hashed(index, id, hash) == INDEX_NONE);
+    append(index, &index->buckets[bucket_of(index, hash)], slot, hash);
     index->ids[slot] = *id;
-    index->next[slot] = *bucket;
-    *bucket = slot + 1;
     return slot;
+}
+
+/* The last of the chain takes its place. */
+static void take_out(struct index *index, struct index_bucket *first, uint32_t slot)
+{
+    struct index_bucket *bucket = first;
+    uint32_t at = 0;
+    while (at == bucket->count || bucket->slots[at] != slot) {
+        if (++at < bucket->count) continue;
+        bucket = more_of(index, bucket);
+        assert(bucket != NULL); /* the slot is in use, so its bucket holds it */
+        at = 0;
+    }
+    struct index_bucket *last = first;
+    uint32_t *link = NULL;
+    while (last->more != 0) {
+        link = &last->more;
+        last = more_of(index, last);
+    }
+    last->count--;
+    bucket->hashes[at] = last->hashes[last->count];
+    bucket->slots[at] = last->slots[last->count];
+    if (last->count > 0 || link == NULL) return;
+    (void)overflow_give(index, *link);
+    *link = 0;
 }
 
 void index_remove(struct index *index, uint32_t slot)
 {
     assert(slot < index->fresh);
-    uint32_t *link = &index->buckets[bucket_of(index, &index->ids[slot])];
-    while (*link != slot + 1) {
-        assert(*link != 0); /* the slot is in use, so its bucket holds it */
-        link = &index->next[*link - 1];
-    }
-    *link = index->next[slot];
-    index->next[slot] = index->free;
-    index->free = slot + 1;
+    uint32_t hash = hash_of(index, &index->ids[slot]);
+    take_out(index, &index->buckets[bucket_of(index, hash)], slot);
+    slot_give(index, slot);
     index->count--;
 
     /* Tasks come and go in batches, and to split and merge with each of them costs more
      * than buckets that stand empty for a while.  A table that empties lags behind and
      * catches up with later removals. */
-    if (index->bucket_count > BUCKETS_MIN && index->count < index->bucket_count / MERGED_BELOW) {
+    if (index->bucket_count > BUCKETS_MIN &&
+        index->count < (uint64_t)index->bucket_count * IDS_EACH / MERGED_BELOW) {
         merge_one(index);
     }
 }

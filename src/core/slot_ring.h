@@ -28,14 +28,15 @@ static inline bool slot_ring_is_full(const struct slot_ring *ring)
 static inline uint32_t slot_ring_at(const struct slot_ring *ring, uint32_t place)
 {
     assert(place < ring->count);
-    return ring->slots[(ring->first + (uint64_t)place) % ring->capacity];
+    uint64_t at = (uint64_t)ring->first + place;
+    return ring->slots[at < ring->capacity ? at : at - ring->capacity];
 }
 
 static inline void slot_ring_push(struct slot_ring *ring, uint32_t slot)
 {
     assert(!slot_ring_is_full(ring));
-    ring->slots[(ring->first + (uint64_t)ring->count) % ring->capacity] = slot;
-    ring->count++;
+    uint64_t at = (uint64_t)ring->first + ring->count++;
+    ring->slots[at < ring->capacity ? at : at - ring->capacity] = slot;
 }
 
 static inline uint32_t slot_ring_pop(struct slot_ring *ring)

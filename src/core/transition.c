@@ -240,9 +240,21 @@ void task_forget(struct ventilator *ventilator, uint32_t slot)
     index_remove(&ventilator->ids, slot);
 }
 
+/* Has the memory of those fetched that are forgotten in a while: they ended long ago. */
+static void fetch_oldest(const struct ventilator *ventilator)
+{
+    const struct slot_ring *ended = &ventilator->ended;
+    if (ended->count <= INDEX_FAR + INDEX_NEAR) return;
+    uint32_t far = slot_ring_at(ended, INDEX_FAR + INDEX_NEAR);
+    index_fetch_id(&ventilator->ids, far);
+    task_fetch(&ventilator->tasks[far]);
+    index_fetch_bucket(&ventilator->ids, slot_ring_at(ended, INDEX_FAR));
+}
+
 /* Forgets the oldest ended id; its record stays if something else keeps it. */
 static void forget_oldest(struct ventilator *ventilator)
 {
+    if (index_is_large(&ventilator->ids)) fetch_oldest(ventilator);
     uint32_t slot = slot_ring_pop(&ventilator->ended);
     ventilator->tasks[slot].kept &= (uint8_t)~TASK_KEPT_ENDED;
     if (ventilator->tasks[slot].kept == 0) task_forget(ventilator, slot);
