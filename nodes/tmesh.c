@@ -7,6 +7,7 @@
 
 #include <czmq.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <msgpack.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -101,8 +102,21 @@ static void allow_descriptors(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Messages are up to two megabytes.  By default glibc maps and unmaps memory for each that
+ * is large, and gives the end of the heap back as soon as one was freed: the kernel zeroes
+ * the same pages again and again.  A library leaves that to its host. */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    enum { MAPPED_FROM_BYTES = 4 * 1024 * 1024, KEPT_BYTES = 16 * 1024 * 1024 };
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    keep_memory();
     if (!open_standard()) return EX_OSERR;
     allow_descriptors();
     int status = dispatch(argc, argv);
