@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { STAGE_BYTES_MIN = 64 * 1024, STAGE_BYTES_KEPT = 4 * 1024 * 1024 };
+enum { STAGE_BYTES_MIN = 64 * 1024, STAGE_BYTES_KEPT = 4 * 1024 * 1024, STAGE_ROOMY_MAX = 256 };
 
 /* In the run: this, name, queue, payload; then room up to a multiple of eight. */
 struct staged {
@@ -141,10 +141,14 @@ bool stage_is_empty(const struct stage *stage)
     return stage->read == stage->used;
 }
 
+/* Not at once: with payloads of 64 KiB each turn is such a burst, and memory that is new
+ * each time costs more than the payloads' copies. */
 void stage_reset(struct stage *stage)
 {
+    bool roomy = stage->capacity > STAGE_BYTES_KEPT && stage->used < stage->capacity / 4;
+    stage->roomy = roomy ? stage->roomy + 1 : 0;
     stage->used = stage->read = 0;
-    if (stage->capacity > STAGE_BYTES_KEPT) stage_clear(stage);
+    if (stage->roomy > STAGE_ROOMY_MAX) stage_clear(stage);
 }
 
 void stage_clear(struct stage *stage)

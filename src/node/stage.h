@@ -13,6 +13,7 @@
 struct stage {
     uint8_t *bytes;
     size_t used, read, capacity;
+    uint32_t roomy; /* resets in a row that found it far too large */
 };
 
 /* Appends a copy with the ticket it belongs to.  False: out of memory. */
@@ -32,7 +33,7 @@ bool stage_join(struct stage *to, struct stage *from);
 
 bool stage_is_empty(const struct stage *stage);
 
-/* Forgets what was read, and gives memory back that a burst had needed. */
+/* Forgets what was read, and after a while gives memory back that a burst had needed. */
 void stage_reset(struct stage *stage);
 void stage_clear(struct stage *stage);
 
