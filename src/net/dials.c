@@ -39,6 +39,7 @@ struct dials {
     uint32_t turn; /* the link to ask next, */
     uint32_t stretch_left;
     zmq_msg_t message;
+    struct buffers *buffers;
     zmq_pollitem_t *items;
     struct dial *dial;
 };
@@ -57,7 +58,8 @@ struct dials *dials_new(void *context, const char *const *endpoints, uint32_t co
     zmq_msg_init(&dials->message);
     dials->items = calloc(1 + (size_t)count * ITEMS_PER_DIAL, sizeof *dials->items);
     dials->dial = calloc(count, sizeof *dials->dial);
-    bool complete = dials->items != NULL && dials->dial != NULL;
+    dials->buffers = buffers_new();
+    bool complete = dials->items != NULL && dials->dial != NULL && dials->buffers != NULL;
     while (complete && dials->count < count) {
         char *endpoint = strdup(endpoints[dials->count]);
         complete = endpoint != NULL;
@@ -76,6 +78,7 @@ void dials_destroy(struct dials **dials)
         free(self->dial[link].endpoint);
     }
     zmq_msg_close(&self->message);
+    buffers_destroy(&self->buffers);
     free(self->items);
     free(self->dial);
     free(self);
@@ -259,16 +262,36 @@ void dials_next(struct dials *dials, struct arrival *arrival)
 
 /* Sending. */
 
-bool dials_send(struct dials *dials, uint32_t link, enum passage passage, struct bytes bytes)
+/* libzmq would keep it for a later connection, which is another session. */
+static bool is_up(const struct line *line)
+{
+    return line->up && !line->ending;
+}
+
+static struct line *line_of(struct dials *dials, uint32_t link, enum passage passage)
 {
     struct dial *dial = dial_of(dials, link);
-    struct line *line = passage == PASSAGE_FRONT ? &dial->front : &dial->intake;
-    /* libzmq would keep it for a later connection, which is another session. */
-    if (!line->up || line->ending) return false;
+    return passage == PASSAGE_FRONT ? &dial->front : &dial->intake;
+}
+
+bool dials_send(struct dials *dials, uint32_t link, enum passage passage, struct bytes bytes)
+{
+    struct line *line = line_of(dials, link, passage);
     zmq_msg_t message;
-    if (zmq_msg_init_size(&message, bytes.size) != 0) return false;
-    if (bytes.size > 0) memcpy(zmq_msg_data(&message), bytes.data, bytes.size);
+    if (!is_up(line) || !socket_copy(&message, bytes)) return false;
     bool sent = socket_send(line->socket, &message, 0);
     zmq_msg_close(&message);
     return sent;
+}
+
+uint8_t *dials_send_buffer(struct dials *dials, uint32_t link, enum passage passage,
+                           struct bytes bytes)
+{
+    struct line *line = line_of(dials, link, passage);
+    zmq_msg_t message;
+    if (buffers_wrap(dials->buffers, bytes, &message)) {
+        if (is_up(line)) (void)socket_send(line->socket, &message, 0);
+        zmq_msg_close(&message);
+    }
+    return buffers_take(dials->buffers);
 }

@@ -43,4 +43,8 @@ void dials_next(struct dials *dials, struct arrival *arrival);
 /* Sends, never waiting.  False: there is no connection, or its queue is full. */
 bool dials_send(struct dials *dials, uint32_t link, enum passage passage, struct bytes bytes);
 
+/* As front_send_buffer. */
+uint8_t *dials_send_buffer(struct dials *dials, uint32_t link, enum passage passage,
+                           struct bytes bytes);
+
 #endif

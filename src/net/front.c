@@ -29,6 +29,7 @@ struct front {
     void *router, *pull;
     struct monitor monitor;
     struct origins origins;
+    struct buffers *buffers;
     /* False after a socket had nothing, until front_wait says otherwise. */
     bool router_ready, pull_ready, monitor_ready;
     enum passage turn;     /* the socket to ask next, */
@@ -192,6 +193,12 @@ struct front *front_new(const struct front_options *options, char *error, size_t
     }
     zmq_msg_init(&front->sender);
     zmq_msg_init(&front->message);
+    front->buffers = buffers_new();
+    if (front->buffers == NULL) {
+        (void)snprintf(error, error_bytes, "out of memory");
+        front_destroy(&front);
+        return NULL;
+    }
     if (!open_sockets(front, options, complaint) || !bind_outside(front, options, complaint) ||
         !bind_inside(front, options, complaint)) {
         front_destroy(&front);
@@ -222,6 +229,7 @@ void front_destroy(struct front **front)
     zmq_msg_close(&self->sender);
     zmq_msg_close(&self->message);
     origins_free(&self->origins);
+    buffers_destroy(&self->buffers);
     free(self);
     *front = NULL;
 }
@@ -367,13 +375,12 @@ void front_next(struct front *front, struct arrival *arrival)
 
 /* Sending. */
 
-bool front_send(struct front *front, uint32_t link, struct bytes bytes)
+/* Sends `message`, or closes it. */
+static bool send_to(struct front *front, uint32_t link, zmq_msg_t *message)
 {
     /* Both frames are made before the first is sent: ROUTER must never be left
      * in the middle of a message. */
-    zmq_msg_t sender, message;
-    if (zmq_msg_init_size(&message, bytes.size) != 0) return false;
-    if (bytes.size > 0) memcpy(zmq_msg_data(&message), bytes.data, bytes.size);
+    zmq_msg_t sender;
     zmq_msg_init_size(&sender, LINK_BYTES); /* this small, it needs no memory */
     const uint8_t id[LINK_BYTES] = {0, (uint8_t)(link >> 24), (uint8_t)(link >> 16),
                                     (uint8_t)(link >> 8), (uint8_t)link};
@@ -389,11 +396,24 @@ bool front_send(struct front *front, uint32_t link, struct bytes bytes)
         sent = socket_send(front->router, &sender, ZMQ_SNDMORE);
     }
     if (sent) {
-        bool followed = socket_send(front->router, &message, 0);
+        bool followed = socket_send(front->router, message, 0);
         assert(followed); /* ROUTER refuses only ids */
         (void)followed;
     }
     zmq_msg_close(&sender);
-    zmq_msg_close(&message);
+    zmq_msg_close(message);
     return sent;
+}
+
+bool front_send(struct front *front, uint32_t link, struct bytes bytes)
+{
+    zmq_msg_t message;
+    return socket_copy(&message, bytes) && send_to(front, link, &message);
+}
+
+uint8_t *front_send_buffer(struct front *front, uint32_t link, struct bytes bytes)
+{
+    zmq_msg_t message;
+    if (buffers_wrap(front->buffers, bytes, &message)) (void)send_to(front, link, &message);
+    return buffers_take(front->buffers);
 }

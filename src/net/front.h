@@ -8,6 +8,7 @@
 
 #include "../core/bytes.h"
 #include "../core/message.h"
+#include "buffers.h"
 #include "context.h"
 #include "waker.h"
 
@@ -62,6 +63,11 @@ void front_next(struct front *front, struct arrival *arrival);
 /* Sends, never waiting.  False: that connection is gone (or its queue cannot
  * take it); the session's numbers will show it. */
 bool front_send(struct front *front, uint32_t link, struct bytes bytes);
+
+/* The same for a message of BUFFERS_WORTH_BYTES or more (buffers.h) without a copy: `bytes`
+ * begin a buffer from malloc, which is libzmq's from here on, sent or not.  Returns one of
+ * those it had before, to be written anew and freed or sent, or NULL. */
+uint8_t *front_send_buffer(struct front *front, uint32_t link, struct bytes bytes);
 
 /* How many messages were dropped unread: of several frames, or of peers that
  * chose a routing id of their own.  Neither is our protocol. */

@@ -181,6 +181,13 @@ bool socket_ends_with(void *socket, const zmq_msg_t *frame)
     return false;
 }
 
+bool socket_copy(zmq_msg_t *frame, struct bytes bytes)
+{
+    if (zmq_msg_init_size(frame, bytes.size) != 0) return false;
+    if (bytes.size > 0) memcpy(zmq_msg_data(frame), bytes.data, bytes.size);
+    return true;
+}
+
 bool socket_send(void *socket, zmq_msg_t *frame, int flags)
 {
     while (zmq_msg_send(frame, socket, flags | ZMQ_DONTWAIT) < 0) {

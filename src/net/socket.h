@@ -6,6 +6,8 @@
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
+#include "../core/bytes.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <zmq.h>
@@ -29,6 +31,9 @@ bool socket_receive(void *socket, zmq_msg_t *frame);
 /* Discards the frames that follow `frame` in its message.  False when there
  * were any: then it was no message of ours. */
 bool socket_ends_with(void *socket, const zmq_msg_t *frame);
+
+/* Makes `frame` of a copy of `bytes`.  False: memory is short. */
+bool socket_copy(zmq_msg_t *frame, struct bytes bytes);
 
 /* Sends one frame; ZMQ_SNDMORE in `flags` announces another.  False: it cannot
  * be sent, and errno says why. */

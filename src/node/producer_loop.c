@@ -16,7 +16,11 @@ static void send_message(struct tmesh_producer *producer, const struct producer_
         log_line(&producer->log, TMESH_ERROR, "out of memory: a message was not sent");
         return; /* it goes again when no answer comes */
     }
-    (void)dials_send(producer->dials, action->link, action->passage, bytes);
+    if (bytes.size < BUFFERS_WORTH_BYTES)
+        (void)dials_send(producer->dials, action->link, action->passage, bytes);
+    else
+        encoder_give_away(producer->encoder,
+                          dials_send_buffer(producer->dials, action->link, action->passage, bytes));
 }
 
 static void take_refusal(struct tmesh_producer *producer, const struct producer_action *action)

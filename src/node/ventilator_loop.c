@@ -23,7 +23,10 @@ static void send_messages(struct tmesh_ventilator *node)
             log_line(&node->log, TMESH_ERROR, "out of memory: a message was not sent");
             continue; /* the gap in the numbers resets that session */
         }
-        (void)front_send(node->front, send->link, bytes);
+        if (bytes.size < BUFFERS_WORTH_BYTES)
+            (void)front_send(node->front, send->link, bytes);
+        else
+            encoder_give_away(node->encoder, front_send_buffer(node->front, send->link, bytes));
     }
 }
 

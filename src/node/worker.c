@@ -95,7 +95,11 @@ static void send_message(struct tmesh_worker *node, const struct worker_action *
         log_line(&node->log, TMESH_ERROR, "out of memory: a message was not sent");
         return; /* the gap in the numbers resets the session */
     }
-    (void)dials_send(node->dials, action->link, PASSAGE_FRONT, bytes);
+    if (bytes.size < BUFFERS_WORTH_BYTES)
+        (void)dials_send(node->dials, action->link, PASSAGE_FRONT, bytes);
+    else
+        encoder_give_away(node->encoder,
+                          dials_send_buffer(node->dials, action->link, PASSAGE_FRONT, bytes));
 }
 
 static void perform_one(struct tmesh_worker *node, const struct worker_action *action)

@@ -99,16 +99,7 @@ enum wire_error wire_decode(struct decoder *decoder, struct bytes bytes, struct 
 
 struct encoder *encoder_new(void)
 {
-    struct encoder *encoder = malloc(sizeof *encoder);
-    if (encoder == NULL) return NULL;
-    /* Most messages stay below what a sender closes a batch at. */
-    *encoder = (struct encoder){.capacity = 2 * (size_t)MESSAGE_BATCH_BYTES};
-    encoder->data = malloc(encoder->capacity);
-    if (encoder->data == NULL) {
-        free(encoder);
-        return NULL;
-    }
-    return encoder;
+    return calloc(1, sizeof(struct encoder));
 }
 
 void encoder_destroy(struct encoder **encoder)
@@ -117,6 +108,12 @@ void encoder_destroy(struct encoder **encoder)
     free((*encoder)->data);
     free(*encoder);
     *encoder = NULL;
+}
+
+void encoder_give_away(struct encoder *encoder, uint8_t *next)
+{
+    encoder->data = next;
+    encoder->size = 0;
 }
 
 /* How many items the header announces. */
@@ -186,6 +183,9 @@ static void encode_body(struct encoder *encoder, const struct message *message)
 enum wire_error wire_encode(struct encoder *encoder, const struct message *message,
                             struct bytes *bytes)
 {
+    *bytes = (struct bytes){0};
+    if (encoder->data == NULL) encoder->data = malloc(MESSAGE_BYTES_MAX);
+    if (encoder->data == NULL) return WIRE_MEMORY;
     uint32_t count = items_of(message);
     assert(count <= header_items_max(message->kind));
     struct header header = {.kind = message->kind,
@@ -194,11 +194,7 @@ enum wire_error wire_encode(struct encoder *encoder, const struct message *messa
                             .sequence = message->sequence};
     header_write(&header, encoder->data);
     encoder->size = MESSAGE_HEADER_BYTES;
-    encoder->starved = false;
     encode_body(encoder, message);
-    *bytes = (struct bytes){0};
-    if (encoder->starved) return WIRE_MEMORY;
-    assert(encoder->size <= MESSAGE_BYTES_MAX);
     *bytes = bytes_of(encoder->data, encoder->size);
     return WIRE_OK;
 }

@@ -40,7 +40,7 @@ void decoder_destroy(struct decoder **decoder);
  * that could be read, else zeros. */
 enum wire_error wire_decode(struct decoder *decoder, struct bytes bytes, struct message *message);
 
-/* A growing buffer that is reused from message to message. */
+/* A buffer that is reused from message to message. */
 struct encoder;
 
 struct encoder *encoder_new(void);
@@ -51,6 +51,11 @@ void encoder_destroy(struct encoder **encoder);
  * protocol's limits is our own mistake and is asserted against. */
 enum wire_error wire_encode(struct encoder *encoder, const struct message *message,
                             struct bytes *bytes);
+
+/* The buffer that holds the message encoded last is somebody else's now, to be freed.
+ * `next`, from malloc and MESSAGE_BYTES_MAX long, takes its place; without it (NULL) the
+ * next encode gets one itself. */
+void encoder_give_away(struct encoder *encoder, uint8_t *next);
 
 /* How many bytes an item adds to a message at most, so that a sender can close
  * a batch in time. */

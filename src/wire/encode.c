@@ -2,30 +2,13 @@
 #include "encode.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
-/* False: memory ran out, and what is here is of no use any more. */
-static bool make_room(struct encoder *encoder, size_t size)
-{
-    size_t capacity = encoder->capacity;
-    while (capacity - encoder->size < size) capacity *= 2;
-    uint8_t *data = realloc(encoder->data, capacity);
-    if (data == NULL) {
-        encoder->starved = true;
-        encoder->size = 0;
-        return false;
-    }
-    encoder->data = data;
-    encoder->capacity = capacity;
-    return true;
-}
-
-/* What MessagePack-C writes, piece by piece.  That memory ran out is remembered, so
- * what its packer returns is not looked at. */
+/* What MessagePack-C writes, piece by piece.  A message that does not fit breaks the
+ * protocol's limits. */
 static inline int append(void *context, const char *data, size_t size)
 {
     struct encoder *encoder = context;
-    if (size > encoder->capacity - encoder->size && !make_room(encoder, size)) return -1;
+    assert(size <= MESSAGE_BYTES_MAX - encoder->size);
     memcpy(encoder->data + encoder->size, data, size);
     encoder->size += size;
     return 0;

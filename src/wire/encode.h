@@ -11,9 +11,8 @@
 #include <msgpack.h>
 
 struct encoder {
-    uint8_t *data;
-    size_t size, capacity;
-    bool starved; /* memory ran out: what is here is not whole */
+    uint8_t *data; /* MESSAGE_BYTES_MAX, of which pages that no message needs are never touched */
+    size_t size;
 };
 
 void encode_array(struct encoder *encoder, uint32_t count);

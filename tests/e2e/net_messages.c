@@ -220,6 +220,53 @@ static void a_message_of_the_largest_size_arrives(void **state)
     free(large);
 }
 
+static uint8_t *buffer_of(uint8_t first)
+{
+    uint8_t *data = malloc(MESSAGE_BYTES_MAX);
+    assert_non_null(data);
+    for (uint32_t i = 0; i < BUFFERS_WORTH_BYTES; i++) data[i] = (uint8_t)(first + i);
+    return data;
+}
+
+static bool is_of_buffer(const struct arrival *arrival, uint8_t first)
+{
+    if (arrival->kind != ARRIVAL_MESSAGE || arrival->bytes.size != BUFFERS_WORTH_BYTES)
+        return false;
+    for (uint32_t i = 0; i < arrival->bytes.size; i++)
+        if (arrival->bytes.data[i] != (uint8_t)(first + i)) return false;
+    return true;
+}
+
+static void a_buffer_is_sent_as_it_is_and_comes_back(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 50 };
+    pair_open(&pair, "tcp://127.0.0.1:0", PAIR_BYTES_MAX);
+    uint32_t link = pair_join(&pair, 0, "hello"), again = 0;
+    for (uint8_t round = 0; round < ROUNDS; round++) {
+        struct bytes bytes = bytes_of(buffer_of(round), BUFFERS_WORTH_BYTES);
+        uint8_t *back = dials_send_buffer(pair.dials, 0, PASSAGE_FRONT, bytes);
+        struct arrival arrival = pair_at_front(&pair, LIMIT_MS);
+        assert_true(is_of_buffer(&arrival, round));
+        again += back != NULL;
+        free(back);
+        bytes = bytes_of(buffer_of((uint8_t)(round + 1)), BUFFERS_WORTH_BYTES);
+        back = front_send_buffer(pair.front, link, bytes);
+        arrival = pair_at_dials(&pair, LIMIT_MS);
+        assert_true(is_of_buffer(&arrival, (uint8_t)(round + 1)));
+        again += back != NULL;
+        free(back);
+    }
+    assert_in_range(again, ROUNDS, 2 * ROUNDS); /* each but those of the first rounds */
+
+    /* To nobody: it is not lost. */
+    struct bytes bytes = bytes_of(buffer_of(0), BUFFERS_WORTH_BYTES);
+    dials_shut(pair.dials, 0, 0);
+    uint8_t *back = dials_send_buffer(pair.dials, 0, PASSAGE_FRONT, bytes);
+    assert_non_null(back);
+    free(back);
+}
+
 static void a_farewell_reaches_the_other_side(void **state)
 {
     (void)state;
@@ -395,6 +442,7 @@ int main(void)
         CASE(a_burst_arrives_whole_and_in_order),
         CASE(neither_the_front_nor_the_intake_starves),
         CASE(a_message_of_the_largest_size_arrives),
+        CASE(a_buffer_is_sent_as_it_is_and_comes_back),
         CASE(a_farewell_reaches_the_other_side),
         CASE(a_waker_ends_a_wait_from_another_thread),
         CASE(an_address_in_use_is_explained),
