@@ -122,11 +122,11 @@ def celery(mode, server, backend, durable, **tasks):
     )
 
 
-def starter(name, *argv):
+def starter(name, *argv, lines=8000):
     """Of a process for each line of input; `map`'s lines are in mapping.py."""
     return System(
         name, "map", " ".join(argv), None,
-        {"map-true": 8000, "map-sha256sum": 4000, "map-sleep": 100},
+        {"map-true": lines, "map-sha256sum": lines // 2, "map-sleep": 100},
         {"": " ".join(argv)}, kind="tmesh" if name == "tmesh-map" else "peer",
     )
 
@@ -179,8 +179,8 @@ SYSTEMS = [
     celery("redis", "redis", "Redis", "appendfsync always", w1=2000, w2=1000, w3=1000, w4=1000),
     starter("tmesh-map", "tmesh", "map", "--slots", "4", "--"),
     starter("xargs", "xargs", "-P4", "-n1"),
-    starter("parallel", "parallel", "--will-cite", "-j4"),
-    System("tmesh-idle", "idle", "", None, {"idle": 10},
+    starter("parallel", "parallel", "--will-cite", "-j4", lines=2000),
+    System("tmesh-idle", "idle", "", None, {"idle": 5},
            {"": "a ventilator, a worker and a producer, connected: the one that takes most"},
            kind="tmesh"),
 ]
