@@ -221,7 +221,7 @@ TMESH_EXPORT size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t tim
 
 /* A descriptor that is readable while answers wait to be polled, for the host's
  * own event loop.  Only to be watched: never read it or close it. */
-TMESH_EXPORT int tmesh_producer_fd(const tmesh_producer_t *producer);
+TMESH_EXPORT int tmesh_producer_fd(tmesh_producer_t *producer);
 
 /* Waits for the one answer to a task submitted with TMESH_DELIVER_WAIT and
  * hands it to `handle` in the calling thread.  TMESH_E_TIMEOUT: not yet, wait

@@ -18,6 +18,7 @@
 #include "index.h"
 #include "message.h"
 #include "store.h"
+#include "tab.h"
 #include "task.h"
 
 static const uint32_t PEER_NONE = UINT32_MAX;
@@ -42,7 +43,8 @@ struct peer {
     bool touched;
     bool receipt_due, receipt_more;
     uint32_t receipt_through, receipt_later; /* later: what `more` stands for */
-    uint64_t receipt_lsn;                    /* due when this is durable */
+    uint64_t receipt_lsn;                    /* due when this is durable, */
+    struct tab receipt_tab;                  /* and this says so */
 
     /* a worker's */
     uint32_t profile, slots;
@@ -66,6 +68,9 @@ struct peer {
     uint64_t completed;
 
     /* a producer's */
+    bool accept_due; /* ACCEPT of this batch waits for company, */
+    uint64_t accept_batch;
+    uint64_t accept_by_ns;    /* until then at the latest */
     uint32_t disposed_held;   /* answers to DISPOSE of this session that wait for the disk */
     uint64_t owned;           /* tasks whose result it wants */
     struct task_list results; /* to be sent */

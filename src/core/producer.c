@@ -17,6 +17,7 @@ struct producer_options producer_defaults(void)
         .store_bytes_max = 256ULL * 1024 * 1024,
         .batches_max = 32,
         .resend_ns = 5 * SECOND,
+        .receipt_ns = 10 * MILLISECOND,
         .unknown_ns = 0,
         .guarded = false,
         .failover_ns = 10 * SECOND,

@@ -24,6 +24,7 @@ struct producer_options {
     uint64_t store_bytes_max; /* payloads in the outbox; when guarded, of all tasks */
     uint32_t batches_max;     /* sent to one ventilator and not yet accepted; at most 256 */
     uint64_t resend_ns;       /* a batch without an answer for this long goes out again */
+    uint64_t receipt_ns;      /* so long RECEIPT may wait for later results, to go for all */
     uint64_t unknown_ns; /* a task no ventilator accepted for this long ends UNKNOWN; 0: never */
     /* Accepted tasks are kept whole until their result, also those whose result nobody
      * wants, and are given to another ventilator when theirs lost them or stays away. */

@@ -146,8 +146,13 @@ void producer_answer_result(struct producer *producer, const struct producer_eve
     const struct message_result *message = &event->message->u.result;
     struct producer_link *link = &producer->links[event->link];
     if (message->count > MESSAGE_ITEMS_MAX) return;
+    if (!link->receipt_due) {
+        tab_begin(&link->receipt_tab,
+                  instant_after(producer->now_ns, producer->options.receipt_ns));
+    }
     for (uint32_t i = 0; i < message->count; i++) {
         const struct result *result = &message->items[i];
+        tab_add(&link->receipt_tab, 1, result->result.size);
         uint32_t slot = index_find(&producer->index, &result->id);
         if (slot == INDEX_NONE || !is_end(result->state)) continue;
         end(producer, slot, result, event->link, out);

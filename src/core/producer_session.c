@@ -211,16 +211,28 @@ static void tick(struct producer *producer, uint32_t index, struct producer_acti
     }
 }
 
+static uint64_t receipt_deadline(const struct producer *producer, const struct producer_link *link)
+{
+    bool may = link->receipt_due && !producer->crowded;
+    return may ? link->receipt_tab.by_ns : INSTANT_NEVER;
+}
+
+static void send_receipt(struct producer *producer, uint32_t index, struct producer_actions *out)
+{
+    struct producer_link *link = &producer->links[index];
+    assert(link->open);
+    producer_session_say(producer, MESSAGE_RECEIPT, index, out)->u.receipt.through =
+        link->receipt_through;
+    link->receipt_due = false;
+}
+
 void producer_session_turn(struct producer *producer, struct producer_actions *out)
 {
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
         struct producer_link *link = &producer->links[i];
         tick(producer, i, out);
-        if (!link->receipt_due || producer->crowded) continue;
-        assert(link->open);
-        producer_session_say(producer, MESSAGE_RECEIPT, i, out)->u.receipt.through =
-            link->receipt_through;
-        link->receipt_due = false;
+        if (receipt_deadline(producer, link) > producer->now_ns) continue;
+        send_receipt(producer, i, out);
     }
 }
 
@@ -230,7 +242,8 @@ uint64_t producer_session_deadline(const struct producer *producer)
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
         const struct producer_link *link = &producer->links[i];
         uint64_t due_ns = uplink_deadline(&link->uplink, &producer->turn);
-        if (link->receipt_due && !producer->crowded) due_ns = 0;
+        uint64_t receipt_ns = receipt_deadline(producer, link);
+        if (receipt_ns < due_ns) due_ns = receipt_ns;
         if (due_ns < deadline_ns) deadline_ns = due_ns;
     }
     return deadline_ns;
@@ -239,6 +252,9 @@ uint64_t producer_session_deadline(const struct producer *producer)
 void producer_session_stop(struct producer *producer, struct producer_actions *out)
 {
     for (uint32_t i = 0; i < producer->options.link_count; i++) {
-        if (producer->links[i].open) producer_session_say(producer, MESSAGE_BYE, i, out);
+        const struct producer_link *link = &producer->links[i];
+        if (!link->open) continue;
+        if (link->receipt_due && !producer->crowded) send_receipt(producer, i, out);
+        producer_session_say(producer, MESSAGE_BYE, i, out);
     }
 }

@@ -21,6 +21,7 @@
 #include "index.h"
 #include "producer.h"
 #include "store.h"
+#include "tab.h"
 #include "turn.h"
 #include "uplink.h"
 
@@ -90,6 +91,7 @@ struct producer_link {
     bool draining; /* it said so; until its next session */
     bool receipt_due;
     uint32_t receipt_through;
+    struct tab receipt_tab;   /* of these results */
     uint64_t paused_until_ns; /* it said BUSY */
     uint32_t busy_streak;
     uint64_t backlog;        /* from its latest HEARTBEAT */

@@ -29,6 +29,8 @@ struct ventilator_options ventilator_defaults(void)
         .backoff_ns_max = 600 * SECOND,
         .absent_ns_max = 600 * SECOND,
         .routine = true,
+        .receipt_ns = 10 * MILLISECOND,
+        .accept_ns = MILLISECOND / 2,
         .journal_slack_bytes = UINT64_C(64) * 1024 * 1024,
     };
 }
@@ -236,9 +238,10 @@ static bool serve(struct ventilator *ventilator, uint32_t slot)
         if (!ventilator_take_back(ventilator, slot)) return false;
     }
     if (peer->state != PEER_OPEN) return true;
-    return held_send_receipt(ventilator, slot) && ventilator_send_drain(ventilator, slot) &&
-           ventilator_send_revokes(ventilator, slot) && ventilator_send_work(ventilator, slot) &&
-           ventilator_send_progress(ventilator, slot) && ventilator_send_results(ventilator, slot);
+    return held_send_receipt(ventilator, slot) && held_send_accept(ventilator, slot) &&
+           ventilator_send_drain(ventilator, slot) && ventilator_send_revokes(ventilator, slot) &&
+           ventilator_send_work(ventilator, slot) && ventilator_send_progress(ventilator, slot) &&
+           ventilator_send_results(ventilator, slot);
 }
 
 static void serve_touched(struct ventilator *ventilator)
@@ -273,7 +276,7 @@ static void on_stop(struct ventilator *ventilator)
 {
     for (uint32_t slot = 0; slot < ventilator->peers.nodes.fresh; slot++) {
         if (ventilator->peers.peers[slot].session == 0) continue;
-        if (!ventilator_can_send(ventilator)) {
+        if (!held_send_last_receipt(ventilator, slot) || !ventilator_can_send(ventilator)) {
             ventilator->out->more = true;
             return;
         }

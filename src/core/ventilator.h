@@ -34,9 +34,12 @@ struct ventilator_options {
     uint32_t attempts_max, crashes_max, losses_max;
     uint64_t backoff_ns, backoff_ns_max;
     uint64_t absent_ns_max; /* results wait this long for a producer that went away */
-    bool embedded;          /* its host alone says when it ends: nobody may drain it from afar */
-    bool routine;           /* makes records also of what happens to each task on a good day */
-    bool journals;          /* asks for entries, and answers only what is durable */
+    /* So long may wait, for others to go with it: RECEIPT for later completions, and
+     * ACCEPT of tasks whose results are wanted for the first of those. */
+    uint64_t receipt_ns, accept_ns;
+    bool embedded; /* its host alone says when it ends: nobody may drain it from afar */
+    bool routine;  /* makes records also of what happens to each task on a good day */
+    bool journals; /* asks for entries, and answers only what is durable */
     uint64_t journal_slack_bytes; /* beyond twice what is held, old entries are copied forward */
 };
 

@@ -140,10 +140,12 @@ void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
 {
     assert(complete->count <= MESSAGE_ITEMS_MAX);
     bool large = index_is_large(&ventilator->ids);
+    uint32_t bytes = 0; /* of a message that came: they add up to less than it has */
     for (uint32_t item = 0; item < complete->count; item++) {
         if (large) fetch_ahead(ventilator, complete, item);
         complete_one(ventilator, peer, &complete->items[item]);
+        bytes += complete->items[item].result.size;
     }
-    held_receipt(ventilator, peer);
+    held_receipt(ventilator, peer, complete->count, bytes);
     ventilator_ring_update(ventilator, peer);
 }

@@ -4,7 +4,11 @@
  * completions it covers, RESULT for the end it tells, DISPOSED for what it says
  * was done.  Everything else goes out
  * at once: a task that is leased before it is durable was promised to nobody.
- * Without a journal nothing ever waits.
+ * Without a journal nothing ever waits for one.
+ *
+ * Some wait for company, so that a task that comes alone wakes nobody in vain:
+ * ACCEPT of a batch whose results are wanted goes with the first of them if that
+ * comes soon, and RECEIPT stands for several completions (tab.h).
  */
 #include "planted.h"
 #include "ventilator_state.h"
@@ -135,12 +139,48 @@ bool held_send_answers(struct ventilator *ventilator)
     return true;
 }
 
+void held_accept_soon(struct ventilator *ventilator, uint32_t slot, uint64_t batch)
+{
+    struct peer *producer = &ventilator->peers.peers[slot];
+    bool waits = ventilator->options.accept_ns > 0 && !ventilator->options.journals;
+    if (producer->accept_due || !waits) { /* the first has company now */
+        if (producer->accept_due) held_refuse(ventilator, slot, producer->accept_batch, 0);
+        producer->accept_due = false;
+        held_accept(ventilator, slot, batch, 0);
+        return;
+    }
+    producer->accept_due = true;
+    producer->accept_batch = batch;
+    producer->accept_by_ns = instant_after(ventilator->now_ns, ventilator->options.accept_ns);
+    ventilator_watch(ventilator, slot);
+}
+
+bool held_send_accept(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *producer = &ventilator->peers.peers[slot];
+    bool due = producer->results.count > 0 || producer->accept_by_ns <= ventilator->now_ns;
+    if (!producer->accept_due || !due) return true;
+    if (!ventilator_can_send(ventilator)) return false;
+    held_refuse(ventilator, slot, producer->accept_batch, 0);
+    producer->accept_due = false;
+    return true;
+}
+
+static void begin_tab(const struct ventilator *ventilator, struct peer *worker)
+{
+    tab_begin(&worker->receipt_tab,
+              instant_after(ventilator->now_ns, ventilator->options.receipt_ns));
+}
+
 /* One receipt waits for the disk, and a later one behind it: if new completions
  * moved the first, a busy worker would never get any. */
-void held_receipt(struct ventilator *ventilator, uint32_t slot)
+void held_receipt(struct ventilator *ventilator, uint32_t slot, uint32_t items, uint32_t bytes)
 {
     struct peer *worker = &ventilator->peers.peers[slot];
     uint32_t through = worker->next_in - 1;
+    bool first = !worker->receipt_due;
+    if (first) begin_tab(ventilator, worker);
+    tab_add(&worker->receipt_tab, items, bytes);
     if (!worker->receipt_due || held_is_durable(ventilator, ventilator->appended_lsn)) {
         worker->receipt_due = true;
         worker->receipt_more = false;
@@ -150,6 +190,7 @@ void held_receipt(struct ventilator *ventilator, uint32_t slot)
         worker->receipt_more = true;
         worker->receipt_later = through;
     }
+    if (first) ventilator_watch(ventilator, slot);
     peers_touch(&ventilator->peers, slot);
 }
 
@@ -157,6 +198,7 @@ bool held_send_receipt(struct ventilator *ventilator, uint32_t slot)
 {
     struct peer *worker = &ventilator->peers.peers[slot];
     while (worker->receipt_due && held_is_durable(ventilator, worker->receipt_lsn)) {
+        if (!tab_is_due(&worker->receipt_tab, ventilator->now_ns)) return true;
         if (!ventilator_can_send(ventilator)) return false;
         ventilator_send(ventilator, slot, MESSAGE_RECEIPT)->u.receipt.through =
             worker->receipt_through;
@@ -164,9 +206,32 @@ bool held_send_receipt(struct ventilator *ventilator, uint32_t slot)
         worker->receipt_through = worker->receipt_later;
         worker->receipt_lsn = ventilator->appended_lsn;
         worker->receipt_more = false;
+        if (!worker->receipt_due) break;
+        begin_tab(ventilator, worker);
+        ventilator_watch(ventilator, slot);
     }
     if (worker->receipt_due) peers_wait(&ventilator->peers, slot);
     return true;
+}
+
+bool held_send_last_receipt(struct ventilator *ventilator, uint32_t slot)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    do {
+        worker->receipt_tab.by_ns = 0;
+        if (!held_send_receipt(ventilator, slot)) return false;
+    } while (worker->receipt_due && held_is_durable(ventilator, worker->receipt_lsn));
+    return true;
+}
+
+/* What is past that time was touched then, and waits for room or for the disk. */
+uint64_t held_deadline(const struct ventilator *ventilator, uint32_t slot)
+{
+    const struct peer *peer = &ventilator->peers.peers[slot];
+    uint64_t due_ns = INSTANT_NEVER;
+    if (peer->accept_due) due_ns = peer->accept_by_ns;
+    if (peer->receipt_due) due_ns = peer->receipt_tab.by_ns;
+    return due_ns > ventilator->now_ns ? due_ns : INSTANT_NEVER;
 }
 
 void held_durable(struct ventilator *ventilator, uint64_t durable_lsn)

@@ -19,7 +19,9 @@ void ventilator_watch(struct ventilator *ventilator, uint32_t slot)
         uint64_t patience_ns = peer->state == PEER_OPEN ? options->suspect_ns : options->lost_ns;
         uint64_t silent_ns = turn_silent_at(&ventilator->turn, peer->heard_ns, patience_ns);
         uint64_t beat_ns = peer->said_ns + options->heartbeat_ns;
+        uint64_t held_ns = held_deadline(ventilator, slot);
         due_ns = silent_ns < beat_ns ? silent_ns : beat_ns;
+        if (held_ns < due_ns) due_ns = held_ns;
     }
     heap_set(&ventilator->peers.deadlines, slot, due_ns);
 }
@@ -178,6 +180,7 @@ static void check_peer(struct ventilator *ventilator, uint32_t slot)
     if (ventilator->now_ns - peer->said_ns >= options->heartbeat_ns) {
         send_heartbeat(ventilator, slot);
     }
+    peers_touch(&ventilator->peers, slot); /* for what waits for company no longer */
     ventilator_watch(ventilator, slot);
 }
 

@@ -28,6 +28,7 @@ void ventilator_forget_session(struct ventilator *ventilator, uint32_t slot)
     ventilator_forget_unstarted(ventilator, slot);
     ventilator_forget_progress(ventilator, slot);
     ventilator->peers.peers[slot].drain_due = false;
+    ventilator->peers.peers[slot].accept_due = false; /* in its next session it asks again */
     ventilator->peers.peers[slot].disposed_held = 0;
 }
 

@@ -181,17 +181,26 @@ bool held_has_room(const struct ventilator *ventilator, uint32_t rejections);
 /* Answers a batch as soon as all that was appended so far is durable.  Its
  * rejections are the first in out->rejections. */
 void held_accept(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections);
+/* Answers a batch of which nothing was rejected: with its first result if that comes
+ * soon, else a little later. */
+void held_accept_soon(struct ventilator *ventilator, uint32_t peer, uint64_t batch);
 /* Likewise, what became of letters. */
 void held_dispose(struct ventilator *ventilator, uint32_t peer,
                   const struct message_disposed *disposed);
 /* Answers it at once: nothing of it was taken. */
 void held_refuse(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections);
-/* Receipts what this worker said, as soon as that is durable. */
-void held_receipt(struct ventilator *ventilator, uint32_t peer);
+/* Receipts what this worker said, once it is durable: `items` completions with so many
+ * bytes of results. */
+void held_receipt(struct ventilator *ventilator, uint32_t peer, uint32_t items, uint32_t bytes);
+/* When something is to be said that waits for company now; INSTANT_NEVER: nothing is. */
+uint64_t held_deadline(const struct ventilator *ventilator, uint32_t peer);
 void held_durable(struct ventilator *ventilator, uint64_t durable_lsn);
 /* Sends what may go out.  False when something is left for the next step. */
 bool held_send_answers(struct ventilator *ventilator);
+bool held_send_accept(struct ventilator *ventilator, uint32_t peer);
 bool held_send_receipt(struct ventilator *ventilator, uint32_t peer);
+/* In the last session of all: whatever is durable is receipted now. */
+bool held_send_last_receipt(struct ventilator *ventilator, uint32_t peer);
 
 /* ventilator_replay.c */
 void ventilator_replay(struct ventilator *ventilator, const struct journal_entry *entry);

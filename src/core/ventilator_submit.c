@@ -144,11 +144,12 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
     struct rejection *rejections = ventilator->out->rejections;
     uint32_t count = 0;
     bool can_wait = held_has_room(ventilator, submit->count);
-    bool large = index_is_large(&ventilator->ids);
+    bool large = index_is_large(&ventilator->ids), all_wanted = true;
     for (uint32_t item = 0; item < submit->count; item++) {
         if (large) fetch_ahead(ventilator, submit, item);
         enum reason reason =
             can_wait ? submit_one(ventilator, peer, &submit->items[item]) : REASON_BUSY;
+        if ((submit->items[item].flags & SUBMISSION_WANTS_RESULT) == 0) all_wanted = false;
         if (reason == REASON_NONE) continue;
         rejections[count++] = (struct rejection){.item = item, .reason = reason};
         ventilator->totals.rejected++;
@@ -157,7 +158,9 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
                                                        .id = submit->items[item].id});
     }
     ventilator->out->rejection_count = count;
-    if (can_wait)
+    if (can_wait && count == 0 && all_wanted)
+        held_accept_soon(ventilator, peer, submit->batch);
+    else if (can_wait)
         held_accept(ventilator, peer, submit->batch, count);
     else
         held_refuse(ventilator, peer, submit->batch, count);

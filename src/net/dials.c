@@ -19,12 +19,15 @@ enum {
 /* One socket and what is known of its connection. */
 struct line {
     void *socket; /* NULL: not open */
+    int fd;       /* to be polled */
     struct monitor monitor;
     /* False after there was nothing, until dials_wait says otherwise. */
     bool ready, monitor_ready;
-    bool joined; /* inproc: connected as soon as it is open, which no monitor reports */
-    bool up;     /* its connection was told of, and not yet its end */
-    bool ending; /* the connection is gone; what it brought is still being read */
+    bool receives; /* the front; by the intake nothing comes */
+    bool sent;     /* since then; see socket_fd */
+    bool joined;   /* inproc: connected as soon as it is open, which no monitor reports */
+    bool up;       /* its connection was told of, and not yet its end */
+    bool ending;   /* the connection is gone; what it brought is still being read */
 };
 
 struct dial {
@@ -40,7 +43,7 @@ struct dials {
     uint32_t stretch_left;
     zmq_msg_t message;
     struct buffers *buffers;
-    zmq_pollitem_t *items;
+    struct pollfd *items;
     struct dial *dial;
 };
 
@@ -108,6 +111,9 @@ static bool line_open(struct line *line, const struct dials *dials, int type, co
     line->joined = strncmp(endpoint, "inproc:", 7) == 0;
     if ((line->joined || monitor_open(&line->monitor, dials->context, line->socket, events) == 0) &&
         socket_connect(line->socket, endpoint) == 0) {
+        line->fd = socket_fd(line->socket);
+        line->monitor_ready = !line->joined; /* to be asked */
+        line->ready = line->receives = type == ZMQ_DEALER;
         return true;
     }
     line_close(line, 0);
@@ -144,32 +150,39 @@ void dials_shut(struct dials *dials, uint32_t link, int linger_ms)
 
 /* Receiving. */
 
-static bool line_has_something(const struct line *line)
+/* Whether there is no need to wait. */
+static bool line_has_something(struct line *line)
 {
+    if (line->sent && !line->ready) line->ready = socket_has_input(line->socket);
+    line->sent = false;
     return line->ready || line->monitor_ready || line->joined || line->ending;
 }
 
 void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
 {
     bool *flags[1 + DIALS_MAX * ITEMS_PER_DIAL];
-    zmq_pollitem_t *items = dials->items;
+    struct pollfd *items = dials->items;
     bool ready = false;
-    uint32_t count = 0;
-    items[count++] = (zmq_pollitem_t){.fd = waker->fd, .events = ZMQ_POLLIN};
+    uint32_t count = 1; /* the first is the waker's */
     for (uint32_t link = 0; link < dials->count; link++) {
-        struct dial *dial = &dials->dial[link];
-        void *sockets[] = {dial->front.socket, dial->front.monitor.socket,
-                           dial->intake.monitor.socket};
-        bool *ready_flags[] = {&dial->front.ready, &dial->front.monitor_ready,
-                               &dial->intake.monitor_ready};
-        ready = ready || line_has_something(&dial->front) || line_has_something(&dial->intake);
+        struct line *front = &dials->dial[link].front, *intake = &dials->dial[link].intake;
+        const struct watched {
+            const void *socket;
+            int fd;
+            bool *flag;
+        } watched[ITEMS_PER_DIAL] = {
+            {front->socket, front->fd, &front->ready},
+            {front->monitor.socket, front->monitor.fd, &front->monitor_ready},
+            {intake->monitor.socket, intake->monitor.fd, &intake->monitor_ready}};
+        if (line_has_something(front)) ready = true;
+        if (line_has_something(intake)) ready = true;
         for (uint32_t i = 0; i < ITEMS_PER_DIAL; i++) {
-            if (sockets[i] == NULL) continue;
-            flags[count] = ready_flags[i];
-            items[count++] = (zmq_pollitem_t){.socket = sockets[i], .events = ZMQ_POLLIN};
+            if (watched[i].socket == NULL) continue;
+            flags[count] = watched[i].flag;
+            items[count++] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
         }
     }
-    socket_wait(items, count, ready ? 0 : timeout_ns);
+    socket_wait(waker, items, count, ready ? 0 : timeout_ns);
     for (uint32_t i = 1; i < count; i++) {
         if (items[i].revents != 0) *flags[i] = true;
     }
@@ -274,12 +287,18 @@ static struct line *line_of(struct dials *dials, uint32_t link, enum passage pas
     return passage == PASSAGE_FRONT ? &dial->front : &dial->intake;
 }
 
+static bool line_send(struct line *line, zmq_msg_t *message)
+{
+    line->sent = line->receives;
+    return socket_send(line->socket, message, 0);
+}
+
 bool dials_send(struct dials *dials, uint32_t link, enum passage passage, struct bytes bytes)
 {
     struct line *line = line_of(dials, link, passage);
     zmq_msg_t message;
     if (!is_up(line) || !socket_copy(&message, bytes)) return false;
-    bool sent = socket_send(line->socket, &message, 0);
+    bool sent = line_send(line, &message);
     zmq_msg_close(&message);
     return sent;
 }
@@ -290,7 +309,7 @@ uint8_t *dials_send_buffer(struct dials *dials, uint32_t link, enum passage pass
     struct line *line = line_of(dials, link, passage);
     zmq_msg_t message;
     if (buffers_wrap(dials->buffers, bytes, &message)) {
-        if (is_up(line)) (void)socket_send(line->socket, &message, 0);
+        if (is_up(line)) (void)line_send(line, &message);
         zmq_msg_close(&message);
     }
     return buffers_take(dials->buffers);

@@ -30,8 +30,10 @@ struct front {
     struct monitor monitor;
     struct origins origins;
     struct buffers *buffers;
+    int router_fd, pull_fd;
     /* False after a socket had nothing, until front_wait says otherwise. */
     bool router_ready, pull_ready, monitor_ready;
+    bool router_sent;      /* since then; see socket_fd */
     enum passage turn;     /* the socket to ask next, */
     uint32_t stretch_left; /* this many times in a row */
     uint64_t ignored;
@@ -176,7 +178,12 @@ static bool open_sockets(struct front *front, const struct front_options *option
     front->pull = socket_new(options->context, ZMQ_PULL, options->message_bytes_max);
     int error = front->router == NULL || front->pull == NULL ? errno : 0;
     if (error == 0) error = monitor_open(&front->monitor, options->context, front->router, events);
-    if (error == 0) return true;
+    if (error == 0) {
+        front->router_fd = socket_fd(front->router);
+        front->pull_fd = socket_fd(front->pull);
+        front->router_ready = front->pull_ready = front->monitor_ready = true; /* to be asked */
+        return true;
+    }
     (void)snprintf(complaint.text, complaint.bytes, "cannot open a socket: %s%s",
                    zmq_strerror(error), advice(error));
     return false;
@@ -254,15 +261,20 @@ uint64_t front_ignored(const struct front *front)
 
 void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns)
 {
-    zmq_pollitem_t items[] = {{.socket = front->router, .events = ZMQ_POLLIN},
-                              {.socket = front->pull, .events = ZMQ_POLLIN},
-                              {.socket = front->monitor.socket, .events = ZMQ_POLLIN},
-                              {.fd = waker->fd, .events = ZMQ_POLLIN}};
-    bool untold = origins_untold(&front->origins);
-    socket_wait(items, sizeof items / sizeof *items, untold ? 0 : timeout_ns);
-    if (items[0].revents != 0) front->router_ready = true;
-    if (items[1].revents != 0) front->pull_ready = true;
-    if (items[2].revents != 0) front->monitor_ready = true;
+    struct pollfd items[] = {{.fd = -1}, /* the waker's */
+                             {.fd = front->router_fd, .events = POLLIN},
+                             {.fd = front->pull_fd, .events = POLLIN},
+                             {.fd = front->monitor.fd, .events = POLLIN}};
+    if (front->router_sent && !front->router_ready) {
+        front->router_ready = socket_has_input(front->router);
+    }
+    front->router_sent = false;
+    bool ready = front->router_ready || front->pull_ready || front->monitor_ready ||
+                 origins_untold(&front->origins);
+    socket_wait(waker, items, sizeof items / sizeof *items, ready ? 0 : timeout_ns);
+    if (items[1].revents != 0) front->router_ready = true;
+    if (items[2].revents != 0) front->pull_ready = true;
+    if (items[3].revents != 0) front->monitor_ready = true;
 }
 
 static void take_events(struct front *front)
@@ -385,6 +397,7 @@ static bool send_to(struct front *front, uint32_t link, zmq_msg_t *message)
     const uint8_t id[LINK_BYTES] = {0, (uint8_t)(link >> 24), (uint8_t)(link >> 16),
                                     (uint8_t)(link >> 8), (uint8_t)link};
     memcpy(zmq_msg_data(&sender), id, sizeof id);
+    front->router_sent = true;
 
     bool sent = socket_send(front->router, &sender, ZMQ_SNDMORE);
     if (!sent && zmq_errno() == EAGAIN) {

@@ -24,7 +24,10 @@ int monitor_open(struct monitor *monitor, void *context, void *watched, int even
     if (zmq_socket_monitor(watched, name, events) != 0) return errno;
     monitor->socket = socket_new(context, ZMQ_PAIR, EVENT_BYTES_MAX);
     int error = monitor->socket == NULL ? errno : socket_connect(monitor->socket, name);
-    if (error != 0) monitor_close(monitor);
+    if (error != 0)
+        monitor_close(monitor);
+    else
+        monitor->fd = socket_fd(monitor->socket);
     return error;
 }
 

@@ -9,7 +9,8 @@
 
 struct monitor {
     void *watched; /* borrowed */
-    void *socket;  /* to be polled; NULL when there is no monitor */
+    void *socket;  /* NULL when there is no monitor */
+    int fd;        /* its socket_fd, to be polled */
 };
 
 struct monitor_event {

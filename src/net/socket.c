@@ -2,6 +2,7 @@
 #include "socket.h"
 
 #include "../core/instant.h"
+#include "waker.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 enum {
     /* Beyond it a peer does not read what it asks for, and a message is lost: the
@@ -196,17 +198,34 @@ bool socket_send(void *socket, zmq_msg_t *frame, int flags)
     return true;
 }
 
-static long poll_ms(uint64_t timeout_ns)
+int socket_fd(void *socket)
 {
-    enum { WAIT_MS_MAX = 3600 * 1000 };
-    if (timeout_ns == INSTANT_NEVER) return -1;
-    uint64_t timeout_ms = timeout_ns / MILLISECOND + (timeout_ns % MILLISECOND != 0);
-    return timeout_ms < WAIT_MS_MAX ? (long)timeout_ms : WAIT_MS_MAX;
+    int fd = -1;
+    size_t size = sizeof fd;
+    int result = zmq_getsockopt(socket, ZMQ_FD, &fd, &size);
+    assert(result == 0);
+    (void)result;
+    return fd;
 }
 
-void socket_wait(zmq_pollitem_t *items, uint32_t count, uint64_t timeout_ns)
+bool socket_has_input(void *socket)
 {
-    if (zmq_poll(items, (int)count, poll_ms(timeout_ns)) >= 0) return;
-    assert(errno == EINTR);
-    for (uint32_t i = 0; i < count; i++) items[i].revents = 0;
+    int events = 0;
+    size_t size = sizeof events;
+    while (zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) != 0) assert(errno == EINTR);
+    return (events & ZMQ_POLLIN) != 0;
+}
+
+/* Not zmq_poll: it looks into every socket twice, with two system calls each time. */
+void socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count,
+                 uint64_t timeout_ns)
+{
+    items[0] = (struct pollfd){.fd = waker->fd, .events = POLLIN};
+    struct timespec limit = {.tv_sec = (time_t)(timeout_ns / SECOND),
+                             .tv_nsec = (long)(timeout_ns % SECOND)};
+    if (ppoll(items, count, timeout_ns == INSTANT_NEVER ? NULL : &limit, NULL) < 0) {
+        assert(errno == EINTR);
+        for (uint32_t i = 0; i < count; i++) items[i].revents = 0;
+    }
+    if (items[0].revents != 0) waker_calm(waker);
 }

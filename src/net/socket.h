@@ -8,9 +8,12 @@
 
 #include "../core/bytes.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <zmq.h>
+
+struct waker;
 
 /* A socket of a ZMQ_* type with our options, neither bound nor connected.
  * NULL, with errno, when the system refuses. */
@@ -39,9 +42,16 @@ bool socket_copy(zmq_msg_t *frame, struct bytes bytes);
  * be sent, and errno says why. */
 bool socket_send(void *socket, zmq_msg_t *frame, int flags);
 
-/* Waits until one of `items` has something, or `timeout_ns` passed
- * (INSTANT_NEVER: no limit), rounded up to milliseconds; may return earlier
- * with nothing. */
-void socket_wait(zmq_pollitem_t *items, uint32_t count, uint64_t timeout_ns);
+/* The descriptor to be polled for input.  It only tells that something came since
+ * libzmq looked last, and libzmq looks also while it sends.  So whoever sleeps on it
+ * first receives until there is nothing, and after sending asks socket_has_input. */
+int socket_fd(void *socket);
+bool socket_has_input(void *socket);
+
+/* Waits until one of `items` has something, the first of which is `waker`'s, or
+ * `timeout_ns` passed (INSTANT_NEVER: no limit); may return earlier with nothing.
+ * Forgets the wakes that it saw. */
+void socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count,
+                 uint64_t timeout_ns);
 
 #endif

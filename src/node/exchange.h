@@ -49,7 +49,8 @@ struct exchange {
 
     struct answer_queue answers; /* answers on their way out */
     struct board board;          /* what runs say of their progress, likewise */
-    bool shown;                  /* answers_fd is readable */
+    bool watched;                /* somebody asked for answers_fd: it is to be kept right */
+    bool shown;                  /* it is readable */
     bool crowded;                /* too many of them */
     struct waits waits;
     struct producer_counts counts; /* as of the last turn */

@@ -125,7 +125,7 @@ static bool has_answers(const struct exchange *exchange)
 static void show_or_hide(struct exchange *exchange)
 {
     const struct waker bell = {.fd = exchange->answers_fd};
-    bool show = has_answers(exchange);
+    bool show = exchange->watched && has_answers(exchange);
     if (show == exchange->shown) return;
     exchange->shown = show;
     if (show)
@@ -156,8 +156,9 @@ void producer_publish(struct tmesh_producer *producer)
     producer->left_outbox_bytes = producer->released_bytes = 0;
     producer->exchange.counts = counts;
     producer->exchange.crowded = producer->exchange.answers.bytes > producer->answers_bytes_max;
-    if (moved) pthread_cond_broadcast(&producer->exchange.changed);
     pthread_mutex_unlock(&producer->exchange.lock);
+    /* Not with the lock held: on the same processor whoever wakes would run into it. */
+    if (moved) pthread_cond_broadcast(&producer->exchange.changed);
 }
 
 /* Whether the next run will find it. */
@@ -194,9 +195,14 @@ void producer_tell_rest(struct tmesh_producer *producer)
     pthread_mutex_unlock(&producer->exchange.lock);
 }
 
-int tmesh_producer_fd(const tmesh_producer_t *producer)
+int tmesh_producer_fd(tmesh_producer_t *producer)
 {
-    return producer->exchange.answers_fd;
+    struct exchange *exchange = &producer->exchange;
+    pthread_mutex_lock(&exchange->lock);
+    exchange->watched = true;
+    show_or_hide(exchange);
+    pthread_mutex_unlock(&exchange->lock);
+    return exchange->answers_fd;
 }
 
 /* Waits for an answer, with the lock held. */

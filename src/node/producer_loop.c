@@ -161,7 +161,6 @@ static void nap(struct tmesh_producer *producer, bool hurry)
     producer->exchange.asleep = !hurry;
     pthread_mutex_unlock(&producer->exchange.lock);
     dials_wait(producer->dials, &producer->exchange.waker, hurry ? 0 : timeout_ns);
-    waker_calm(&producer->exchange.waker);
 }
 
 static bool is_stopping(struct tmesh_producer *producer)

@@ -182,7 +182,6 @@ void *ventilator_loop(void *argument)
     struct tmesh_ventilator *node = argument;
     while (node->done != WISH_STOP) {
         front_wait(node->front, &node->waker, clock_left_ns(ventilator_deadline(node->core)));
-        waker_calm(&node->waker);
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         take_arrivals(node, now_ns);
         hear_disk(node, now_ns);

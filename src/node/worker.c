@@ -301,7 +301,6 @@ static void *run(void *argument)
     while (node->done != WISH_STOP) {
         uint64_t timeout_ns = again ? 0 : clock_left_ns(worker_deadline(node->core));
         dials_wait(node->dials, &node->waker, timeout_ns);
-        waker_calm(&node->waker);
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         take_arrivals(node, now_ns);
         tell_starts(node, now_ns);

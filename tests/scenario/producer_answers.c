@@ -320,6 +320,54 @@ static void one_receipt_answers_all_results_of_a_turn(void **state)
     producer_story_end(&story);
 }
 
+/* A task that comes alone costs its ventilator no message but SUBMIT. */
+static void a_receipt_waits_for_others_but_not_for_long(void **state)
+{
+    (void)state;
+    struct producer_story story;
+    struct producer_options options = producer_story_options();
+    options.receipt_ns = producer_defaults().receipt_ns;
+    options.tasks_max = 64;
+    producer_story_start_open(&story, &options);
+    for (const char *letter = "ab"; *letter != '\0'; letter++) {
+        const char alone[] = {*letter, '\0'};
+        producer_story_submit(&story, alone);
+        producer_story_turn(&story);
+        producer_story_result(&story, 0, alone);
+        producer_story_turn(&story);
+    }
+    producer_story_expect(&story, "[ 0.0] 0 submit 1 front: a\n"
+                                  "[ 0.0] 0 accepted a\n"
+                                  "[ 0.0] 0 ended a\n"
+                                  "[ 0.0] 0 submit 2 front: b\n"
+                                  "[ 0.0] 0 accepted b\n"
+                                  "[ 0.0] 0 ended b\n");
+    producer_story_pass(&story, 9);
+    producer_story_expect(&story, "");
+    producer_story_pass(&story, 1);
+    producer_story_expect(&story, "[ 0.0] 0 receipt through 2\n");
+    producer_story_submit(&story, "ABCDEFabcdefghijklmnopqrstuvwxyz");
+    producer_story_turn(&story);
+    producer_story_result(&story, 0, "ABCDEFabcdefghi");
+    producer_story_result(&story, 0, "jklmnopqrstuvwx");
+    producer_story_result(&story, 0, "y");
+    producer_story_turn(&story);
+    story.trace[story.used = 0] = '\0';
+    producer_story_result(&story, 0, "z");
+    producer_story_turn(&story);
+    producer_story_expect(&story, "[ 0.0] 0 accepted z\n"
+                                  "[ 0.0] 0 ended z\n"
+                                  "[ 0.0] 0 receipt through 6\n");
+    producer_story_submit(&story, "g");
+    producer_story_turn(&story);
+    producer_story_result(&story, 0, "g");
+    story.trace[story.used = 0] = '\0';
+    producer_story_on(&story, PRODUCER_STOP, 0);
+    producer_story_expect(&story, "[ 0.0] 0 receipt through 7\n"
+                                  "[ 0.0] 0 bye\n");
+    producer_story_end(&story);
+}
+
 static void a_crowded_application_puts_receipts_off(void **state)
 {
     (void)state;
@@ -410,6 +458,7 @@ int main(void)
         cmocka_unit_test(results_that_take_a_whole_batch_open_its_window),
         cmocka_unit_test(answers_about_nothing_change_nothing),
         cmocka_unit_test(one_receipt_answers_all_results_of_a_turn),
+        cmocka_unit_test(a_receipt_waits_for_others_but_not_for_long),
         cmocka_unit_test(a_crowded_application_puts_receipts_off),
         cmocka_unit_test(patience_counts_from_the_submission_through_every_repetition),
         cmocka_unit_test(progress_is_told_of_tasks_that_have_not_ended),

@@ -22,6 +22,7 @@ struct producer_options producer_story_options(void)
     options.software = bytes_text("tmesh test");
     options.label = bytes_text("story");
     options.link_count = 1;
+    options.receipt_ns = 0; /* every receipt stands where its result does */
     options.tasks_max = 16;
     options.store_bytes_max = 1;
     return options;

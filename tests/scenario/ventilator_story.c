@@ -22,7 +22,8 @@ struct ventilator_options story_options(void)
     options.tasks_max = 64;
     options.store_bytes_max = 1024 * 1024;
     options.peers_max = 16;
-    options.leases_max = UINT32_MAX; /* credit alone decides */
+    options.leases_max = UINT32_MAX;            /* credit alone decides */
+    options.receipt_ns = options.accept_ns = 0; /* every answer stands where its cause does */
     options.ended_max = 64;
     options.dead_letters_max = 8;
     return options;

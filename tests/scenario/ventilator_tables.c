@@ -270,8 +270,12 @@ static void check_settled(const struct ventilator *ventilator)
         demand(peer->progress == 0, "progress not told");
         demand(!peer->drain_due, "a worker not told to drain");
         demand(peer->revokes == 0, "a worker not told that a lease is over");
-        demand(!peer->receipt_due || peer->receipt_lsn > ventilator->durable_lsn,
+        demand(!peer->receipt_due || peer->receipt_lsn > ventilator->durable_lsn ||
+                   peer->receipt_tab.by_ns > ventilator->now_ns,
                "a receipt not sent");
+        demand(!peer->accept_due ||
+                   (peer->accept_by_ns > ventilator->now_ns && peer->results.count == 0),
+               "an acceptance not sent");
         demand(peer->results.count == 0 ||
                    ventilator->tasks[peer->results.first].lsn > ventilator->durable_lsn ||
                    peer->unreceipted_bytes >= 8 * 1024 * 1024 || peer->unreceipted.count >= 8192,
