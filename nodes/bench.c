@@ -33,7 +33,7 @@ struct settings {
     const char *workload, *connect, *transport, *pool, *journal, *log_level, *log_format;
     bool embedded, json;
     uint64_t tasks, duration_ms, warm_up, size, result_size, in_flight, rate, runs;
-    uint64_t producers, ventilators, workers, slots, timeout_ms;
+    uint64_t producers, ventilators, workers, slots, timeout_ms, spin_us;
 };
 
 static const struct option options_table[] = {
@@ -76,6 +76,10 @@ static const struct option options_table[] = {
      offsetof(struct settings, transport), 0, 0},
     {"embedded", 0, OPTION_FLAG, NULL, "each producer carries its own ventilator",
      offsetof(struct settings, embedded), 0, 0},
+    {"spin", 0, OPTION_COUNT, "US",
+     "all nodes look so many microseconds for messages before they sleep; wants a processor for "
+     "each; default 0",
+     offsetof(struct settings, spin_us), 0, 1000000},
     {"journal", 'j', OPTION_TEXT, "DIR",
      "have ventilators keep journals in this directory, which has to be on the disk that is meant; "
      "they are removed afterwards; default: none, for W3 $TMPDIR or /var/tmp",
@@ -226,6 +230,7 @@ static struct bench_plan plan_of(const struct settings *settings)
         .workers = (uint32_t)settings->workers,
         .slots = (uint32_t)settings->slots,
         .runs = (uint32_t)settings->runs,
+        .spin_us = (uint32_t)settings->spin_us,
     };
     plan.ventilators = (uint32_t)settings->ventilators;
     if (plan.layout == BENCH_EMBEDDED || plan.layout == BENCH_TOGETHER) {

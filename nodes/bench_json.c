@@ -123,6 +123,7 @@ static void write_parameters(const struct bench_report *report, struct json *jso
         json_number(json, "ventilators", plan->ventilators);
         json_number(json, "workers", plan->workers);
         json_number(json, "slots", plan->slots);
+        json_number(json, "spin_us", plan->spin_us);
         json_text(json, "pool", plan->pool);
         json_flag(json, "journal", plan->journal != NULL);
         if (plan->journal) json_text(json, "journal_filesystem", report->journal_filesystem);

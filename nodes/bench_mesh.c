@@ -78,12 +78,14 @@ static void place(const struct bench_mesh *mesh, size_t number, char bind[SCRATC
 
 static int start_ventilator(struct bench_mesh *mesh, size_t number)
 {
-    char bind[SCRATCH_BYTES + 32], journal[SCRATCH_BYTES + 32], label[32], log[LOG_PATH_BYTES];
+    char bind[SCRATCH_BYTES + 32], journal[SCRATCH_BYTES + 32], label[32], log[LOG_PATH_BYTES],
+        spin[16];
     char endpoint[CHILD_ENDPOINT_BYTES];
     place(mesh, number, bind, journal);
+    snprintf(spin, sizeof spin, "%" PRIu32, mesh->plan->spin_us);
     const char *const argv[] = {
-        mesh->program, "ventilator", "--bind", bind,
-        "--json",      "--grace",    "1s",     journal[0] ? "--journal" : NULL,
+        mesh->program, "ventilator", "--bind",  bind, "--spin",
+        spin,          "--json",     "--grace", "1s", journal[0] ? "--journal" : NULL,
         journal,       NULL};
     snprintf(label, sizeof label, "ventilator-%zu", number + 1);
     log_of(mesh, label, log);
@@ -99,13 +101,15 @@ static int start_ventilator(struct bench_mesh *mesh, size_t number)
 
 static int start_worker(struct bench_mesh *mesh, size_t number)
 {
-    char label[32], log[LOG_PATH_BYTES], slots[16], tally[64];
+    char label[32], log[LOG_PATH_BYTES], slots[16], tally[64], spin[16];
     snprintf(label, sizeof label, "worker-%zu", number + 1);
     snprintf(slots, sizeof slots, "%" PRIu32, mesh->plan->slots);
+    snprintf(spin, sizeof spin, "%" PRIu32, mesh->plan->spin_us);
     snprintf(tally, sizeof tally, "/proc/self/fd/%d", TALLY_DESCRIPTOR);
     const char *const argv[] = {mesh->program, "worker", "--connect",      mesh->connect, "--slots",
                                 slots,         "--pool", mesh->plan->pool, "--label",     label,
-                                "--grace",     "1s",     "--bench-tally",  tally,         NULL};
+                                "--grace",     "1s",     "--bench-tally",  tally,         "--spin",
+                                spin,          NULL};
     log_of(mesh, label, log);
     pid_t pid = child_start_logged(argv, log, mesh->runs_fd);
     mesh->workers[number] = pid > 0 ? pid : 0;
@@ -121,6 +125,7 @@ static int start_worker_here(struct bench_mesh *mesh)
                                             .slots = mesh->plan->slots,
                                             .handlers = &handler,
                                             .handler_count = 1,
+                                            .spin_us = mesh->plan->spin_us,
                                             .pool =
                                                 process ? TMESH_POOL_PROCESS : TMESH_POOL_THREADS,
                                             .log = logging_write,
@@ -145,10 +150,12 @@ static int start_producer(struct bench_mesh *mesh, size_t number)
     snprintf(label, sizeof label, "producer-%zu", number + 1);
     tmesh_ventilator_options_t embed = {.bind = bind,
                                         .journal = journal[0] ? journal : NULL,
+                                        .spin_us = plan->spin_us,
                                         .log = logging_write,
                                         .log_context = mesh->logging,
                                         .log_level = mesh->logging->least};
     tmesh_producer_options_t options = {.label = label,
+                                        .spin_us = plan->spin_us,
                                         .log = logging_write,
                                         .log_context = mesh->logging,
                                         .log_level = mesh->logging->least};

@@ -42,6 +42,7 @@ struct bench_plan {
     uint64_t timeout_ms;
     size_t size, result_size;
     uint32_t producers, ventilators, workers, slots, runs;
+    uint32_t spin_us; /* of every node that is started here */
 };
 
 enum bench_role { BENCH_PRODUCERS, BENCH_VENTILATORS, BENCH_WORKERS, BENCH_ROLES };

@@ -23,7 +23,7 @@ struct settings {
     const char *bind, *intake, *journal, *log_level, *log_format;
     bool insecure, json;
     uint64_t tasks_max, memory_max, peers_max, journal_max;
-    uint64_t heartbeat_ms, lost_ms, attempts, backoff_ms, backoff_max_ms, grace_ms;
+    uint64_t heartbeat_ms, lost_ms, attempts, backoff_ms, backoff_max_ms, grace_ms, spin_us;
 };
 
 static const struct option options_table[] = {
@@ -72,6 +72,10 @@ static const struct option options_table[] = {
      "how long the first signal lets tasks end before they are forgotten; default 10s, or none "
      "with a journal, which forgets nothing",
      offsetof(struct settings, grace_ms), 0, UINT32_MAX},
+    {"spin", 0, OPTION_COUNT, "US",
+     "look so many microseconds for messages before sleeping: latency bought with a processor; "
+     "default 0",
+     offsetof(struct settings, spin_us), 0, 1000000},
     {"json", 0, OPTION_FLAG, NULL,
      "say {\"event\":\"ready\",\"endpoint\":...} on stdout, not in words on stderr",
      offsetof(struct settings, json), 0, 0},
@@ -171,6 +175,7 @@ static int run_with(const struct settings *settings)
         .attempts_max = (uint32_t)settings->attempts,
         .backoff_ms = (uint32_t)settings->backoff_ms,
         .backoff_ms_max = (uint32_t)settings->backoff_max_ms,
+        .spin_us = (uint32_t)settings->spin_us,
         .log = logging_write,
         .log_context = &logging,
         .log_level = logging.least,

@@ -27,7 +27,7 @@ struct settings {
     struct option_list modules, commands, command_environment;
     const char *bench_tally;
     bool allow_exec, allow_bench, command_sandbox;
-    uint64_t slots, grace_ms, time_limit_ms, soft_time_limit_ms, stalled_after_ms;
+    uint64_t slots, grace_ms, spin_us, time_limit_ms, soft_time_limit_ms, stalled_after_ms;
     uint64_t command_memory, command_file_size, command_files;
     uint64_t tasks_per_child, memory_per_child;
 };
@@ -103,6 +103,10 @@ static const struct option options_table[] = {
     {"grace", 0, OPTION_SECONDS, "T",
      "how long the first signal, or tmesh drain, lets running tasks end; default 10s",
      offsetof(struct settings, grace_ms), 0, UINT32_MAX},
+    {"spin", 0, OPTION_COUNT, "US",
+     "look so many microseconds for messages before sleeping: latency bought with a processor; "
+     "default 0",
+     offsetof(struct settings, spin_us), 0, 1000000},
     {"log-level", 0, OPTION_CHOICE, "debug|info|warning|error", "what to log; default info",
      offsetof(struct settings, log_level), 0, 0},
     {"log-format", 0, OPTION_CHOICE, "text|json", "how to log; default text",
@@ -273,6 +277,7 @@ static int plan_make(struct plan *plan, const struct settings *settings,
     plan->options.connect = settings->connect;
     plan->options.label = settings->label;
     plan->options.slots = (uint32_t)settings->slots;
+    plan->options.spin_us = (uint32_t)settings->spin_us;
     plan->options.time_limit_ms = (uint32_t)settings->time_limit_ms;
     plan->options.soft_time_limit_ms = (uint32_t)settings->soft_time_limit_ms;
     plan->options.stalled_after_ms = (uint32_t)settings->stalled_after_ms;

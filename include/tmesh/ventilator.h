@@ -42,6 +42,9 @@ typedef struct tmesh_ventilator_options {
     uint64_t journal_bytes_max; /* what the journal may take on disk; default: all there is room
                                    for; at least 64 MiB.  At 90 % of it submissions are put off,
                                    while tasks held still come to their end */
+    uint32_t spin_us;           /* its thread looks so long for messages before it sleeps, in
+                                   microseconds, at most 1,000,000: latency bought with a
+                                   processor.  Default 0: it sleeps at once */
     tmesh_log_fn *log;
     void *log_context;
     enum tmesh_level log_level; /* lines below it are not made, which is cheaper than to be called

@@ -207,6 +207,9 @@ typedef struct tmesh_worker_options {
                                     run counts as failed.  A C handler in a thread cannot be ended
                                     from outside: its task is given up in the same way and may run
                                     elsewhere, and its slot is lost until it returns */
+    uint32_t spin_us;            /* the thread that talks looks so long for messages and results
+                                    before it sleeps, in microseconds, at most 1,000,000: latency
+                                    bought with a processor.  Default 0: it sleeps at once */
     tmesh_log_fn *log;
     void *log_context;
     enum tmesh_level log_level; /* lines below it are not made; default TMESH_DEBUG: all are */

@@ -158,7 +158,7 @@ static bool line_has_something(struct line *line)
     return line->ready || line->monitor_ready || line->joined || line->ending;
 }
 
-void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
+bool dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
 {
     bool *flags[1 + DIALS_MAX * ITEMS_PER_DIAL];
     struct pollfd *items = dials->items;
@@ -182,10 +182,11 @@ void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout
             items[count++] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
         }
     }
-    socket_wait(waker, items, count, ready ? 0 : timeout_ns);
+    bool came = socket_wait(waker, items, count, ready ? 0 : timeout_ns);
     for (uint32_t i = 1; i < count; i++) {
         if (items[i].revents != 0) *flags[i] = true;
     }
+    return ready || came;
 }
 
 /* Reads what happened to the connection, up to the first thing to tell. */

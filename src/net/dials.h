@@ -37,7 +37,7 @@ bool dials_open_intake(struct dials *dials, uint32_t link, const struct bytes *i
 void dials_shut(struct dials *dials, uint32_t link, int linger_ms);
 
 /* As front_wait and front_next. */
-void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns);
+bool dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns);
 void dials_next(struct dials *dials, struct arrival *arrival);
 
 /* Sends, never waiting.  False: there is no connection, or its queue is full. */

@@ -259,7 +259,7 @@ uint64_t front_ignored(const struct front *front)
 
 /* Receiving. */
 
-void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns)
+bool front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns)
 {
     struct pollfd items[] = {{.fd = -1}, /* the waker's */
                              {.fd = front->router_fd, .events = POLLIN},
@@ -271,10 +271,11 @@ void front_wait(struct front *front, const struct waker *waker, uint64_t timeout
     front->router_sent = false;
     bool ready = front->router_ready || front->pull_ready || front->monitor_ready ||
                  origins_untold(&front->origins);
-    socket_wait(waker, items, sizeof items / sizeof *items, ready ? 0 : timeout_ns);
+    bool came = socket_wait(waker, items, sizeof items / sizeof *items, ready ? 0 : timeout_ns);
     if (items[1].revents != 0) front->router_ready = true;
     if (items[2].revents != 0) front->pull_ready = true;
     if (items[3].revents != 0) front->monitor_ready = true;
+    return ready || came;
 }
 
 static void take_events(struct front *front)

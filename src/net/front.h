@@ -53,8 +53,8 @@ struct arrival {
 };
 
 /* Waits until something arrives, `waker` is woken, or `timeout_ns` passed
- * (INSTANT_NEVER: no limit). */
-void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns);
+ * (INSTANT_NEVER: no limit).  False: it was the time that passed, or nothing. */
+bool front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns);
 
 /* Takes the next thing that arrived, never waiting.  Messages first, then
  * closed connections, so that nothing said before the end is lost. */

@@ -217,15 +217,17 @@ bool socket_has_input(void *socket)
 }
 
 /* Not zmq_poll: it looks into every socket twice, with two system calls each time. */
-void socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count,
+bool socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count,
                  uint64_t timeout_ns)
 {
     items[0] = (struct pollfd){.fd = waker->fd, .events = POLLIN};
     struct timespec limit = {.tv_sec = (time_t)(timeout_ns / SECOND),
                              .tv_nsec = (long)(timeout_ns % SECOND)};
-    if (ppoll(items, count, timeout_ns == INSTANT_NEVER ? NULL : &limit, NULL) < 0) {
+    int came = ppoll(items, count, timeout_ns == INSTANT_NEVER ? NULL : &limit, NULL);
+    if (came < 0) {
         assert(errno == EINTR);
         for (uint32_t i = 0; i < count; i++) items[i].revents = 0;
     }
     if (items[0].revents != 0) waker_calm(waker);
+    return came > 0;
 }

@@ -50,8 +50,8 @@ bool socket_has_input(void *socket);
 
 /* Waits until one of `items` has something, the first of which is `waker`'s, or
  * `timeout_ns` passed (INSTANT_NEVER: no limit); may return earlier with nothing.
- * Forgets the wakes that it saw. */
-void socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count,
+ * Forgets the wakes that it saw.  Returns whether there was anything. */
+bool socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count,
                  uint64_t timeout_ns);
 
 #endif

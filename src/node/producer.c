@@ -5,6 +5,7 @@
 #include "../wire/codec.h"
 #include "failure.h"
 #include "producer_node.h"
+#include "spin.h"
 #include "spool.h"
 #include "ventilator_node.h"
 
@@ -62,6 +63,8 @@ static enum tmesh_err read_limits(struct tmesh_producer *producer,
     if (producer->outbox_bytes_max > BYTES_MAX) {
         return failure(error, TMESH_E_INVALID, "outbox_bytes_max may be 16 GiB");
     }
+    enum tmesh_err result = spin_read(options->spin_us, &producer->spin_ns, error);
+    if (result != TMESH_OK) return result;
     struct producer_options *core = &producer->options;
     *core = producer_defaults();
     core->node = identity_node();

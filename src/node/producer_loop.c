@@ -4,6 +4,7 @@
 #include "../wire/codec.h"
 #include "failure.h"
 #include "producer_node.h"
+#include "spin.h"
 
 #include <stdio.h>
 
@@ -151,7 +152,7 @@ static void take_arrivals(struct tmesh_producer *producer, uint64_t now_ns)
  * hurry: an answer makes room, and wakes us. */
 static void nap(struct tmesh_producer *producer, bool hurry)
 {
-    uint64_t timeout_ns = clock_left_ns(producer_deadline(producer->core));
+    uint64_t deadline_ns = producer_deadline(producer->core);
     pthread_mutex_lock(&producer->exchange.lock);
     bool room = producer->spool == NULL
                     ? stage_is_empty(&producer->taking)
@@ -160,7 +161,12 @@ static void nap(struct tmesh_producer *producer, bool hurry)
     hurry = hurry || news || producer->exchange.stop;
     producer->exchange.asleep = !hurry;
     pthread_mutex_unlock(&producer->exchange.lock);
-    dials_wait(producer->dials, &producer->exchange.waker, hurry ? 0 : timeout_ns);
+    uint64_t until_ns = hurry ? 0 : spin_until(producer->spin_ns, deadline_ns);
+    while (spin_goes_on(until_ns)) {
+        if (dials_wait(producer->dials, &producer->exchange.waker, 0)) return;
+    }
+    (void)dials_wait(producer->dials, &producer->exchange.waker,
+                     hurry ? 0 : clock_left_ns(deadline_ns));
 }
 
 static bool is_stopping(struct tmesh_producer *producer)

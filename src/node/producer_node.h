@@ -35,6 +35,7 @@ struct tmesh_producer {
     struct producer_options options;
     uint32_t outbox_max;
     uint64_t outbox_bytes_max, answers_bytes_max;
+    uint64_t spin_ns;
     uint64_t kept_bytes_max; /* guarded: outbox and awaited */
     struct log log;
     void *context;

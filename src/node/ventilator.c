@@ -7,6 +7,7 @@
 #include "../wire/codec.h"
 #include "failure.h"
 #include "identity.h"
+#include "spin.h"
 #include "ventilator_node.h"
 #include "ventilator_options.h"
 
@@ -95,6 +96,7 @@ tmesh_ventilator_t *ventilator_node_new(const tmesh_ventilator_options_t *option
         return NULL;
     }
     if (ventilator_options_read(options, context == NULL, &node->options, error) != TMESH_OK ||
+        spin_read(options->spin_us, &node->spin_ns, error) != TMESH_OK ||
         open_journal(node, options, error) != TMESH_OK ||
         open_sockets(node, options, error) != TMESH_OK || build_core(node, error) != TMESH_OK ||
         start_thread(node, error) != TMESH_OK) {

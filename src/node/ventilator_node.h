@@ -23,6 +23,7 @@ enum ventilator_wish { WISH_RUN, WISH_DRAIN, WISH_STOP };
 
 struct tmesh_ventilator {
     struct ventilator_options options;
+    uint64_t spin_ns;
     struct log log;
     void *context; /* NULL in `own_context` when a producer lent it */
     void *own_context;

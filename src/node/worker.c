@@ -13,6 +13,7 @@
 #include "../wire/codec.h"
 #include "block.h"
 #include "failure.h"
+#include "spin.h"
 #include "worker_setup.h"
 
 #include <inttypes.h>
@@ -41,6 +42,7 @@ struct tmesh_worker {
     struct worker *core;
     struct worker_actions *actions;
     pthread_t thread;
+    uint64_t spin_ns;
     enum wish done; /* the wish carried out last; the thread's own */
     bool crippled;  /* the pool has lost its nursery; likewise */
 
@@ -294,13 +296,25 @@ static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
     pthread_mutex_unlock(&node->lock);
 }
 
+static void rest(struct tmesh_worker *node)
+{
+    uint64_t deadline_ns = worker_deadline(node->core);
+    uint64_t until_ns = spin_until(node->spin_ns, deadline_ns);
+    while (spin_goes_on(until_ns)) {
+        if (dials_wait(node->dials, &node->waker, 0)) return;
+    }
+    (void)dials_wait(node->dials, &node->waker, clock_left_ns(deadline_ns));
+}
+
 static void *run(void *argument)
 {
     struct tmesh_worker *node = argument;
     bool again = false; /* the pool had more than one turn takes */
     while (node->done != WISH_STOP) {
-        uint64_t timeout_ns = again ? 0 : clock_left_ns(worker_deadline(node->core));
-        dials_wait(node->dials, &node->waker, timeout_ns);
+        if (again)
+            (void)dials_wait(node->dials, &node->waker, 0);
+        else
+            rest(node);
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         take_arrivals(node, now_ns);
         tell_starts(node, now_ns);
@@ -392,6 +406,7 @@ tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options, tmesh_er
     node->log = (struct log){
         .write = options->log, .context = options->log_context, .least = options->log_level};
     if (worker_setup_read(&node->setup, options, error) != TMESH_OK ||
+        spin_read(options->spin_us, &node->spin_ns, error) != TMESH_OK ||
         open_sockets(node, error) != TMESH_OK || build_core(node, error) != TMESH_OK ||
         start_threads(node, options, error) != TMESH_OK) {
         tmesh_worker_destroy(&node);

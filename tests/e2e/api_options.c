@@ -50,6 +50,7 @@ static void a_ventilator_says_which_option_is_wrong(void **state)
     refuse_ventilator((options){.attempts_max = 65536}, invalid, "attempts_max is 65536");
     refuse_ventilator((options){.backoff_ms = 86400001}, invalid, "backoff_ms is 86400001");
     refuse_ventilator((options){.backoff_ms_max = 604800001}, invalid, "backoff_ms_max is");
+    refuse_ventilator((options){.spin_us = 1000001}, invalid, "spin_us is 1000001");
     tmesh_error_t error;
     assert_null(tmesh_ventilator_new(&(options){0}, &error));
     check(&error, TMESH_E_INVALID, "needs an address to bind");
@@ -120,6 +121,8 @@ static void a_producer_says_which_option_is_wrong(void **state)
                     "outbox_max");
     refuse_producer((options){.connect = fine, .awaited_max = 50000001}, TMESH_E_INVALID,
                     "awaited_max");
+    refuse_producer((options){.connect = fine, .spin_us = 1000001}, TMESH_E_INVALID,
+                    "spin_us is 1000001");
     refuse_producer((options){.connect = fine, .outbox_bytes_max = UINT64_MAX}, TMESH_E_INVALID,
                     "outbox_bytes_max");
     refuse_producer((options){.connect = fine, .guard = (enum tmesh_guard)2}, TMESH_E_INVALID,
@@ -177,6 +180,8 @@ static void a_worker_says_which_handler_is_wrong(void **state)
         (void)snprintf(names[at], sizeof names[at], "n%u", at);
         many[at] = (tmesh_handler_t){.name = names[at], .handler = handle_echo};
     }
+    refuse_worker((options){.handlers = many, .handler_count = 1, .spin_us = 1000001},
+                  TMESH_E_INVALID, "spin_us is 1000001");
     refuse_worker((options){.handlers = many, .handler_count = 257}, TMESH_E_FULL,
                   "\"n256\" is one too many");
 
