@@ -22,7 +22,6 @@
 #include "producer.h"
 #include "store.h"
 #include "tab.h"
-#include "turn.h"
 #include "uplink.h"
 
 enum {
