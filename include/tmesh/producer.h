@@ -1,8 +1,11 @@
 /* tmesh/producer.h - submit tasks from inside a service.
  *
- * A producer has a thread of its own that does all talking.  Every function
- * here may be called from any thread at any time, except tmesh_producer_destroy.
- * Submitting copies the task and returns; it never waits for the network.
+ * A producer has a thread of its own that does the talking.  A thread of yours that
+ * submits few tasks, and waits for each (tmesh_producer_poll, tmesh_producer_wait), may do
+ * it instead in these calls, which saves waking others; so `log` may be called in it.
+ * Every function here may be called from any thread at any time, except
+ * tmesh_producer_destroy.  Submitting copies the task and returns; it never waits for the
+ * network.
  *
  * What becomes of a submission is told exactly once:
  *   rejected  nothing was kept; the reason says why;

@@ -17,6 +17,22 @@
 
 #include <pthread.h>
 
+/* Who runs the loop when it is not the producer's own thread (producer_loan.c). */
+enum loan_state {
+    LOAN_NONE, /* the producer's thread runs it */
+    LOAN_FREE, /* lent, and nobody runs it at the moment */
+    LOAN_USED  /* a thread of the application does */
+};
+
+struct loan {
+    enum loan_state state;
+    bool wanted;         /* the producer's thread is asked for it */
+    uint64_t uses;       /* ever */
+    uint32_t doubts;     /* in a row that were in vain, doubled each time, */
+    uint32_t skips;      /* and how many waits go on without */
+    pthread_cond_t over; /* given back */
+};
+
 struct exchange {
     struct waker waker; /* rouses the thread */
     int answers_fd;     /* readable while answers wait */
@@ -42,10 +58,13 @@ struct exchange {
     uint32_t waiting;      /* of these, those that have no ticket yet; they count as outbox */
 
     bool asleep; /* the thread waits, or is about to, and nothing was staged */
-    bool closed; /* no more submissions */
-    bool stop;   /* the thread is to end */
-    bool joined; /* somebody waits for its end, or saw it */
-    bool ended;  /* it has ended */
+    struct loan loan;
+    uint64_t settled; /* answers that were told, ever */
+    uint32_t waiters; /* threads that wait for answers */
+    bool closed;      /* no more submissions */
+    bool stop;        /* the thread is to end */
+    bool joined;      /* somebody waits for its end, or saw it */
+    bool ended;       /* it has ended */
 
     struct answer_queue answers; /* answers on their way out */
     struct board board;          /* what runs say of their progress, likewise */

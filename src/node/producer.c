@@ -177,7 +177,8 @@ tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tm
 {
     struct tmesh_producer *producer = calloc(1, sizeof *producer);
     if (producer == NULL || pthread_mutex_init(&producer->exchange.lock, NULL) != 0 ||
-        thread_condition_init(&producer->exchange.changed) != 0) {
+        thread_condition_init(&producer->exchange.changed) != 0 ||
+        thread_condition_init(&producer->exchange.loan.over) != 0) {
         failure(error, TMESH_E_SYSTEM, "out of memory");
         free(producer);
         return NULL;
@@ -271,6 +272,7 @@ static void stop_thread(struct tmesh_producer *producer)
     bool first = !exchange->joined; /* others may close it at the same time */
     exchange->closed = exchange->stop = exchange->joined = true;
     pthread_cond_broadcast(&exchange->changed);
+    pthread_cond_signal(&exchange->loan.over);
     pthread_mutex_unlock(&exchange->lock);
     waker_wake(&exchange->waker);
     if (first) pthread_join(producer->thread, NULL);
@@ -324,6 +326,7 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
     block_release(&producer->block);
     endpoints_clear(&producer->endpoints);
     pthread_cond_destroy(&producer->exchange.changed);
+    pthread_cond_destroy(&producer->exchange.loan.over);
     pthread_mutex_destroy(&producer->exchange.lock);
     free(producer);
     *handle = NULL;

@@ -146,6 +146,7 @@ void producer_publish(struct tmesh_producer *producer)
         tickets_return(&producer->exchange.tickets, producer->settled[at]);
     }
     show_or_hide(&producer->exchange);
+    producer->exchange.settled += producer->settled_count;
     bool moved = told || producer->settled_count > 0 || producer->left_outbox > 0 ||
                  counts.links_open != producer->exchange.counts.links_open;
     producer->settled_count = 0;
@@ -205,15 +206,27 @@ int tmesh_producer_fd(tmesh_producer_t *producer)
     return exchange->answers_fd;
 }
 
+/* With the lock held: waits until anything changed, or runs the loop that changes it.
+ * False: until_ns came first. */
+static bool await_change(struct tmesh_producer *producer, uint64_t until_ns)
+{
+    struct exchange *exchange = &producer->exchange;
+    if (producer_borrow(producer, until_ns)) return clock_now_ns() < until_ns;
+    exchange->waiters++;
+    int late = thread_wait_until(&exchange->changed, &exchange->lock, until_ns);
+    exchange->waiters--;
+    return late == 0;
+}
+
 /* Waits for an answer, with the lock held. */
 static void await_answers(struct tmesh_producer *producer, uint32_t timeout_ms)
 {
     if (has_answers(&producer->exchange) || timeout_ms == 0) return;
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     while (!has_answers(&producer->exchange) && !producer->exchange.stop &&
-           thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
-               0) {
+           await_change(producer, until_ns)) {
     }
+    producer_borrow_end(producer);
 }
 
 /* With the lock held, but for the call.  After answers: acceptance comes before progress,
@@ -286,12 +299,12 @@ enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t 
         /* It may be among those of an earlier run that are still on their way. */
         bool early = found == WAITS_UNKNOWN && producer->exchange.waiting > 0;
         if (found != WAITS_PENDING && !early) break;
-        if (thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) == 0)
-            continue;
+        if (await_change(producer, until_ns)) continue;
         full = waits_are_full(&producer->exchange.waits);
         found = waits_take(&producer->exchange.waits, id, &chunk);
         break;
     }
+    producer_borrow_end(producer);
     if (full && found == WAITS_TOLD) pthread_cond_broadcast(&producer->exchange.changed);
     pthread_mutex_unlock(&producer->exchange.lock);
     if (found == WAITS_UNKNOWN) return TMESH_E_NOT_FOUND;

@@ -150,15 +150,16 @@ static void take_arrivals(struct tmesh_producer *producer, uint64_t now_ns)
  * is set wakes us, and only then, so that a busy producer costs no wake-ups.
  * While the core has no room for what was taken over, more of it is no reason to
  * hurry: an answer makes room, and wakes us. */
-static void nap(struct tmesh_producer *producer, bool hurry)
+static void nap(struct tmesh_producer *producer, uint64_t limit_ns)
 {
     uint64_t deadline_ns = producer_deadline(producer->core);
+    if (limit_ns < deadline_ns) deadline_ns = limit_ns;
     pthread_mutex_lock(&producer->exchange.lock);
     bool room = producer->spool == NULL
                     ? stage_is_empty(&producer->taking)
                     : stage_is_empty(&producer->spooling) && !producer->spool_behind;
     bool news = room && !stage_is_empty(&producer->exchange.stage);
-    hurry = hurry || news || producer->exchange.stop;
+    bool hurry = producer->hurry || news || producer->exchange.stop;
     producer->exchange.asleep = !hurry;
     pthread_mutex_unlock(&producer->exchange.lock);
     uint64_t until_ns = hurry ? 0 : spin_until(producer->spin_ns, deadline_ns);
@@ -169,10 +170,24 @@ static void nap(struct tmesh_producer *producer, bool hurry)
                      hurry ? 0 : clock_left_ns(deadline_ns));
 }
 
+void producer_turn(struct tmesh_producer *producer, uint64_t until_ns)
+{
+    if (until_ns > 0) nap(producer, until_ns);
+    uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
+    if (until_ns > 0) take_arrivals(producer, now_ns);
+    producer->hurry = producer_take_staged(producer, now_ns);
+    turn_until_done(producer, PRODUCER_TURN, now_ns);
+    producer_pursue_inquiry(producer, now_ns);
+    producer_pursue_errand(producer, now_ns);
+    producer_publish(producer);
+    producer_push_spool(producer);
+}
+
 static bool is_stopping(struct tmesh_producer *producer)
 {
     pthread_mutex_lock(&producer->exchange.lock);
     producer->exchange.asleep = false;
+    producer_lend(producer);
     bool stop = producer->exchange.stop;
     pthread_mutex_unlock(&producer->exchange.lock);
     return stop;
@@ -181,19 +196,9 @@ static bool is_stopping(struct tmesh_producer *producer)
 void *producer_loop(void *argument)
 {
     struct tmesh_producer *producer = argument;
-    bool hurry = true;
+    producer->hurry = true;
+    while (!is_stopping(producer)) producer_turn(producer, INSTANT_NEVER);
     uint64_t now_ns = clock_now_ns();
-    while (!is_stopping(producer)) {
-        nap(producer, hurry);
-        now_ns = clock_now_ns(); /* the only time this turn knows */
-        take_arrivals(producer, now_ns);
-        hurry = producer_take_staged(producer, now_ns);
-        turn_until_done(producer, PRODUCER_TURN, now_ns);
-        producer_pursue_inquiry(producer, now_ns);
-        producer_pursue_errand(producer, now_ns);
-        producer_publish(producer);
-        producer_push_spool(producer);
-    }
     turn_until_done(producer, PRODUCER_STOP, now_ns);
     producer_finish_spool(producer);
     producer_tell_rest(producer);

@@ -2,6 +2,7 @@
  *
  *   producer.c          making and ending one
  *   producer_loop.c     its thread: sockets, clock and core
+ *   producer_loan.c     who runs the loop instead of that thread
  *   producer_submit.c   submissions on their way in
  *   producer_spool.c    their way over the disk, when there is a spool
  *   producer_answer.c   answers on their way out
@@ -66,6 +67,7 @@ struct tmesh_producer {
     struct answer_queue telling; /* answers of this turn */
     uint32_t *settled;           /* tickets to be returned after this turn */
     uint32_t settled_count, settled_max;
+    bool hurry;           /* the last turn left something to do */
     uint32_t left_outbox; /* tasks that left the outbox in this turn */
     uint64_t left_outbox_bytes;
     uint64_t released_bytes;        /* kept for nobody any more */
@@ -81,6 +83,27 @@ struct tmesh_producer {
 void *producer_loop(void *producer);
 /* The thread's: one step of the core, carried out. */
 void producer_step_and_perform(struct tmesh_producer *producer, const struct producer_event *event);
+
+/* One turn of the loop, by whoever runs it; before that it sleeps until something comes, or
+ * `until_ns`. */
+void producer_turn(struct tmesh_producer *producer, uint64_t until_ns);
+
+/* producer_loan.c; with the lock held, and let go in between. */
+/* Runs a turn of the loop instead of its thread, if that is lent; asks for it if not.
+ * False: the caller has to wait for `changed`. */
+bool producer_borrow(struct tmesh_producer *producer, uint64_t until_ns);
+/* Whoever borrowed it waits no longer. */
+void producer_borrow_end(struct tmesh_producer *producer);
+enum rouse {
+    ROUSE_NOBODY, /* whoever runs the loop sees it */
+    ROUSE_WAKE,   /* its waker is to be woken */
+    ROUSE_TURN    /* nobody does: producer_turn_borrowed */
+};
+/* Something was staged: what is to be done for it. */
+enum rouse producer_rouse(struct tmesh_producer *producer);
+void producer_turn_borrowed(struct tmesh_producer *producer);
+/* The thread's: lends the loop if somebody wants it, and has it again on return. */
+void producer_lend(struct tmesh_producer *producer);
 
 /* producer_submit.c */
 /* The thread's: takes over what was staged.  True when some is left. */

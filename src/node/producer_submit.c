@@ -120,10 +120,10 @@ enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer, const tmesh_tas
     result = await_room(producer, task, timeout_ms);
     if (result == TMESH_OK) result = stage_task(producer, task, &own);
     uint64_t number = producer->exchange.staged;
-    bool rouse = result == TMESH_OK && producer->exchange.asleep;
-    if (rouse) producer->exchange.asleep = false;
+    enum rouse rouse = result == TMESH_OK ? producer_rouse(producer) : ROUSE_NOBODY;
+    if (rouse == ROUSE_TURN) producer_turn_borrowed(producer);
     pthread_mutex_unlock(&producer->exchange.lock);
-    if (rouse) waker_wake(&producer->exchange.waker);
+    if (rouse == ROUSE_WAKE) waker_wake(&producer->exchange.waker);
     bool wait = producer->has_spool && producer->spool_sync == TMESH_SPOOL_EACH;
     if (result != TMESH_OK || !wait) return result;
     pthread_mutex_lock(&producer->exchange.lock);
