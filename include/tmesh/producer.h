@@ -2,7 +2,8 @@
  *
  * A producer has a thread of its own that does the talking.  A thread of yours that
  * submits few tasks, and waits for each (tmesh_producer_poll, tmesh_producer_wait), may do
- * it instead in these calls, which saves waking others; so `log` may be called in it.
+ * it instead, in these calls and while it submits, which saves waking others.  So `log` may
+ * be called there: hold no lock in these calls that `log` takes.
  * Every function here may be called from any thread at any time, except
  * tmesh_producer_destroy.  Submitting copies the task and returns; it never waits for the
  * network.
