@@ -238,8 +238,8 @@ def section(rows, tables):
 
 
 def brief(session, tables):
-    """For a page about something else."""
-    texts = [summary(tables), explanation(tables), map_summary(tables), target_table(tables),
+    """For a page about something else: what its readers choose by, not what we aim at."""
+    texts = [summary(tables), explanation(tables), map_summary(tables),
              machine_text(session) + "\n", noise_text(tables)]
     return "\n".join(text for text in texts if text)
 

@@ -29,7 +29,7 @@ MARKS = ("<!-- peers: begin -->\n", "<!-- peers: end -->\n")
 def read_options():
     parser = argparse.ArgumentParser(
         prog="./dev bench peers",
-        description="Measures tmesh beside other task queues. Some 20 minutes; with --quick 4.",
+        description="Measures tmesh beside other task queues. Some 15 minutes; with --quick 4.",
     )
     parser.add_argument("--runs", type=int, metavar="N",
                         help=f"rounds; default {catalog.RUNS}, with --quick {catalog.QUICK_RUNS}")
@@ -155,8 +155,10 @@ def write_readme(session, tables):
     _, end, after = rest.partition(MARKS[1])
     if not begin or not end:
         raise SystemExit(f"peers: README.md lacks the lines {MARKS[0].strip()}, {MARKS[1].strip()}")
-    picture = "![The same as a picture](bench/peers/results/peers.svg)\n"
-    fresh = f"{before}{begin}\n{report.brief(session, tables)}\n{picture}\n{end}{after}"
+    picture = "![tmesh beside others: throughput, latency, map](bench/peers/results/peers.svg)\n"
+    more = ("Least and most of every row, memory, settings, versions, and what we aim at: "
+            "[bench/peers/results](bench/peers/results/peers.md).\n")
+    fresh = f"{before}{begin}\n{picture}\n{report.brief(session, tables)}\n{more}\n{end}{after}"
     README.write_text(fresh, encoding="utf-8")
 
 
