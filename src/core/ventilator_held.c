@@ -78,7 +78,8 @@ static void answer_when_durable(struct ventilator *ventilator, uint32_t peer,
     put_off(&ventilator->held, answer, rejections);
 }
 
-void held_refuse(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections)
+void held_answer_now(struct ventilator *ventilator, uint32_t peer, uint64_t batch,
+                     uint32_t rejections)
 {
     send_answer(
         ventilator, peer,
@@ -144,7 +145,7 @@ void held_accept_soon(struct ventilator *ventilator, uint32_t slot, uint64_t bat
     struct peer *producer = &ventilator->peers.peers[slot];
     bool waits = ventilator->options.accept_ns > 0 && !ventilator->options.journals;
     if (producer->accept_due || !waits) { /* the first has company now */
-        if (producer->accept_due) held_refuse(ventilator, slot, producer->accept_batch, 0);
+        if (producer->accept_due) held_answer_now(ventilator, slot, producer->accept_batch, 0);
         producer->accept_due = false;
         held_accept(ventilator, slot, batch, 0);
         return;
@@ -161,7 +162,7 @@ bool held_send_accept(struct ventilator *ventilator, uint32_t slot)
     bool due = producer->results.count > 0 || producer->accept_by_ns <= ventilator->now_ns;
     if (!producer->accept_due || !due) return true;
     if (!ventilator_can_send(ventilator)) return false;
-    held_refuse(ventilator, slot, producer->accept_batch, 0);
+    held_answer_now(ventilator, slot, producer->accept_batch, 0);
     producer->accept_due = false;
     return true;
 }

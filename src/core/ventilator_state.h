@@ -187,8 +187,9 @@ void held_accept_soon(struct ventilator *ventilator, uint32_t peer, uint64_t bat
 /* Likewise, what became of letters. */
 void held_dispose(struct ventilator *ventilator, uint32_t peer,
                   const struct message_disposed *disposed);
-/* Answers it at once: nothing of it was taken. */
-void held_refuse(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections);
+/* Answers it at once: nothing of it was taken, or nothing of it has to be durable. */
+void held_answer_now(struct ventilator *ventilator, uint32_t peer, uint64_t batch,
+                     uint32_t rejections);
 /* Receipts what this worker said, once it is durable: `items` completions with so many
  * bytes of results. */
 void held_receipt(struct ventilator *ventilator, uint32_t peer, uint32_t items, uint32_t bytes);

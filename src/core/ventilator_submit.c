@@ -163,5 +163,5 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
     else if (can_wait)
         held_accept(ventilator, peer, submit->batch, count);
     else
-        held_refuse(ventilator, peer, submit->batch, count);
+        held_answer_now(ventilator, peer, submit->batch, count);
 }
