@@ -59,7 +59,7 @@ static void give_back(void *data, void *hint)
 
 bool buffers_wrap(struct buffers *buffers, struct bytes bytes, zmq_msg_t *message)
 {
-    uint8_t *data = (uint8_t *)(uintptr_t)bytes.data; /* a view of what is ours now */
+    uint8_t *data = buffers_under(bytes);
     (void)pthread_mutex_lock(&buffers->lock);
     buffers->away++;
     (void)pthread_mutex_unlock(&buffers->lock);

@@ -18,6 +18,12 @@ enum { BUFFERS_WORTH_BYTES = 16 * 1024 };
 
 struct buffers;
 
+/* The buffer from malloc that `bytes` begin, and whoever calls owns. */
+static inline uint8_t *buffers_under(struct bytes bytes)
+{
+    return (uint8_t *)(uintptr_t)bytes.data;
+}
+
 /* NULL: memory is short. */
 struct buffers *buffers_new(void);
 

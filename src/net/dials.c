@@ -43,6 +43,7 @@ struct dials {
     uint32_t stretch_left;
     zmq_msg_t message;
     struct buffers *buffers;
+    uint64_t spin_ns;
     struct pollfd *items;
     struct dial *dial;
 };
@@ -158,7 +159,12 @@ static bool line_has_something(struct line *line)
     return line->ready || line->monitor_ready || line->joined || line->ending;
 }
 
-bool dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
+void dials_spin(struct dials *dials, uint64_t spin_ns)
+{
+    dials->spin_ns = spin_ns;
+}
+
+void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
 {
     bool *flags[1 + DIALS_MAX * ITEMS_PER_DIAL];
     struct pollfd *items = dials->items;
@@ -182,11 +188,10 @@ bool dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout
             items[count++] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
         }
     }
-    bool came = socket_wait(waker, items, count, ready ? 0 : timeout_ns);
+    socket_wait(waker, items, count, dials->spin_ns, ready ? 0 : timeout_ns);
     for (uint32_t i = 1; i < count; i++) {
         if (items[i].revents != 0) *flags[i] = true;
     }
-    return ready || came;
 }
 
 /* Reads what happened to the connection, up to the first thing to tell. */
@@ -309,6 +314,10 @@ uint8_t *dials_send_buffer(struct dials *dials, uint32_t link, enum passage pass
 {
     struct line *line = line_of(dials, link, passage);
     zmq_msg_t message;
+    if (bytes.size < BUFFERS_WORTH_BYTES) {
+        (void)dials_send(dials, link, passage, bytes);
+        return buffers_under(bytes);
+    }
     if (buffers_wrap(dials->buffers, bytes, &message)) {
         if (is_up(line)) (void)line_send(line, &message);
         zmq_msg_close(&message);

@@ -37,8 +37,12 @@ bool dials_open_intake(struct dials *dials, uint32_t link, const struct bytes *i
 void dials_shut(struct dials *dials, uint32_t link, int linger_ms);
 
 /* As front_wait and front_next. */
-bool dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns);
+void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns);
 void dials_next(struct dials *dials, struct arrival *arrival);
+
+/* From here on dials_wait looks for so long before it sleeps (socket.h); at first it does
+ * not. */
+void dials_spin(struct dials *dials, uint64_t spin_ns);
 
 /* Sends, never waiting.  False: there is no connection, or its queue is full. */
 bool dials_send(struct dials *dials, uint32_t link, enum passage passage, struct bytes bytes);

@@ -30,6 +30,7 @@ struct front {
     struct monitor monitor;
     struct origins origins;
     struct buffers *buffers;
+    uint64_t spin_ns;
     int router_fd, pull_fd;
     /* False after a socket had nothing, until front_wait says otherwise. */
     bool router_ready, pull_ready, monitor_ready;
@@ -198,6 +199,7 @@ struct front *front_new(const struct front_options *options, char *error, size_t
         (void)snprintf(error, error_bytes, "out of memory");
         return NULL;
     }
+    front->spin_ns = options->spin_ns;
     zmq_msg_init(&front->sender);
     zmq_msg_init(&front->message);
     front->buffers = buffers_new();
@@ -259,7 +261,7 @@ uint64_t front_ignored(const struct front *front)
 
 /* Receiving. */
 
-bool front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns)
+void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns)
 {
     struct pollfd items[] = {{.fd = -1}, /* the waker's */
                              {.fd = front->router_fd, .events = POLLIN},
@@ -271,11 +273,10 @@ bool front_wait(struct front *front, const struct waker *waker, uint64_t timeout
     front->router_sent = false;
     bool ready = front->router_ready || front->pull_ready || front->monitor_ready ||
                  origins_untold(&front->origins);
-    bool came = socket_wait(waker, items, sizeof items / sizeof *items, ready ? 0 : timeout_ns);
+    socket_wait(waker, items, sizeof items / sizeof *items, front->spin_ns, ready ? 0 : timeout_ns);
     if (items[1].revents != 0) front->router_ready = true;
     if (items[2].revents != 0) front->pull_ready = true;
     if (items[3].revents != 0) front->monitor_ready = true;
-    return ready || came;
 }
 
 static void take_events(struct front *front)
@@ -428,6 +429,10 @@ bool front_send(struct front *front, uint32_t link, struct bytes bytes)
 uint8_t *front_send_buffer(struct front *front, uint32_t link, struct bytes bytes)
 {
     zmq_msg_t message;
+    if (bytes.size < BUFFERS_WORTH_BYTES) {
+        (void)front_send(front, link, bytes);
+        return buffers_under(bytes);
+    }
     if (buffers_wrap(front->buffers, bytes, &message)) (void)send_to(front, link, &message);
     return buffers_take(front->buffers);
 }

@@ -22,6 +22,7 @@ struct front_options {
     const char *intake; /* NULL: any free port beside `bind` */
     bool inproc;        /* also serve inproc://front and inproc://intake in this context */
     uint32_t message_bytes_max;
+    uint64_t spin_ns; /* front_wait looks for so long before it sleeps (socket.h) */
 };
 
 /* Binds.  NULL on failure, with the reason for people in `error`. */
@@ -53,8 +54,8 @@ struct arrival {
 };
 
 /* Waits until something arrives, `waker` is woken, or `timeout_ns` passed
- * (INSTANT_NEVER: no limit).  False: it was the time that passed, or nothing. */
-bool front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns);
+ * (INSTANT_NEVER: no limit). */
+void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns);
 
 /* Takes the next thing that arrived, never waiting.  Messages first, then
  * closed connections, so that nothing said before the end is lost. */
@@ -64,9 +65,9 @@ void front_next(struct front *front, struct arrival *arrival);
  * take it); the session's numbers will show it. */
 bool front_send(struct front *front, uint32_t link, struct bytes bytes);
 
-/* The same for a message of BUFFERS_WORTH_BYTES or more (buffers.h) without a copy: `bytes`
- * begin a buffer from malloc, which is libzmq's from here on, sent or not.  Returns one of
- * those it had before, to be written anew and freed or sent, or NULL. */
+/* The same, and a message of BUFFERS_WORTH_BYTES or more (buffers.h) without a copy: `bytes`
+ * begin a buffer from malloc, which is handed over, sent or not.  Returns one to be written
+ * anew and freed or sent, which may be the same, or NULL. */
 uint8_t *front_send_buffer(struct front *front, uint32_t link, struct bytes bytes);
 
 /* How many messages were dropped unread: of several frames, or of peers that

@@ -50,8 +50,13 @@ bool socket_has_input(void *socket);
 
 /* Waits until one of `items` has something, the first of which is `waker`'s, or
  * `timeout_ns` passed (INSTANT_NEVER: no limit); may return earlier with nothing.
- * Forgets the wakes that it saw.  Returns whether there was anything. */
-bool socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count,
+ * Forgets the wakes that it saw.
+ *
+ * It looks for `spin_ns` before it sleeps.  To wake a sleeping thread costs time, on a
+ * virtual machine several times what a message does; who has processors to spare may buy
+ * that time with them.  With all in use it only takes them from others, so 0 unless asked
+ * for; and whoever else wants this one gets it in between. */
+void socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count, uint64_t spin_ns,
                  uint64_t timeout_ns);
 
 #endif

@@ -148,6 +148,7 @@ static enum tmesh_err open_sockets(struct tmesh_producer *producer, tmesh_error_
         waker_open(&producer->exchange.waker) != 0) {
         return failure(error, TMESH_E_SYSTEM, "too few descriptors or memory for sockets");
     }
+    dials_spin(producer->dials, producer->spin_ns);
     return TMESH_OK;
 }
 

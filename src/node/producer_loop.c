@@ -4,7 +4,6 @@
 #include "../wire/codec.h"
 #include "failure.h"
 #include "producer_node.h"
-#include "spin.h"
 
 #include <stdio.h>
 
@@ -17,11 +16,8 @@ static void send_message(struct tmesh_producer *producer, const struct producer_
         log_line(&producer->log, TMESH_ERROR, "out of memory: a message was not sent");
         return; /* it goes again when no answer comes */
     }
-    if (bytes.size < BUFFERS_WORTH_BYTES)
-        (void)dials_send(producer->dials, action->link, action->passage, bytes);
-    else
-        encoder_give_away(producer->encoder,
-                          dials_send_buffer(producer->dials, action->link, action->passage, bytes));
+    encoder_give_away(producer->encoder,
+                      dials_send_buffer(producer->dials, action->link, action->passage, bytes));
 }
 
 static void take_refusal(struct tmesh_producer *producer, const struct producer_action *action)
@@ -162,12 +158,7 @@ static void nap(struct tmesh_producer *producer, uint64_t limit_ns)
     bool hurry = producer->hurry || news || producer->exchange.stop;
     producer->exchange.asleep = !hurry;
     pthread_mutex_unlock(&producer->exchange.lock);
-    uint64_t until_ns = hurry ? 0 : spin_until(producer->spin_ns, deadline_ns);
-    while (spin_goes_on(until_ns)) {
-        if (dials_wait(producer->dials, &producer->exchange.waker, 0)) return;
-    }
-    (void)dials_wait(producer->dials, &producer->exchange.waker,
-                     hurry ? 0 : clock_left_ns(deadline_ns));
+    dials_wait(producer->dials, &producer->exchange.waker, hurry ? 0 : clock_left_ns(deadline_ns));
 }
 
 void producer_turn(struct tmesh_producer *producer, uint64_t until_ns)

@@ -27,6 +27,7 @@ static enum tmesh_err open_sockets(struct tmesh_ventilator *node,
                                                     .bind = options->bind,
                                                     .intake = options->intake,
                                                     .inproc = lent,
+                                                    .spin_ns = node->spin_ns,
                                                     .message_bytes_max = MESSAGE_BYTES_MAX},
                             why, sizeof why);
     if (node->front == NULL) return failure(error, TMESH_E_BIND, "%s", why);

@@ -8,7 +8,6 @@
 #include "../watch/clock.h"
 #include "../wire/codec.h"
 #include "failure.h"
-#include "spin.h"
 #include "ventilator_log.h"
 #include "ventilator_node.h"
 
@@ -24,10 +23,7 @@ static void send_messages(struct tmesh_ventilator *node)
             log_line(&node->log, TMESH_ERROR, "out of memory: a message was not sent");
             continue; /* the gap in the numbers resets that session */
         }
-        if (bytes.size < BUFFERS_WORTH_BYTES)
-            (void)front_send(node->front, send->link, bytes);
-        else
-            encoder_give_away(node->encoder, front_send_buffer(node->front, send->link, bytes));
+        encoder_give_away(node->encoder, front_send_buffer(node->front, send->link, bytes));
     }
 }
 
@@ -178,21 +174,11 @@ static bool has_failed(struct tmesh_ventilator *node)
     return true;
 }
 
-static void rest(struct tmesh_ventilator *node)
-{
-    uint64_t deadline_ns = ventilator_deadline(node->core);
-    uint64_t until_ns = spin_until(node->spin_ns, deadline_ns);
-    while (spin_goes_on(until_ns)) {
-        if (front_wait(node->front, &node->waker, 0)) return;
-    }
-    (void)front_wait(node->front, &node->waker, clock_left_ns(deadline_ns));
-}
-
 void *ventilator_loop(void *argument)
 {
     struct tmesh_ventilator *node = argument;
     while (node->done != WISH_STOP) {
-        rest(node);
+        front_wait(node->front, &node->waker, clock_left_ns(ventilator_deadline(node->core)));
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         take_arrivals(node, now_ns);
         hear_disk(node, now_ns);

@@ -97,11 +97,8 @@ static void send_message(struct tmesh_worker *node, const struct worker_action *
         log_line(&node->log, TMESH_ERROR, "out of memory: a message was not sent");
         return; /* the gap in the numbers resets the session */
     }
-    if (bytes.size < BUFFERS_WORTH_BYTES)
-        (void)dials_send(node->dials, action->link, PASSAGE_FRONT, bytes);
-    else
-        encoder_give_away(node->encoder,
-                          dials_send_buffer(node->dials, action->link, PASSAGE_FRONT, bytes));
+    encoder_give_away(node->encoder,
+                      dials_send_buffer(node->dials, action->link, PASSAGE_FRONT, bytes));
 }
 
 static void perform_one(struct tmesh_worker *node, const struct worker_action *action)
@@ -296,25 +293,13 @@ static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
     pthread_mutex_unlock(&node->lock);
 }
 
-static void rest(struct tmesh_worker *node)
-{
-    uint64_t deadline_ns = worker_deadline(node->core);
-    uint64_t until_ns = spin_until(node->spin_ns, deadline_ns);
-    while (spin_goes_on(until_ns)) {
-        if (dials_wait(node->dials, &node->waker, 0)) return;
-    }
-    (void)dials_wait(node->dials, &node->waker, clock_left_ns(deadline_ns));
-}
-
 static void *run(void *argument)
 {
     struct tmesh_worker *node = argument;
     bool again = false; /* the pool had more than one turn takes */
     while (node->done != WISH_STOP) {
-        if (again)
-            (void)dials_wait(node->dials, &node->waker, 0);
-        else
-            rest(node);
+        uint64_t timeout_ns = again ? 0 : clock_left_ns(worker_deadline(node->core));
+        dials_wait(node->dials, &node->waker, timeout_ns);
         uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
         take_arrivals(node, now_ns);
         tell_starts(node, now_ns);
@@ -346,6 +331,7 @@ static enum tmesh_err open_sockets(struct tmesh_worker *node, tmesh_error_t *err
     if (node->dials == NULL || waker_open(&node->waker) != 0 || waker_open(&node->asked) != 0) {
         return failure(error, TMESH_E_SYSTEM, "too few descriptors or memory for sockets");
     }
+    dials_spin(node->dials, node->spin_ns);
     return TMESH_OK;
 }
 

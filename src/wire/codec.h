@@ -53,8 +53,8 @@ enum wire_error wire_encode(struct encoder *encoder, const struct message *messa
                             struct bytes *bytes);
 
 /* The buffer that holds the message encoded last is somebody else's now, to be freed.
- * `next`, from malloc and MESSAGE_BYTES_MAX long, takes its place; without it (NULL) the
- * next encode gets one itself. */
+ * `next`, from malloc and MESSAGE_BYTES_MAX long, takes its place, and may be the same again.
+ * Without it (NULL) the next encode gets one itself. */
 void encoder_give_away(struct encoder *encoder, uint8_t *next);
 
 /* How many bytes an item adds to a message at most, so that a sender can close
