@@ -11,7 +11,11 @@
 #include "ventilator_log.h"
 #include "ventilator_node.h"
 
-enum { TURN_MESSAGES_MAX = 256 }; /* taken in one turn, so that answers do not wait long */
+/* What is taken in one turn, so that answers do not wait long.  By tasks as well as by
+ * messages: a worker that waits for what a turn gives it does nothing meanwhile, and if
+ * one turn ends all its tasks, and the next gives it as many, it and the ventilator work
+ * by turns and not side by side. */
+enum { TURN_MESSAGES_MAX = 256, TURN_TASKS_MAX = 1024 };
 
 static void send_messages(struct tmesh_ventilator *node)
 {
@@ -76,9 +80,19 @@ static enum reason garbage_reason(enum wire_error error)
     return error == WIRE_MAJOR ? REASON_VERSION : REASON_MALFORMED;
 }
 
-static void take_arrival(struct tmesh_ventilator *node, const struct arrival *arrival,
-                         uint64_t now_ns)
+/* How many tasks a message is about, of those that can be about many. */
+static uint32_t tasks_of(const struct message *message)
 {
+    if (message->kind == MESSAGE_SUBMIT) return message->u.submit.count;
+    if (message->kind == MESSAGE_COMPLETE) return message->u.complete.count;
+    return 1;
+}
+
+/* Returns how many tasks it was about. */
+static uint32_t take_arrival(struct tmesh_ventilator *node, const struct arrival *arrival,
+                             uint64_t now_ns)
+{
+    uint32_t tasks = 1;
     struct ventilator_event event = {
         .now_ns = now_ns, .link = arrival->link, .passage = arrival->passage};
     struct message message;
@@ -89,17 +103,20 @@ static void take_arrival(struct tmesh_ventilator *node, const struct arrival *ar
         event.kind = error == WIRE_OK ? VENTILATOR_MESSAGE : VENTILATOR_GARBAGE;
         event.message = error == WIRE_OK ? &message : NULL;
         event.reason = error == WIRE_OK ? REASON_NONE : garbage_reason(error);
+        if (error == WIRE_OK) tasks = tasks_of(&message);
     }
     step(node, &event);
+    return tasks;
 }
 
 static void take_arrivals(struct tmesh_ventilator *node, uint64_t now_ns)
 {
-    for (uint32_t taken = 0; taken < TURN_MESSAGES_MAX; taken++) {
+    uint32_t tasks = 0;
+    for (uint32_t taken = 0; taken < TURN_MESSAGES_MAX && tasks < TURN_TASKS_MAX; taken++) {
         struct arrival arrival;
         front_next(node->front, &arrival);
         if (arrival.kind == ARRIVAL_NONE) return;
-        take_arrival(node, &arrival, now_ns);
+        tasks += take_arrival(node, &arrival, now_ns);
     }
 }
 

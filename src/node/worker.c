@@ -21,7 +21,8 @@
 
 enum {
     TURN_ARRIVALS_MAX = 256,
-    TURN_DONE_MAX = 4096, /* runs taken from the pool in one turn */
+    TURN_DONE_MAX = 1024, /* runs taken from the pool in one turn: see TURN_TASKS_MAX in
+                             ventilator_loop.c */
     JOBS_AT_ONCE = 256,
     FAREWELL_MS = 200 /* for BYE to leave */
 };
