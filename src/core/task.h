@@ -1,8 +1,8 @@
 /* task.h - the tasks a ventilator holds, and the lists they stand in.
  *
- * Owns: one record for each task, from ACCEPT until its id is forgotten, and
- * the order of the lists.  A task stands in at most one list at a time; the
- * owner of the list knows which.  Slots are those of the index of ids.
+ * Owns: one record for each task, from ACCEPT until nobody needs more of it than its
+ * id (known.h), and the order of the lists.  A task stands in at most one list at a
+ * time; the owner of the list knows which.
  */
 #ifndef CORE_TASK_H
 #define CORE_TASK_H
@@ -31,8 +31,7 @@ enum task_kept {
 
 struct task {
     uint32_t next, previous;
-    struct circle_link age; /* among all that stand in the journal, by `lsn` */
-    uint64_t lsn;    /* the latest entry that says all of it; 0: none, nothing is journalled */
+    uint32_t known;  /* the row of its id */
     uint32_t holder; /* LEASED: the worker's peer slot; READY: of one that was to give it back, or
                         PEER_NONE (peers.h) */
     uint32_t row;    /* with TASK_KEPT_DEAD: in letters; LEASED: in runs, plus one, 0 for none */
@@ -60,6 +59,26 @@ static inline void task_fetch(const struct task *task)
     enum { CACHE_LINE_BYTES = 64 };
     for (size_t at = 0; at < sizeof *task; at += CACHE_LINE_BYTES)
         __builtin_prefetch((const uint8_t *)task + at, 1);
+}
+
+/* Which of the table are free: zeroed, but for `next`. */
+struct task_slots {
+    uint32_t free;  /* given back last, plus one; 0 for none */
+    uint32_t fresh; /* from here on they were never used */
+};
+
+static inline uint32_t task_take(struct task *tasks, struct task_slots *slots)
+{
+    if (slots->free == 0) return slots->fresh++;
+    uint32_t slot = slots->free - 1;
+    slots->free = tasks[slot].next;
+    return slot;
+}
+
+static inline void task_give(struct task *tasks, struct task_slots *slots, uint32_t slot)
+{
+    tasks[slot] = (struct task){.next = slots->free};
+    slots->free = slot + 1;
 }
 
 struct task_list {

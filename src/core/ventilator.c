@@ -43,12 +43,12 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
     uint64_t ids_max =
         (uint64_t)options->tasks_max + options->ended_max + options->dead_letters_max;
     assert(ids_max < TASK_NOWHERE);
-    index_init(&laid->ids, arena, (uint32_t)ids_max, options->seed);
-    laid->tasks = arena_take(arena, ids_max + 1, sizeof *laid->tasks); /* and the head of ages */
+    known_init(&laid->known, arena, (uint32_t)ids_max, options->ended_max, options->seed);
+    laid->tasks = arena_take(arena, ids_max, sizeof *laid->tasks);
+    laid->ages = arena_take(arena, options->journals ? ids_max + 1 : 1, sizeof *laid->ages);
     heap_init(&laid->alarms, arena, (uint32_t)ids_max);
     lanes_init(&laid->lanes, arena);
     peers_init(&laid->peers, arena, options->peers_max, options->seed);
-    slot_ring_init(&laid->ended, arena, options->ended_max);
     letters_init(&laid->letters, arena, options->dead_letters_max);
     revokes_init(&laid->revokes, arena);
     runs_init(&laid->runs, arena);
@@ -73,6 +73,7 @@ struct ventilator *ventilator_init(void *memory, const struct ventilator_options
     assert(options->crashes_max > 0 && options->crashes_max <= UINT16_MAX);
     assert(options->losses_max > 0 && options->losses_max <= UINT16_MAX);
     assert(options->payload_bytes_max <= MESSAGE_PAYLOAD_BYTES_MAX); /* or no message holds it */
+    assert(options->ended_ns_max / MILLISECOND < INT32_MAX); /* known_row.ended_ms wraps round */
     /* Or a letter could be dropped in the step that wrote it down. */
     assert(!options->journals || options->dead_letters_max > VENTILATOR_RECORDS_MAX);
     struct arena arena = {.base = memory, .size = ventilator_memory_bytes(options)};
@@ -81,9 +82,9 @@ struct ventilator *ventilator_init(void *memory, const struct ventilator_options
     ventilator->random = options->seed;
     ventilator->started_ns = now_ns;
     ventilator->turn.last_ns = now_ns;
-    ventilator->ages = (struct circles){.first = (uint8_t *)&ventilator->tasks[0].age,
-                                        .row_bytes = sizeof *ventilator->tasks};
-    circle_reset(&ventilator->ages, ventilator_ages_head(ventilator));
+    ventilator->written = (struct circles){.first = (uint8_t *)&ventilator->ages[0].link,
+                                           .row_bytes = sizeof *ventilator->ages};
+    circle_reset(&ventilator->written, ventilator_ages_head(ventilator));
     return ventilator;
 }
 
@@ -338,13 +339,14 @@ uint64_t ventilator_deadline(const struct ventilator *ventilator)
 
 uint64_t ventilator_held_count(const struct ventilator *ventilator)
 {
-    return ventilator->ids.count - ventilator->ended.count - ventilator->letters.count;
+    const struct known *known = &ventilator->known;
+    return known->ids.count - known->ended.count - ventilator->letters.count;
 }
 
 struct bytes ventilator_last_words(const struct ventilator *ventilator, const struct id *id)
 {
-    uint32_t slot = index_find(&ventilator->ids, id);
-    if (slot == INDEX_NONE) return (struct bytes){0};
+    uint32_t slot = known_find(&ventilator->known, id);
+    if (slot == TASK_NOWHERE) return (struct bytes){0};
     return store_get(&ventilator->store, ventilator->tasks[slot].text);
 }
 

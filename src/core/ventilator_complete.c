@@ -103,8 +103,8 @@ void ventilator_note_stale(struct ventilator *ventilator, uint32_t peer, const s
 static void complete_one(struct ventilator *ventilator, uint32_t peer,
                          const struct completion *completion)
 {
-    uint32_t slot = index_find(&ventilator->ids, &completion->lease.id);
-    if (slot == INDEX_NONE ||
+    uint32_t slot = known_find(&ventilator->known, &completion->lease.id);
+    if (slot == TASK_NOWHERE ||
         !ventilator_lease_counts(&ventilator->tasks[slot], &completion->lease)) {
         ventilator_note_stale(ventilator, peer, &completion->lease);
         return;
@@ -127,19 +127,20 @@ static void complete_one(struct ventilator *ventilator, uint32_t peer,
 static void fetch_ahead(const struct ventilator *ventilator,
                         const struct message_complete *complete, uint32_t item)
 {
+    const struct known *known = &ventilator->known;
     const struct completion *items = complete->items + item;
     uint32_t left = complete->count - item;
-    if (left > INDEX_FAR) index_fetch_far(&ventilator->ids, &items[INDEX_FAR].lease.id);
+    if (left > INDEX_FAR) index_fetch_far(&known->ids, &items[INDEX_FAR].lease.id);
     if (left <= INDEX_NEAR) return;
-    uint32_t slot = index_fetch_near(&ventilator->ids, &items[INDEX_NEAR].lease.id);
-    if (slot != INDEX_NONE) task_fetch(&ventilator->tasks[slot]);
+    uint32_t row = index_fetch_near(&known->ids, &items[INDEX_NEAR].lease.id);
+    if (row != INDEX_NONE) __builtin_prefetch(&known->rows[row], 1);
 }
 
 void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
                          const struct message_complete *complete)
 {
     assert(complete->count <= MESSAGE_ITEMS_MAX);
-    bool large = index_is_large(&ventilator->ids);
+    bool large = index_is_large(&ventilator->known.ids);
     uint32_t bytes = 0; /* of a message that came: they add up to less than it has */
     for (uint32_t item = 0; item < complete->count; item++) {
         if (large) fetch_ahead(ventilator, complete, item);

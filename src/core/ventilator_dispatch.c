@@ -122,7 +122,9 @@ static struct assignment assignment_of(const struct ventilator *ventilator, uint
     const struct task *task = &ventilator->tasks[slot];
     const struct lane *lane = &ventilator->lanes.lanes[task->lane];
     struct assignment assignment = {
-        .lease = {.id = ventilator->ids.ids[slot], .attempt = task->attempt, .token = task->token},
+        .lease = {.id = *ventilator_id(ventilator, slot),
+                  .attempt = task->attempt,
+                  .token = task->token},
         .name = bytes_of(lane->name, lane->name_bytes),
         .payload = store_get(&ventilator->store, task->payload),
         .limit_ms = task->limit_ms,

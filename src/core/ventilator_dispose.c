@@ -50,12 +50,14 @@ static enum reason cancel(struct ventilator *ventilator, uint32_t slot)
 /* One that was cancelled already is no mistake: the answer may have been lost. */
 static enum reason cancel_one(struct ventilator *ventilator, const struct id *id)
 {
-    uint32_t slot = index_find(&ventilator->ids, id);
-    if (slot == INDEX_NONE) return REASON_NO_TASK;
-    const struct task *task = &ventilator->tasks[slot];
-    if (task->state == TASK_CANCELLED) return REASON_NONE;
-    if (task->state >= TASK_DONE) return REASON_ENDED;
-    if (planted(PLANTED_CANCEL_SPARES_RUNS) && task->state == TASK_LEASED) return REASON_NONE;
+    const struct known *known = &ventilator->known;
+    uint32_t row = index_find(&known->ids, id);
+    if (row == INDEX_NONE) return REASON_NO_TASK;
+    uint32_t slot = known_task(known, row);
+    uint32_t state = slot == TASK_NOWHERE ? known->rows[row].state : ventilator->tasks[slot].state;
+    if (state == TASK_CANCELLED) return REASON_NONE;
+    if (state >= TASK_DONE) return REASON_ENDED;
+    if (planted(PLANTED_CANCEL_SPARES_RUNS) && state == TASK_LEASED) return REASON_NONE;
     return cancel(ventilator, slot);
 }
 
@@ -64,8 +66,8 @@ static enum reason dispose_one(struct ventilator *ventilator, const struct id *i
 {
     if (disposal == DISPOSAL_CANCEL) return cancel_one(ventilator, id);
     bool retry = retries(disposal);
-    uint32_t slot = index_find(&ventilator->ids, id);
-    if (slot == INDEX_NONE) return REASON_NO_LETTER;
+    uint32_t slot = known_find(&ventilator->known, id);
+    if (slot == TASK_NOWHERE) return REASON_NO_LETTER;
     const struct task *task = &ventilator->tasks[slot];
     if ((task->kept & TASK_KEPT_DEAD) == 0) return REASON_NO_LETTER;
     if (!retry) {
@@ -144,7 +146,7 @@ static bool is_to_end(const struct ventilator *ventilator, const struct task *ta
 static void cancel_all(struct ventilator *ventilator, const struct message_dispose *dispose,
                        struct message_disposed *answer)
 {
-    uint64_t end = ventilator->ids.fresh, seen = 0;
+    uint64_t end = ventilator->slots.fresh, seen = 0;
     for (uint64_t slot = dispose->cursor; slot < end; slot++) {
         if (answer->affected == MESSAGE_LETTERS_MAX || seen++ == TASKS_SEEN_EACH_STEP) {
             answer->cursor = slot;

@@ -1,6 +1,6 @@
 /* ventilator_journal.c - what is written down of a task, and when it is written again.
  *
- * Owns: the entries, and the circle of all tasks in the order of the latest
+ * Owns: the entries, and the circle of all that is known in the order of the latest
  * entry that says all of each.  Everything before the first of them can be
  * released, so the log is a circle as well: when too much of it is behind, the
  * tasks that stand there are written again at its end (M. Rosenblum and J.
@@ -95,15 +95,13 @@ static struct journal_entry *append(struct ventilator *ventilator, enum journal_
 void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what)
 {
     if (!ventilator->options.journals) return;
-    struct task *task = &ventilator->tasks[slot];
+    const struct task *task = &ventilator->tasks[slot];
     struct journal_entry *entry =
-        append(ventilator, kind_of(task, what), &ventilator->ids.ids[slot]);
+        append(ventilator, kind_of(task, what), ventilator_id(ventilator, slot));
     switch (what) {
     case WRITTEN_WHOLE:
         fill_whole(ventilator, slot, entry);
-        ventilator_unwrite(ventilator, slot);
-        circle_append(&ventilator->ages, ventilator_ages_head(ventilator), slot);
-        task->lsn = entry->lsn;
+        ventilator_note_written(ventilator, task->known, entry->lsn);
         break;
     case WRITTEN_LEASE:
         entry->attempt = task->attempt;
@@ -126,17 +124,58 @@ void ventilator_write_given_up(struct ventilator *ventilator, uint32_t peer)
     (void)append(ventilator, JOURNAL_GIVEN_UP, &ventilator->peers.nodes.ids[peer]);
 }
 
-void ventilator_unwrite(struct ventilator *ventilator, uint32_t slot)
+void ventilator_note_written(struct ventilator *ventilator, uint32_t row, uint64_t lsn)
 {
-    if (ventilator->tasks[slot].lsn != 0) circle_remove(&ventilator->ages, slot);
-    ventilator->tasks[slot].lsn = 0;
+    ventilator_unwrite(ventilator, row);
+    circle_append(&ventilator->written, ventilator_ages_head(ventilator), row);
+    ventilator->ages[row].lsn = lsn;
+}
+
+void ventilator_unwrite(struct ventilator *ventilator, uint32_t row)
+{
+    if (!ventilator->options.journals) return;
+    struct age *age = &ventilator->ages[row];
+    if (age->lsn != 0) circle_remove(&ventilator->written, row);
+    age->lsn = 0;
+}
+
+/* All that is left of a task that ended. */
+static void write_ended(struct ventilator *ventilator, uint32_t row)
+{
+    const struct known_row *ended = &ventilator->known.rows[row];
+    bool done = ended->state == TASK_DONE;
+    struct journal_entry *entry =
+        append(ventilator, done ? JOURNAL_DONE : JOURNAL_TASK, &ventilator->known.ids.ids[row]);
+    entry->state = (enum task_state)ended->state;
+    entry->reason = (enum reason)ended->reason;
+    entry->attempt = ended->attempt;
+    if (!done) {
+        const struct lane *lane = &ventilator->lanes.lanes[ended->lane];
+        entry->queue = bytes_of(lane->queue, lane->queue_bytes);
+        entry->name = bytes_of(lane->name, lane->name_bytes);
+    }
+    ventilator_note_written(ventilator, row, entry->lsn);
+}
+
+/* Writes again all of what is known in this row.  Returns about how many bytes that is. */
+static uint64_t copy(struct ventilator *ventilator, uint32_t row)
+{
+    uint32_t slot = known_task(&ventilator->known, row);
+    if (slot == TASK_NOWHERE) {
+        write_ended(ventilator, row);
+        return ENTRY_BYTES;
+    }
+    const struct task *task = &ventilator->tasks[slot];
+    ventilator_write(ventilator, slot, WRITTEN_WHOLE);
+    return ENTRY_BYTES + (uint64_t)task->payload.size + task->result.size + task->text.size;
 }
 
 /* Twice what is needed may lie on the disk, so that what is copied is never more
  * than what was written in the first place. */
 static bool too_much_is_behind(const struct ventilator *ventilator)
 {
-    uint64_t needed = ventilator->store.bytes_used + (uint64_t)ventilator->ids.count * ENTRY_BYTES;
+    uint64_t needed =
+        ventilator->store.bytes_used + (uint64_t)ventilator->known.ids.count * ENTRY_BYTES;
     return ventilator->journal_bytes > 2 * needed + ventilator->options.journal_slack_bytes;
 }
 
@@ -146,19 +185,18 @@ void ventilator_copy_forward(struct ventilator *ventilator)
     uint64_t bytes = 0, before = ventilator->appended_lsn;
     ventilator->copied_ns = ventilator->now_ns;
     for (uint32_t left = COPIES_EACH_TURN; left > 0 && bytes < COPIED_BYTES_EACH_TURN; left--) {
-        uint32_t oldest = circle_next(&ventilator->ages, ventilator_ages_head(ventilator));
+        uint32_t oldest = circle_next(&ventilator->written, ventilator_ages_head(ventilator));
         if (oldest == ventilator_ages_head(ventilator)) return;
-        const struct task *task = &ventilator->tasks[oldest];
-        if (task->lsn > before) return; /* all the way round */
-        bytes += ENTRY_BYTES + (uint64_t)task->payload.size + task->result.size + task->text.size;
-        ventilator_write(ventilator, oldest, WRITTEN_WHOLE);
+        if (ventilator->ages[oldest].lsn > before) return; /* all the way round */
+        bytes += copy(ventilator, oldest);
     }
 }
 
 uint64_t ventilator_copy_deadline(const struct ventilator *ventilator)
 {
     if (!ventilator->options.journals || !too_much_is_behind(ventilator)) return INSTANT_NEVER;
-    if (circle_is_empty(&ventilator->ages, ventilator_ages_head(ventilator))) return INSTANT_NEVER;
+    if (circle_is_empty(&ventilator->written, ventilator_ages_head(ventilator)))
+        return INSTANT_NEVER;
     /* The pause lets the disk catch up and say what the last copies released. */
     return instant_after(ventilator->copied_ns, COPY_PAUSE_NS);
 }
@@ -166,7 +204,7 @@ uint64_t ventilator_copy_deadline(const struct ventilator *ventilator)
 uint64_t ventilator_oldest_entry(const struct ventilator *ventilator)
 {
     if (!ventilator->options.journals) return 0;
-    uint32_t oldest = circle_next(&ventilator->ages, ventilator_ages_head(ventilator));
+    uint32_t oldest = circle_next(&ventilator->written, ventilator_ages_head(ventilator));
     bool none = oldest == ventilator_ages_head(ventilator) || planted(PLANTED_RELEASE_TOO_EARLY);
-    return none ? ventilator->appended_lsn + 1 : ventilator->tasks[oldest].lsn;
+    return none ? ventilator->appended_lsn + 1 : ventilator->ages[oldest].lsn;
 }

@@ -48,8 +48,8 @@ void ventilator_end_progress(struct ventilator *ventilator, uint32_t slot)
 static void tell_one(struct ventilator *ventilator, uint32_t worker,
                      const struct progress *progress)
 {
-    uint32_t slot = index_find(&ventilator->ids, &progress->lease.id);
-    if (slot == INDEX_NONE) return;
+    uint32_t slot = known_find(&ventilator->known, &progress->lease.id);
+    if (slot == TASK_NOWHERE) return;
     struct task *task = &ventilator->tasks[slot];
     if (task->state != TASK_LEASED || task->holder != worker) return;
     if (!ventilator_lease_counts(task, &progress->lease)) return;
@@ -77,7 +77,7 @@ void ventilator_progress(struct ventilator *ventilator, uint32_t peer,
 static struct progress progress_of(const struct ventilator *ventilator, const struct run *run)
 {
     return (struct progress){
-        .lease = {.id = ventilator->ids.ids[run->slot],
+        .lease = {.id = *ventilator_id(ventilator, run->slot),
                   .attempt = ventilator->tasks[run->slot].attempt},
         .number = run->number,
         .text = bytes_of(run->text, run->text_bytes),

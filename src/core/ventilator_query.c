@@ -59,7 +59,7 @@ static struct dead_row dead_row(const struct ventilator *ventilator, uint32_t sl
     const struct task *task = &ventilator->tasks[slot];
     const struct lane *lane = &ventilator->lanes.lanes[task->lane];
     return (struct dead_row){
-        .id = ventilator->ids.ids[slot],
+        .id = *ventilator_id(ventilator, slot),
         .queue = bytes_of(lane->queue, lane->queue_bytes),
         .name = bytes_of(lane->name, lane->name_bytes),
         .state = (enum task_state)task->state,
@@ -91,8 +91,8 @@ static uint32_t dead_rows(struct ventilator *ventilator, uint32_t cursor, uint32
 static uint32_t letter_row(struct ventilator *ventilator, const struct message_query *query,
                            uint32_t *next)
 {
-    uint32_t slot = index_find(&ventilator->ids, &query->id);
-    if (slot == INDEX_NONE || (ventilator->tasks[slot].kept & TASK_KEPT_DEAD) == 0) return 0;
+    uint32_t slot = known_find(&ventilator->known, &query->id);
+    if (slot == TASK_NOWHERE || (ventilator->tasks[slot].kept & TASK_KEPT_DEAD) == 0) return 0;
     const struct task *task = &ventilator->tasks[slot];
     bool first = query->cursor == 0;
     ventilator->out->rows.letter = (struct letter_row){
@@ -108,7 +108,7 @@ static struct run_row run_row(const struct ventilator *ventilator, uint32_t slot
     const struct task *task = &ventilator->tasks[slot];
     const struct lane *lane = &ventilator->lanes.lanes[task->lane];
     struct run_row row = {
-        .id = ventilator->ids.ids[slot],
+        .id = *ventilator_id(ventilator, slot),
         .queue = bytes_of(lane->queue, lane->queue_bytes),
         .name = bytes_of(lane->name, lane->name_bytes),
         .attempt = task->attempt,

@@ -117,7 +117,7 @@ static uint32_t list_leases(struct ventilator *ventilator, uint32_t slot, uint32
         if (task->recalled || !bits_has(lanes, task->lane)) continue;
         task->recalled = 1;
         out->leases[out->lease_count + count++] = (struct lease){
-            .id = ventilator->ids.ids[at], .attempt = task->attempt, .token = task->token};
+            .id = *ventilator_id(ventilator, at), .attempt = task->attempt, .token = task->token};
     }
     return count;
 }
@@ -134,7 +134,7 @@ static uint32_t recall_for(struct ventilator *ventilator, uint32_t slot, uint32_
         (struct message_leases){.leases = &out->leases[out->lease_count], .count = count};
     for (uint32_t at = 0; at < count && planted(PLANTED_RECALL_TAKES_BACK); at++) {
         task_return(ventilator,
-                    index_find(&ventilator->ids, &out->leases[out->lease_count + at].id));
+                    known_find(&ventilator->known, &out->leases[out->lease_count + at].id));
     }
     out->lease_count += count;
     effort->recalls -= count;

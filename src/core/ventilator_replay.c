@@ -60,30 +60,50 @@ static void set_owner(struct ventilator *ventilator, struct task *task, const st
  * of them goes, so that the walk is paid for by all that it makes room for. */
 static bool forget_half(struct ventilator *ventilator)
 {
+    const struct circles *written = &ventilator->written;
+    const struct known_row *rows = ventilator->known.rows;
     uint32_t head = ventilator_ages_head(ventilator), ended = 0, next;
-    for (uint32_t at = circle_next(&ventilator->ages, head); at != head;
-         at = circle_next(&ventilator->ages, at)) {
-        const struct task *task = &ventilator->tasks[at];
-        if (task->state >= TASK_DONE && task->kept == 0) ended++;
+    for (uint32_t at = circle_next(written, head); at != head; at = circle_next(written, at)) {
+        if (rows[at].task == 0) ended++;
     }
     uint32_t left = (ended + 1) / 2;
-    for (uint32_t at = circle_next(&ventilator->ages, head); left > 0; at = next) {
-        const struct task *task = &ventilator->tasks[at];
-        next = circle_next(&ventilator->ages, at);
-        if (task->state < TASK_DONE || task->kept != 0) continue;
+    for (uint32_t at = circle_next(written, head); left > 0; at = next) {
+        next = circle_next(written, at);
+        if (rows[at].task != 0) continue;
         task_forget(ventilator, at);
         left--;
     }
     return ended > 0;
 }
 
-static uint32_t slot_of(struct ventilator *ventilator, const struct id *id)
+static uint32_t row_of(struct ventilator *ventilator, const struct id *id)
 {
-    uint32_t slot = index_find(&ventilator->ids, id);
-    if (slot != INDEX_NONE) return slot;
-    slot = index_insert(&ventilator->ids, id);
-    if (slot == INDEX_NONE && forget_half(ventilator)) slot = index_insert(&ventilator->ids, id);
+    struct index *ids = &ventilator->known.ids;
+    uint32_t row = index_find(ids, id);
+    if (row != INDEX_NONE) return row;
+    row = index_insert(ids, id);
+    if (row == INDEX_NONE && forget_half(ventilator)) row = index_insert(ids, id);
+    return row;
+}
+
+static uint32_t slot_of(struct ventilator *ventilator, uint32_t row)
+{
+    uint32_t slot = known_task(&ventilator->known, row);
+    if (slot != TASK_NOWHERE) return slot;
+    if (ventilator->known.rows[row].state == TASK_NONE) return task_begin(ventilator, row);
+    slot = task_recollect(ventilator, row);
+    ventilator->tasks[slot].kept = 0; /* it stands in no line yet */
     return slot;
+}
+
+/* Nothing but the id of a task that ended is needed any more, as far as was read. */
+static void settle(struct ventilator *ventilator, uint32_t slot)
+{
+    struct task *task = &ventilator->tasks[slot];
+    if (task->state < TASK_DONE || task->kept != 0) return;
+    set_owner(ventilator, task, &(struct id){{0}});
+    task_drop_values(ventilator, task);
+    task_shrink(ventilator, slot);
 }
 
 static void read_change(struct ventilator *ventilator, struct task *task,
@@ -121,8 +141,9 @@ static enum reason replay_whole(struct ventilator *ventilator, const struct jour
     if (named && !(name_is_valid(entry->name) && name_is_valid(entry->queue))) {
         return REASON_MALFORMED;
     }
-    uint32_t slot = slot_of(ventilator, &entry->id);
-    if (slot == INDEX_NONE) return REASON_BUSY;
+    uint32_t row = row_of(ventilator, &entry->id);
+    if (row == INDEX_NONE) return REASON_BUSY;
+    uint32_t slot = slot_of(ventilator, row);
     struct task *task = &ventilator->tasks[slot];
     leave_lane(ventilator, task);
     if (named) {
@@ -135,13 +156,12 @@ static enum reason replay_whole(struct ventilator *ventilator, const struct jour
     task->holder = PEER_NONE;
     read_change(ventilator, task, entry);
     keep_lane(ventilator, task);
-    ventilator_unwrite(ventilator, slot);
-    circle_append(&ventilator->ages, ventilator_ages_head(ventilator), slot);
-    task->lsn = entry->lsn;
+    ventilator_note_written(ventilator, row, entry->lsn);
     task_drop_values(ventilator, task);
     bool kept = keep_value(ventilator, entry->payload, &task->payload) &&
                 keep_value(ventilator, entry->result, &task->result) &&
                 keep_value(ventilator, entry->text, &task->text);
+    settle(ventilator, slot);
     return kept ? REASON_NONE : REASON_BUSY;
 }
 
@@ -152,7 +172,6 @@ static void replay_settled(struct ventilator *ventilator, struct task *task,
     task->kept &= entry->kept;
     keep_lane(ventilator, task);
     if ((task->kept & TASK_KEPT_RESULT) == 0) set_owner(ventilator, task, &(struct id){{0}});
-    if (task->kept == 0) task_drop_values(ventilator, task);
 }
 
 /* Whoever it comes back as will be told that it is not known. */
@@ -162,13 +181,9 @@ static void replay_given_up(struct ventilator *ventilator, const struct id *node
     if (slot != PEER_NONE) peers_remove(&ventilator->peers, slot);
 }
 
-/* An entry about a task of which nothing was said since the journal begins: it
- * had been forgotten by then. */
-static enum reason replay_change(struct ventilator *ventilator, const struct journal_entry *entry)
+static enum reason change(struct ventilator *ventilator, struct task *task,
+                          const struct journal_entry *entry)
 {
-    uint32_t slot = index_find(&ventilator->ids, &entry->id);
-    if (slot == INDEX_NONE) return REASON_NONE;
-    struct task *task = &ventilator->tasks[slot];
     bool ended = task->state >= TASK_DONE;
     if (entry->kind == JOURNAL_SETTLED) {
         if (ended) replay_settled(ventilator, task, entry);
@@ -187,6 +202,18 @@ static enum reason replay_change(struct ventilator *ventilator, const struct jou
     keep_lane(ventilator, task);
     if (entry->text.data == NULL) return REASON_NONE;
     return keep_value(ventilator, entry->text, &task->text) ? REASON_NONE : REASON_BUSY;
+}
+
+/* An entry about a task of which nothing was said since the journal begins: it
+ * had been forgotten by then. */
+static enum reason replay_change(struct ventilator *ventilator, const struct journal_entry *entry)
+{
+    uint32_t row = index_find(&ventilator->known.ids, &entry->id);
+    if (row == INDEX_NONE) return REASON_NONE;
+    uint32_t slot = slot_of(ventilator, row);
+    enum reason refusal = change(ventilator, &ventilator->tasks[slot], entry);
+    settle(ventilator, slot);
+    return refusal;
 }
 
 static bool is_possible(const struct journal_entry *entry)
@@ -218,7 +245,18 @@ void ventilator_replay(struct ventilator *ventilator, const struct journal_entry
     }
 }
 
-/* In the order of slots, not of age, so that the place to go on at stays good;
+static void restore(struct ventilator *ventilator, uint32_t row)
+{
+    uint32_t slot = known_task(&ventilator->known, row);
+    if (slot == TASK_NOWHERE) {
+        task_restore_ended(ventilator, row);
+        return;
+    }
+    leave_lane(ventilator, &ventilator->tasks[slot]);
+    task_restore(ventilator, slot);
+}
+
+/* In the order of rows, not of age, so that the place to go on at stays good;
  * first come first served is only roughly kept across a restart.  */
 void ventilator_replayed(struct ventilator *ventilator, uint64_t last_lsn)
 {
@@ -228,15 +266,13 @@ void ventilator_replayed(struct ventilator *ventilator, uint64_t last_lsn)
         ventilator->appended_lsn = ventilator->durable_lsn = last_lsn;
     }
     uint32_t left = RESTORED_EACH_STEP;
-    for (; ventilator->restored_next < ventilator->ids.fresh; ventilator->restored_next++) {
-        uint32_t slot = ventilator->restored_next;
-        struct task *task = &ventilator->tasks[slot];
-        if (task->state == TASK_NONE) continue;
+    for (; ventilator->restored_next < ventilator->known.ids.fresh; ventilator->restored_next++) {
+        const struct known_row *row = &ventilator->known.rows[ventilator->restored_next];
+        if (row->task == 0 && row->state == TASK_NONE) continue;
         if (left-- == 0) {
             ventilator->out->more = true;
             return;
         }
-        leave_lane(ventilator, task);
-        task_restore(ventilator, slot);
+        restore(ventilator, ventilator->restored_next);
     }
 }

@@ -66,7 +66,7 @@ static struct result result_of(const struct ventilator *ventilator, uint32_t slo
 {
     const struct task *task = &ventilator->tasks[slot];
     return (struct result){
-        .id = ventilator->ids.ids[slot],
+        .id = *ventilator_id(ventilator, slot),
         .state = (enum task_state)task->state,
         .attempt = task->attempt,
         .reason = (enum reason)task->reason,
@@ -84,7 +84,8 @@ static bool window_is_full(const struct peer *producer)
 /* Whether the end of this task would survive us. */
 static bool has_durable_end(const struct ventilator *ventilator, uint32_t slot)
 {
-    return held_is_durable(ventilator, ventilator->tasks[slot].lsn);
+    if (!ventilator->options.journals) return true;
+    return held_is_durable(ventilator, ventilator->ages[ventilator->tasks[slot].known].lsn);
 }
 
 bool ventilator_send_results(struct ventilator *ventilator, uint32_t slot)

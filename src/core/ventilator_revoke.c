@@ -53,7 +53,9 @@ void ventilator_revoke(struct ventilator *ventilator, uint32_t slot)
     struct peer *worker = &ventilator->peers.peers[task->holder];
     uint32_t row = take_row(&ventilator->revokes);
     ventilator->revokes.rows[row] = (struct revoke){
-        .lease = {.id = ventilator->ids.ids[slot], .attempt = task->attempt, .token = task->token},
+        .lease = {.id = *ventilator_id(ventilator, slot),
+                  .attempt = task->attempt,
+                  .token = task->token},
         .next = worker->revokes,
     };
     worker->revokes = row + 1;

@@ -84,8 +84,11 @@ bool ventilator_in_sequence(struct ventilator *ventilator, uint32_t slot,
 /* Whether somebody else was given the task since, or the lease was taken back:
  * what was done under it will not count.  One that ended in its own attempt may
  * just have lost the receipt. */
-static bool is_stale(const struct task *task, const struct lease *claim)
+static bool is_stale(const struct ventilator *ventilator, uint32_t row, const struct lease *claim)
 {
+    uint32_t slot = known_task(&ventilator->known, row);
+    if (slot == TASK_NOWHERE) return ventilator->known.rows[row].attempt != claim->attempt;
+    const struct task *task = &ventilator->tasks[slot];
     return task->attempt != claim->attempt || task->state < TASK_DONE;
 }
 
@@ -101,12 +104,13 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
     if (!planted(PLANTED_FORGET_ORPHANS)) ventilator_orphan(ventilator, worker);
     for (uint32_t at = 0; at < hello->lease_count; at++) {
         const struct lease *claim = &hello->leases[at];
-        uint32_t slot = index_find(&ventilator->ids, &claim->id);
-        struct task *task = slot == INDEX_NONE ? NULL : &ventilator->tasks[slot];
+        uint32_t row = index_find(&ventilator->known.ids, &claim->id);
+        uint32_t slot = row == INDEX_NONE ? TASK_NOWHERE : known_task(&ventilator->known, row);
+        struct task *task = slot == TASK_NOWHERE ? NULL : &ventilator->tasks[slot];
         bool waived = planted(PLANTED_CLAIM_OLD_LEASE) && task != NULL && task->token != 0;
         if (task == NULL || (!ventilator_lease_counts(task, claim) && !waived)) {
             out->leases[out->lease_count++] = *claim;
-            if (task != NULL && is_stale(task, claim)) {
+            if (row != INDEX_NONE && is_stale(ventilator, row, claim)) {
                 ventilator_note_stale(ventilator, worker, claim);
             }
         } else if (task->state == TASK_READY || task->state == TASK_WAITING) {

@@ -23,10 +23,10 @@
 #ifndef CORE_VENTILATOR_STATE_H
 #define CORE_VENTILATOR_STATE_H
 
+#include "known.h"
 #include "lanes.h"
 #include "letters.h"
 #include "peers.h"
-#include "slot_ring.h"
 #include "turn.h"
 #include "ventilator.h"
 
@@ -61,6 +61,12 @@ struct revokes {
     uint32_t count;
 };
 
+/* Where an id stands in the journal. */
+struct age {
+    struct circle_link link; /* among all that stand there, by `lsn` */
+    uint64_t lsn;            /* the latest entry that says all of it; 0: none */
+};
+
 struct ventilator {
     struct ventilator_options options;
     struct turn turn;
@@ -68,13 +74,13 @@ struct ventilator {
     uint64_t random;
     uint64_t orders; /* the latest place in line */
     bool draining;
-    struct index ids; /* slots are task slots */
+    struct known known;
     struct task *tasks;
+    struct task_slots slots; /* of tasks */
     struct store store;
     struct heap alarms; /* by task slot: when WAITING ends, or a lease with a time limit */
     struct lanes lanes;
     struct peers peers;
-    struct slot_ring ended; /* ids remembered after the end */
     struct letters letters;
     struct revokes revokes;
     struct runs runs;
@@ -86,7 +92,8 @@ struct ventilator {
 
     /* The journal; all 0 without one. */
     uint64_t appended_lsn, durable_lsn;
-    struct circles ages; /* through tasks; the head is the row behind the last */
+    struct age *ages;       /* by row of known, and behind the last one the head */
+    struct circles written; /* through ages, by lsn */
     struct held held;
     uint64_t journal_bytes;
     bool journal_full;
@@ -112,6 +119,10 @@ bool ventilator_can_send(const struct ventilator *ventilator);
 /* So full that no new task is taken, so that results of those here find room. */
 bool ventilator_is_crowded(const struct ventilator *ventilator);
 void ventilator_record(struct ventilator *ventilator, const struct record *record);
+static inline const struct id *ventilator_id(const struct ventilator *ventilator, uint32_t slot)
+{
+    return &ventilator->known.ids.ids[ventilator->tasks[slot].known];
+}
 
 /* transition.c: each makes its record. */
 void task_accept(struct ventilator *ventilator, uint32_t slot);
@@ -129,12 +140,19 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
               enum reason reason);
 /* One reason less to keep the record of a task that ended. */
 void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept);
-/* Without a reason left its values go, and its id waits to be forgotten. */
+/* Without a reason left all goes but its id, which waits to be forgotten. */
 void task_lay_down(struct ventilator *ventilator, uint32_t slot);
+/* A slot for the task of this row, which has none: a new one, or one that ended and of
+ * which more is needed again than that. */
+uint32_t task_begin(struct ventilator *ventilator, uint32_t row);
+uint32_t task_recollect(struct ventilator *ventilator, uint32_t row);
+/* Of a task that ended only its row is left, and the slot is free. */
+void task_shrink(struct ventilator *ventilator, uint32_t slot);
 /* Somebody wants it no more: from any state but an end. */
 void task_cancel(struct ventilator *ventilator, uint32_t slot);
-/* From the journal: to where its state belongs. */
+/* From the journal: to where its state belongs; or what is left of one that ended. */
 void task_restore(struct ventilator *ventilator, uint32_t slot);
+void task_restore_ended(struct ventilator *ventilator, uint32_t row);
 /* False: there is none. */
 bool task_drop_oldest_letter(struct ventilator *ventilator);
 /* An operator drops a dead letter, or has it tried again from the beginning. */
@@ -142,15 +160,15 @@ void task_drop_letter(struct ventilator *ventilator, uint32_t slot);
 void task_revive(struct ventilator *ventilator, uint32_t slot);
 /* Payload, result and text; the record stays. */
 void task_drop_values(struct ventilator *ventilator, struct task *task);
-/* Frees the slot: from here on the id is a stranger's. */
-void task_forget(struct ventilator *ventilator, uint32_t slot);
+/* From here on the id in this row, of which no task is left, is a stranger's. */
+void task_forget(struct ventilator *ventilator, uint32_t row);
 /* Forgets ended ids that are over the limits; a few at a time. */
 void task_forget_ended(struct ventilator *ventilator);
 
 /* ventilator_journal.c: nothing happens without a journal. */
 static inline uint32_t ventilator_ages_head(const struct ventilator *ventilator)
 {
-    return ventilator->ids.capacity;
+    return ventilator->options.journals ? ventilator->known.ids.capacity : 0;
 }
 enum written {
     WRITTEN_WHOLE,  /* everything: the entries before are not needed for it */
@@ -163,8 +181,10 @@ enum written {
 void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what);
 /* Writes that a producer gets no more results of what it submitted so far. */
 void ventilator_write_given_up(struct ventilator *ventilator, uint32_t peer);
-/* The task is forgotten, and needs no entry any more. */
-void ventilator_unwrite(struct ventilator *ventilator, uint32_t slot);
+/* An entry that says all of what is known in this row was appended, or read. */
+void ventilator_note_written(struct ventilator *ventilator, uint32_t row, uint64_t lsn);
+/* What was known in this row is forgotten, and needs no entry any more. */
+void ventilator_unwrite(struct ventilator *ventilator, uint32_t row);
 /* Writes again what stands in the oldest entries, so that these can go. */
 void ventilator_copy_forward(struct ventilator *ventilator);
 uint64_t ventilator_copy_deadline(const struct ventilator *ventilator);

@@ -40,21 +40,49 @@ static bool is_outlived(const struct ventilator *ventilator, uint32_t peer, uint
            peers[peer].birth < peers[owner].birth;
 }
 
-/* A known id: the same task.  Whoever asks last and wants the result gets it, but of
- * two that are here not the one that came first. */
-static enum reason submit_again(struct ventilator *ventilator, uint32_t slot, uint32_t peer,
-                                const struct submission *item)
+static void note_duplicate(struct ventilator *ventilator, const struct id *id,
+                           enum task_state state, uint32_t attempt)
+{
+    ventilator->totals.duplicates++;
+    ventilator_record(
+        ventilator,
+        &(struct record){.kind = RECORD_DUPLICATE, .state = state, .attempt = attempt, .id = *id});
+}
+
+/* From here on it is this producer that wants the result. */
+static void want(struct ventilator *ventilator, uint32_t slot, uint32_t peer)
 {
     struct task *task = &ventilator->tasks[slot];
-    uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
+    set_owner(ventilator, slot, peer);
+    if (task->state >= TASK_DONE) {
+        /* A dead letter still has its reason and text; of others only the state is left. */
+        bool forgotten = (task->kept & TASK_KEPT_ENDED) != 0 && task->result.place == 0;
+        if (task->state == TASK_DONE && forgotten) task->reason = REASON_FORGOTTEN;
+        ventilator_owe_result(ventilator, slot);
+    }
+    ventilator_write(ventilator, slot, WRITTEN_CHANGE);
+}
+
+/* A known id: the same task.  Whoever asks last and wants the result gets it, but of
+ * two that are here not the one that came first. */
+static enum reason submit_again(struct ventilator *ventilator, uint32_t row, uint32_t peer,
+                                const struct submission *item)
+{
     bool wants = (item->flags & SUBMISSION_WANTS_RESULT) != 0;
+    uint32_t slot = known_task(&ventilator->known, row);
+    if (slot == TASK_NOWHERE) {
+        const struct known_row *ended = &ventilator->known.rows[row];
+        note_duplicate(ventilator, &item->id, (enum task_state)ended->state, ended->attempt);
+        if (!wants) return REASON_NONE;
+        slot = task_recollect(ventilator, row);
+        want(ventilator, slot, peer);
+        return REASON_NONE;
+    }
+    const struct task *task = &ventilator->tasks[slot];
+    uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
     bool told = (task->kept & TASK_KEPT_SENT) != 0;
     if (wants && !told && is_outlived(ventilator, peer, owner)) return REASON_AWAITED;
-    ventilator->totals.duplicates++;
-    ventilator_record(ventilator, &(struct record){.kind = RECORD_DUPLICATE,
-                                                   .state = (enum task_state)task->state,
-                                                   .attempt = task->attempt,
-                                                   .id = item->id});
+    note_duplicate(ventilator, &item->id, (enum task_state)task->state, task->attempt);
     if (!wants) return REASON_NONE;
     bool ended = task->state >= TASK_DONE;
     /* A result sent already may have been read before this was asked, and its receipt
@@ -65,18 +93,7 @@ static enum reason submit_again(struct ventilator *ventilator, uint32_t slot, ui
         ventilator_withdraw_result(ventilator, slot);
     else if (owner != PEER_NONE)
         ventilator->peers.peers[owner].owned--;
-    set_owner(ventilator, slot, peer);
-    if (!ended) {
-        ventilator_write(ventilator, slot, WRITTEN_CHANGE);
-        return REASON_NONE;
-    }
-    /* A dead letter still has its reason and text; of others only the state is left. */
-    if (task->state == TASK_DONE && (task->kept & TASK_KEPT_ENDED) != 0 &&
-        task->result.place == 0) {
-        task->reason = REASON_FORGOTTEN;
-    }
-    ventilator_owe_result(ventilator, slot);
-    ventilator_write(ventilator, slot, WRITTEN_CHANGE);
+    want(ventilator, slot, peer);
     return REASON_NONE;
 }
 
@@ -97,20 +114,18 @@ static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
     struct bytes queue = item->queue.data != NULL ? item->queue : bytes_text("default");
     uint32_t lane = lanes_lane(&ventilator->lanes, queue, item->name);
     if (lane == TASK_NOWHERE) return REASON_BUSY;
-    uint32_t slot = index_insert(&ventilator->ids, &item->id);
-    if (slot == INDEX_NONE) return REASON_BUSY;
+    uint32_t row = index_insert(&ventilator->known.ids, &item->id);
+    if (row == INDEX_NONE) return REASON_BUSY;
+    uint32_t slot = task_begin(ventilator, row);
     struct task *task = &ventilator->tasks[slot];
-    *task = (struct task){
-        .lane = (uint16_t)lane,
-        .holder = PEER_NONE,
-        .attempts_max = limit_of(item->attempts_max, ventilator->options.attempts_max),
-        .crashes_max = limit_of(item->crashes_max, ventilator->options.crashes_max),
-        .backoff_ms = item->backoff_ms,
-        .backoff_ms_max = item->backoff_ms_max,
-        .limit_ms = item->limit_ms,
-        .soft_ms = item->soft_ms,
-        .stalled_ms = item->stalled_ms,
-    };
+    task->lane = (uint16_t)lane;
+    task->attempts_max = limit_of(item->attempts_max, ventilator->options.attempts_max);
+    task->crashes_max = limit_of(item->crashes_max, ventilator->options.crashes_max);
+    task->backoff_ms = item->backoff_ms;
+    task->backoff_ms_max = item->backoff_ms_max;
+    task->limit_ms = item->limit_ms;
+    task->soft_ms = item->soft_ms;
+    task->stalled_ms = item->stalled_ms;
     task->payload = store_put(&ventilator->store, item->payload);
     assert(item->payload.data == NULL || task->payload.place != 0); /* it fits, as we saw */
     if ((item->flags & SUBMISSION_WANTS_RESULT) != 0) set_owner(ventilator, slot, peer);
@@ -123,18 +138,17 @@ static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
 {
     enum reason reason = judge(ventilator, item);
     if (reason != REASON_NONE) return reason;
-    uint32_t slot = index_find(&ventilator->ids, &item->id);
-    if (slot == INDEX_NONE || planted(PLANTED_NO_DEDUPE)) return take_in(ventilator, peer, item);
-    return submit_again(ventilator, slot, peer, item);
+    uint32_t row = index_find(&ventilator->known.ids, &item->id);
+    if (row == INDEX_NONE || planted(PLANTED_NO_DEDUPE)) return take_in(ventilator, peer, item);
+    return submit_again(ventilator, row, peer, item);
 }
 
 static void fetch_ahead(const struct ventilator *ventilator, const struct message_submit *submit,
                         uint32_t item)
 {
     uint32_t left = submit->count - item;
-    if (left > INDEX_FAR) index_fetch_far(&ventilator->ids, &submit->items[item + INDEX_FAR].id);
-    if (left > INDEX_NEAR)
-        (void)index_fetch_near(&ventilator->ids, &submit->items[item + INDEX_NEAR].id);
+    const struct index *ids = &ventilator->known.ids;
+    if (left > INDEX_FAR) index_fetch_far(ids, &submit->items[item + INDEX_FAR].id);
 }
 
 void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
@@ -144,7 +158,7 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
     struct rejection *rejections = ventilator->out->rejections;
     uint32_t count = 0;
     bool can_wait = held_has_room(ventilator, submit->count);
-    bool large = index_is_large(&ventilator->ids), all_wanted = true;
+    bool large = index_is_large(&ventilator->known.ids), all_wanted = true;
     for (uint32_t item = 0; item < submit->count; item++) {
         if (large) fetch_ahead(ventilator, submit, item);
         enum reason reason =

@@ -209,13 +209,17 @@ static void note_credit(struct ventilator_check *check, const struct ventilator 
 
 static void check_states(const struct ventilator_check *check, const struct ventilator *ventilator)
 {
-    for (uint32_t slot = 0; slot < ventilator->ids.fresh; slot++) {
-        const struct task *task = &ventilator->tasks[slot];
-        if (task->state == TASK_NONE) continue;
-        const struct check_task *known = ventilator_check_task(check, &ventilator->ids.ids[slot]);
-        demand(known != NULL, "a task without records");
-        demand(known->state == task->state, "a change of state without its record");
-        demand(known->attempt == task->attempt, "a change of attempt without its record");
+    const struct known *known = &ventilator->known;
+    for (uint32_t row = 0; row < known->ids.fresh; row++) {
+        uint32_t slot = known_task(known, row), attempt = known->rows[row].attempt;
+        uint32_t state = known->rows[row].state;
+        if (slot == TASK_NOWHERE && state == TASK_NONE) continue;
+        if (slot != TASK_NOWHERE) state = ventilator->tasks[slot].state;
+        if (slot != TASK_NOWHERE) attempt = ventilator->tasks[slot].attempt;
+        const struct check_task *task = ventilator_check_task(check, &known->ids.ids[row]);
+        demand(task != NULL, "a task without records");
+        demand(task->state == state, "a change of state without its record");
+        demand(task->attempt == attempt, "a change of attempt without its record");
     }
 }
 

@@ -190,7 +190,7 @@ static void ended_ids_and_unread_results_survive(void **state)
     assert_int_equal(ventilator_open_count(story.ventilator), 0);
     story_restart(&story, 50);
     assert_int_equal(ventilator_open_count(story.ventilator), 0);
-    assert_int_equal(story.ventilator->ended.count, 3);
+    assert_int_equal(story.ventilator->known.ended.count, 3);
     story_end(&story);
 }
 
@@ -224,7 +224,7 @@ static void retries_and_dead_letters_survive_with_what_was_said(void **state)
                          "[ 5000] leased A/2 w1\n"
                          "[ 5000] > w1 work A/2 \"payload\"\n");
     struct id id = story_id('A');
-    const struct task *task = &story.ventilator->tasks[index_find(&story.ventilator->ids, &id)];
+    const struct task *task = &story.ventilator->tasks[known_find(&story.ventilator->known, &id)];
     assert_int_equal(task->failures, 1);
     story_end(&story);
 }
@@ -351,7 +351,7 @@ static void what_became_of_letters_and_each_tasks_policy_survive(void **state)
     story_restart(&story, 0);
     assert_int_equal(story_totals(&story).ready, 3); /* D was given back */
     assert_int_equal(story.ventilator->letters.count, 0);
-    assert_int_equal(story.ventilator->ended.count, 1);
+    assert_int_equal(story.ventilator->known.ended.count, 1);
     story_hello(&story, P1);
     story_hello(&story, W1);
     story_credit(&story, W1, 10);

@@ -221,7 +221,7 @@ static void without_room_whoever_told_least_lately_makes_way(void **state)
     }
     for (uint32_t at = 0; at < TASKS; at++) {
         const struct task *task =
-            &story.ventilator->tasks[index_find(&story.ventilator->ids, &items[at].id)];
+            &story.ventilator->tasks[known_find(&story.ventilator->known, &items[at].id)];
         told[at] = (struct progress){
             .lease = {.id = items[at].id, .attempt = 1, .token = task->token}, .number = at};
     }
@@ -235,9 +235,9 @@ static void without_room_whoever_told_least_lately_makes_way(void **state)
     story_turn(&story);
     assert_int_equal(story.ventilator->runs.count, RUNS_MAX);
     ventilator_check_tables(story.ventilator, CHECK_SETTLED);
-    uint32_t second = index_find(&story.ventilator->ids, &items[1].id);
+    uint32_t second = known_find(&story.ventilator->known, &items[1].id);
     for (uint32_t at = 0; at < TASKS; at++) {
-        uint32_t slot = index_find(&story.ventilator->ids, &items[at].id);
+        uint32_t slot = known_find(&story.ventilator->known, &items[at].id);
         assert_int_equal(story.ventilator->tasks[slot].row == 0, slot == second);
     }
     free(items);

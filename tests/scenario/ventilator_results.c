@@ -380,7 +380,7 @@ static void only_so_many_ids_are_remembered_and_the_oldest_goes(void **state)
     struct story story;
     story_start_served(&story, &options, 100000);
     run(&story, "ABC");
-    assert_int_equal(story.ventilator->ids.count, 2);
+    assert_int_equal(story.ventilator->known.ids.count, 2);
     story_clear(&story);
     story_submit(&story, P1, "CBA");
     story_expect(&story, "[    0] duplicate C/1\n"
@@ -405,7 +405,7 @@ static void a_record_in_use_again_outlives_the_memory_of_its_id(void **state)
     run(&story, "BC");             /* push its id out of the memory */
     story_receipt(&story, P1);
     assert_int_equal(ventilator_open_count(story.ventilator), 0);
-    assert_int_equal(story.ventilator->ids.count, 1);
+    assert_int_equal(story.ventilator->known.ids.count, 1);
     story_end(&story);
 }
 

@@ -93,7 +93,7 @@ void story_end(struct story *story)
     assert_int_equal(story->ventilator->owed, 0);
     assert_int_equal(story->ventilator->totals.leased, 0);
     uint64_t kept = 0;
-    for (uint32_t slot = 0; slot < story->ventilator->ids.fresh; slot++) {
+    for (uint32_t slot = 0; slot < story->ventilator->slots.fresh; slot++) {
         const struct task *task = &story->ventilator->tasks[slot];
         kept += task->payload.place + task->result.place + task->text.place;
     }

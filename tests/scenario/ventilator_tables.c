@@ -10,7 +10,7 @@
 
 /* What a walk over everything counted. */
 struct census {
-    uint64_t waiting, ready, leased, ended, kept_results, kept_dead, kept_ended;
+    uint64_t waiting, ready, leased, ended, kept_results, kept_dead, kept_ended, remembered;
     uint64_t recalls, listed_leased, listed_results, workers, producers;
 };
 
@@ -41,26 +41,25 @@ static void check_list(const struct ventilator *ventilator, const struct task_li
     demand(count == list->count, "a list shorter than its count");
 }
 
-/* The journal's circle holds every task, by the number of its entry. */
+/* The journal's circle holds all that is known, by the number of its entry. */
 static void check_ages(const struct ventilator *ventilator)
 {
     uint32_t head = ventilator_ages_head(ventilator), count = 0;
     uint64_t before = 0;
-    for (uint32_t at = circle_next(&ventilator->ages, head); at != head;
-         at = circle_next(&ventilator->ages, at)) {
-        uint64_t lsn = ventilator->tasks[at].lsn;
+    for (uint32_t at = circle_next(&ventilator->written, head); at != head;
+         at = circle_next(&ventilator->written, at)) {
+        uint64_t lsn = ventilator->ages[at].lsn;
         demand(lsn > before && lsn <= ventilator->appended_lsn, "tasks out of their age");
         before = lsn;
         count++;
     }
-    demand(count == (ventilator->options.journals ? ventilator->ids.count : 0),
+    demand(count == (ventilator->options.journals ? ventilator->known.ids.count : 0),
            "a task that is not in the journal");
     demand(ventilator->durable_lsn <= ventilator->appended_lsn, "durable before it was written");
 }
 
 static void check_values(const struct ventilator *ventilator, const struct task *task)
 {
-    bool has_values = task->payload.place + task->result.place + task->text.place != 0;
     if (task->state < TASK_DONE) {
         demand(task->attempt > 0 || task->token == 0, "a lease given back is not over");
         demand(task->kept == 0, "an open task has ended");
@@ -68,10 +67,7 @@ static void check_values(const struct ventilator *ventilator, const struct task 
         return;
     }
     demand(task->token == 0, "an ended task has a lease");
-    demand(task->kept != 0, "a record kept for nothing");
-    if ((task->kept & (TASK_KEPT_RESULT | TASK_KEPT_DEAD)) == 0) {
-        demand(!has_values, "values kept for nobody");
-    }
+    demand((task->kept & (TASK_KEPT_RESULT | TASK_KEPT_DEAD)) != 0, "a record kept for nothing");
     if ((task->kept & TASK_KEPT_RESULT) != 0) {
         demand(task->owner != 0 && (task->owner & 0xffff) < ventilator->peers.nodes.capacity,
                "a result for nobody");
@@ -86,14 +82,12 @@ static void count_task(const struct ventilator *ventilator, uint32_t slot, struc
     if (task->state == TASK_WAITING) census->waiting++;
     if (task->state == TASK_READY) census->ready++;
     if (task->state == TASK_LEASED) census->leased++;
-    if (task->state >= TASK_DONE) census->ended++;
     if ((task->kept & TASK_KEPT_RESULT) != 0) census->kept_results++;
     if ((task->kept & TASK_KEPT_DEAD) != 0) census->kept_dead++;
-    if ((task->kept & TASK_KEPT_ENDED) != 0) census->kept_ended++;
     bool limited = task->state == TASK_LEASED && task->limit_ms != 0;
     demand(heap_has(&ventilator->alarms, slot) == (task->state == TASK_WAITING || limited),
            "an alarm that is not a waiting task's");
-    demand(index_find(&ventilator->ids, &ventilator->ids.ids[slot]) == slot, "an id lost");
+    demand(known_find(&ventilator->known, ventilator_id(ventilator, slot)) == slot, "an id lost");
     check_values(ventilator, task);
 }
 
@@ -107,7 +101,7 @@ static void check_lane(const struct ventilator *ventilator, uint32_t number)
         demand(ventilator->tasks[at].state == TASK_READY, "in line, but not ready");
         demand(ventilator->tasks[at].lane == number, "in another's line");
     }
-    for (uint32_t slot = 0; slot < ventilator->ids.fresh; slot++) {
+    for (uint32_t slot = 0; slot < ventilator->slots.fresh; slot++) {
         const struct task *task = &ventilator->tasks[slot];
         if (task->state == TASK_NONE || task->lane != number) continue;
         waiting += task->state == TASK_WAITING;
@@ -211,7 +205,7 @@ static void check_producer(const struct ventilator *ventilator, uint32_t slot,
     if (producer->state == PEER_GONE) return;
     demand(bytes == producer->unreceipted_bytes, "bytes not receipted");
     uint64_t reference = peers_reference(&ventilator->peers, slot);
-    for (uint32_t task = 0; task < ventilator->ids.fresh; task++) {
+    for (uint32_t task = 0; task < ventilator->slots.fresh; task++) {
         owned += ventilator->tasks[task].state != TASK_NONE &&
                  ventilator->tasks[task].owner == reference;
     }
@@ -257,6 +251,12 @@ static void check_peer(const struct ventilator *ventilator, uint32_t slot, struc
         check_producer(ventilator, slot, census);
 }
 
+static uint64_t lsn_of(const struct ventilator *ventilator, uint32_t slot)
+{
+    if (!ventilator->options.journals) return 0;
+    return ventilator->ages[ventilator->tasks[slot].known].lsn;
+}
+
 static void check_settled(const struct ventilator *ventilator)
 {
     demand(ventilator->peers.touched_first == 0, "a peer not served");
@@ -277,7 +277,7 @@ static void check_settled(const struct ventilator *ventilator)
                    (peer->accept_by_ns > ventilator->now_ns && peer->results.count == 0),
                "an acceptance not sent");
         demand(peer->results.count == 0 ||
-                   ventilator->tasks[peer->results.first].lsn > ventilator->durable_lsn ||
+                   lsn_of(ventilator, peer->results.first) > ventilator->durable_lsn ||
                    peer->unreceipted_bytes >= 8 * 1024 * 1024 || peer->unreceipted.count >= 8192,
                "results not sent");
     }
@@ -313,7 +313,7 @@ static void check_runs(const struct ventilator *ventilator)
 {
     const struct runs *runs = &ventilator->runs;
     uint32_t count = 0;
-    for (uint32_t slot = 0; slot < ventilator->ids.fresh; slot++) {
+    for (uint32_t slot = 0; slot < ventilator->slots.fresh; slot++) {
         const struct task *task = &ventilator->tasks[slot];
         if (task->state != TASK_LEASED || task->row == 0) continue;
         const struct run *run = &runs->rows[task->row - 1];
@@ -325,14 +325,44 @@ static void check_runs(const struct ventilator *ventilator)
     demand(count == runs->count, "progress of no run");
 }
 
+/* Every row is that of a task, or of one that ended and is remembered, or it is free. */
+static void check_known(const struct ventilator *ventilator, struct census *census)
+{
+    const struct known *known = &ventilator->known;
+    uint32_t held = 0;
+    for (uint32_t row = 0; row < known->ids.fresh; row++) {
+        const struct known_row *ended = &known->rows[row];
+        uint32_t slot = known_task(known, row);
+        if (slot == TASK_NOWHERE && ended->state == TASK_NONE) continue;
+        held++;
+        demand(index_find(&known->ids, &known->ids.ids[row]) == row, "an id lost");
+        const struct task *task = &ventilator->tasks[slot == TASK_NOWHERE ? 0 : slot];
+        if (slot == TASK_NOWHERE)
+            demand(ended->state >= TASK_DONE, "an open task without a record");
+        else
+            demand(task->known == row && task->state != TASK_NONE, "a row of another task");
+        census->ended += slot == TASK_NOWHERE || task->state >= TASK_DONE;
+    }
+    demand(held == known->ids.count, "ids held");
+    for (uint32_t place = 0; place < known->ended.count; place++) {
+        uint32_t row = slot_ring_at(&known->ended, place), slot = known_task(known, row);
+        bool marked = slot == TASK_NOWHERE ? known->rows[row].state >= TASK_DONE
+                                           : (ventilator->tasks[slot].kept & TASK_KEPT_ENDED) != 0;
+        demand(marked, "an id in line to be forgotten that did not end");
+        census->kept_ended += slot != TASK_NOWHERE;
+        census->remembered += slot == TASK_NOWHERE;
+    }
+}
+
 void ventilator_check_tables(const struct ventilator *ventilator, enum check_moment moment)
 {
     struct census census = {0};
-    uint32_t held = 0;
+    uint32_t held = 0, marked = 0;
     check_ages(ventilator);
-    for (uint32_t slot = 0; slot < ventilator->ids.fresh; slot++) {
+    for (uint32_t slot = 0; slot < ventilator->slots.fresh; slot++) {
         if (ventilator->tasks[slot].state == TASK_NONE) continue;
         held++;
+        marked += (ventilator->tasks[slot].kept & TASK_KEPT_ENDED) != 0;
         count_task(ventilator, slot, &census);
     }
     for (uint32_t lane = 0; lane < ventilator->lanes.lane_count; lane++) {
@@ -346,7 +376,8 @@ void ventilator_check_tables(const struct ventilator *ventilator, enum check_mom
     }
     const struct totals *totals = &ventilator->totals;
     demand(census.recalls == ventilator->recalls, "leases asked back");
-    demand(held == ventilator->ids.count, "ids held");
+    check_known(ventilator, &census);
+    demand(held + census.remembered == ventilator->known.ids.count, "tasks held");
     demand(census.waiting == totals->waiting && census.ready == totals->ready, "tasks in line");
     demand(census.leased == totals->leased && census.leased == census.listed_leased, "leases");
     demand(ventilator->options.journals || /* which brings those of an earlier life */
@@ -357,7 +388,7 @@ void ventilator_check_tables(const struct ventilator *ventilator, enum check_mom
     demand(census.kept_dead == ventilator->letters.count, "dead letters");
     check_letters(ventilator);
     check_runs(ventilator);
-    demand(census.kept_ended == ventilator->ended.count, "ids remembered");
+    demand(census.kept_ended == marked, "ids remembered");
     demand(census.workers == ventilator->peers.workers, "workers");
     demand(census.producers == ventilator->peers.producers, "producers");
     demand(held > 0 || ventilator->peers.nodes.count > 0 || ventilator->store.bytes_used == 0,

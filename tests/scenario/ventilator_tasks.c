@@ -38,7 +38,7 @@ static void a_task_goes_from_submit_to_its_receipted_result(void **state)
                          "[   20] > p1 result a/1 done \"out\"\n"
                          "[   20] > w1 receipt 2\n");
     assert_int_equal(ventilator_open_count(story.ventilator), 0);
-    assert_int_equal(story.ventilator->ids.count, 1); /* the id alone is remembered */
+    assert_int_equal(story.ventilator->known.ids.count, 1); /* the id alone is remembered */
     story_end(&story);
 }
 
