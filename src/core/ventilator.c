@@ -57,10 +57,16 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
     return ventilator;
 }
 
+void ventilator_measure(const struct ventilator_options *options, struct arena *arena)
+{
+    assert(arena->base == NULL);
+    lay_out(arena, options);
+}
+
 size_t ventilator_memory_bytes(const struct ventilator_options *options)
 {
     struct arena arena = {0};
-    lay_out(&arena, options);
+    ventilator_measure(options, &arena);
     return arena.used;
 }
 

@@ -122,7 +122,9 @@ struct ventilator_actions {
 
 struct ventilator;
 
-/* How much memory a ventilator with these options needs. */
+/* How much memory a ventilator with these options needs, and which of its tables can
+ * become large: `arena` was zeroed, and then says so. */
+void ventilator_measure(const struct ventilator_options *options, struct arena *arena);
 size_t ventilator_memory_bytes(const struct ventilator_options *options);
 
 /* Builds a ventilator at the start of `memory`: ventilator_memory_bytes long,

@@ -6,6 +6,8 @@
 #ifndef NODE_BLOCK_H
 #define NODE_BLOCK_H
 
+#include "../core/arena.h"
+
 #include <stddef.h>
 
 struct block {
@@ -16,5 +18,12 @@ struct block {
 /* Returns 0 or an errno value. */
 int block_reserve(struct block *block, size_t bytes);
 void block_release(struct block *block);
+
+/* Asks the kernel for huge pages where the large tables of what was measured continue
+ * beyond their beginnings: millions of ids are looked up in no order, and with small
+ * pages nearly each look would have to find its page first.  What fills the beginnings
+ * only takes no more memory than without; a full table takes up to one huge page more.
+ * Before the block is used. */
+void block_expect_large(const struct block *block, const struct arena *measured);
 
 #endif

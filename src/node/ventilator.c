@@ -50,12 +50,14 @@ static enum tmesh_err build_core(struct tmesh_ventilator *node, tmesh_error_t *e
 {
     node->options.embedded = node->own_context == NULL;
     node->options.intakes = front_intakes(node->front, &node->options.intake_count);
-    size_t bytes = ventilator_memory_bytes(&node->options);
-    if (block_reserve(&node->block, bytes) != 0) {
+    struct arena measured = {0};
+    ventilator_measure(&node->options, &measured);
+    if (block_reserve(&node->block, measured.used) != 0) {
         return failure(error, TMESH_E_SYSTEM,
                        "cannot reserve %zu bytes of address space; lower tasks_max or memory_max",
-                       bytes);
+                       measured.used);
     }
+    block_expect_large(&node->block, &measured);
     node->actions = malloc(sizeof *node->actions);
     node->decoder = decoder_new();
     node->encoder = encoder_new();
