@@ -76,7 +76,9 @@ void heap_set(struct heap *heap, uint32_t owner, uint64_t key)
     }
     uint32_t position = heap->where[owner] - 1;
     assert(heap->entries[position].owner == owner);
-    if (key < heap->entries[position].key) {
+    if (heap->count == 1) {
+        heap->entries[position].key = key;
+    } else if (key < heap->entries[position].key) {
         rise(heap, position, entry);
     } else {
         sink(heap, position, entry);

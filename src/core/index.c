@@ -34,11 +34,6 @@ void index_init(struct index *index, struct arena *arena, uint32_t capacity, uin
     };
 }
 
-static uint32_t hash_of(const struct index *index, const struct id *id)
-{
-    return (uint32_t)id_hash(id, index->salt);
-}
-
 /* Buckets from bucket_count on do not exist yet: their ids are still in the
  * bucket they will be split from, which is named by one bit less. */
 static uint32_t bucket_of(const struct index *index, uint32_t hash)
@@ -53,7 +48,7 @@ static struct index_bucket *more_of(const struct index *index, const struct inde
     return bucket->more == 0 ? NULL : &index->overflow[bucket->more - 1];
 }
 
-static uint32_t find_hashed(const struct index *index, const struct id *id, uint32_t hash)
+uint32_t index_find_hashed(const struct index *index, const struct id *id, uint32_t hash)
 {
     const struct index_bucket *bucket = &index->buckets[bucket_of(index, hash)];
     for (; bucket != NULL; bucket = more_of(index, bucket)) {
@@ -65,19 +60,14 @@ static uint32_t find_hashed(const struct index *index, const struct id *id, uint
     return INDEX_NONE;
 }
 
-uint32_t index_find(const struct index *index, const struct id *id)
-{
-    return find_hashed(index, id, hash_of(index, id));
-}
-
 void index_fetch_far(const struct index *index, const struct id *id)
 {
-    __builtin_prefetch(&index->buckets[bucket_of(index, hash_of(index, id))], 1);
+    __builtin_prefetch(&index->buckets[bucket_of(index, index_hash(index, id))], 1);
 }
 
 uint32_t index_fetch_near(const struct index *index, const struct id *id)
 {
-    uint32_t hash = hash_of(index, id);
+    uint32_t hash = index_hash(index, id);
     const struct index_bucket *bucket = &index->buckets[bucket_of(index, hash)];
     for (uint32_t at = 0; at < bucket->count; at++) {
         if (bucket->hashes[at] != hash) continue;
@@ -165,14 +155,12 @@ static void slot_give(struct index *index, uint32_t slot)
     index->free = slot + 1;
 }
 
-uint32_t index_insert(struct index *index, const struct id *id)
+uint32_t index_insert_hashed(struct index *index, const struct id *id, uint32_t hash)
 {
     if (index->count == index->capacity) return INDEX_NONE;
-    uint32_t hash = hash_of(index, id), slot = slot_take(index);
+    uint32_t slot = slot_take(index);
     index->count++;
     if (index->count > (uint64_t)index->bucket_count * IDS_EACH) split_one(index);
-
-    assert(find_hashed(index, id, hash) == INDEX_NONE);
     append(index, &index->buckets[bucket_of(index, hash)], slot, hash);
     index->ids[slot] = *id;
     return slot;
@@ -206,7 +194,7 @@ static void take_out(struct index *index, struct index_bucket *first, uint32_t s
 void index_remove(struct index *index, uint32_t slot)
 {
     assert(slot < index->fresh);
-    uint32_t hash = hash_of(index, &index->ids[slot]);
+    uint32_t hash = index_hash(index, &index->ids[slot]);
     take_out(index, &index->buckets[bucket_of(index, hash)], slot);
     slot_give(index, slot);
     index->count--;

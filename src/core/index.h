@@ -54,8 +54,17 @@ struct index {
  * Touches none of the arena; what is used of it later grows with the ids held. */
 void index_init(struct index *index, struct arena *arena, uint32_t capacity, uint64_t salt);
 
+static inline uint32_t index_hash(const struct index *index, const struct id *id)
+{
+    return (uint32_t)id_hash(id, index->salt);
+}
+
 /* Returns the slot of `id`, or INDEX_NONE. */
-uint32_t index_find(const struct index *index, const struct id *id);
+uint32_t index_find_hashed(const struct index *index, const struct id *id, uint32_t hash);
+static inline uint32_t index_find(const struct index *index, const struct id *id)
+{
+    return index_find_hashed(index, id, index_hash(index, id));
+}
 
 /* Whether it is worth a loop's while to have memory fetched, as below. */
 static inline bool index_is_large(const struct index *index)
@@ -83,9 +92,13 @@ static inline void index_fetch_bucket(const struct index *index, uint32_t slot)
     index_fetch_far(index, &index->ids[slot]);
 }
 
-/* Adds `id`, which must not be there yet.  Returns its new slot, or INDEX_NONE
- * when the index is full; nothing changed then. */
-uint32_t index_insert(struct index *index, const struct id *id);
+/* Adds `id`, which was looked for and is not there yet.  Returns its new slot, or
+ * INDEX_NONE when the index is full; nothing changed then. */
+uint32_t index_insert_hashed(struct index *index, const struct id *id, uint32_t hash);
+static inline uint32_t index_insert(struct index *index, const struct id *id)
+{
+    return index_insert_hashed(index, id, index_hash(index, id));
+}
 
 /* Forgets the id in `slot`, which must be in use, and frees the slot.  The slot
  * freed last is the first to be used again. */

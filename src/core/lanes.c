@@ -89,12 +89,16 @@ static uint32_t lane_slot(struct lanes *lanes)
     return TASK_NOWHERE;
 }
 
+uint32_t lanes_latest(const struct lanes *lanes, struct bytes queue, struct bytes name)
+{
+    if (lanes->latest == TASK_NOWHERE) return TASK_NOWHERE;
+    return lane_is(&lanes->lanes[lanes->latest], queue, name) ? lanes->latest : TASK_NOWHERE;
+}
+
 uint32_t lanes_lane(struct lanes *lanes, struct bytes queue, struct bytes name)
 {
     assert(name.size <= MESSAGE_NAME_BYTES_MAX && queue.size <= MESSAGE_NAME_BYTES_MAX);
-    if (lanes->latest != TASK_NOWHERE && lane_is(&lanes->lanes[lanes->latest], queue, name)) {
-        return lanes->latest;
-    }
+    if (lanes_latest(lanes, queue, name) != TASK_NOWHERE) return lanes->latest;
     uint32_t bucket = bucket_of(queue, name);
     for (uint32_t at = lanes->buckets[bucket]; at != 0; at = lanes->lanes[at - 1].next) {
         if (lane_is(&lanes->lanes[at - 1], queue, name)) return lanes->latest = at - 1;

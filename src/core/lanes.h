@@ -56,6 +56,9 @@ struct lanes {
 
 void lanes_init(struct lanes *lanes, struct arena *arena);
 
+/* The lane found last if it is for these, TASK_NOWHERE otherwise. */
+uint32_t lanes_latest(const struct lanes *lanes, struct bytes queue, struct bytes name);
+
 /* Finds the lane for this queue and name, or makes it.  TASK_NOWHERE when
  * LANES_MAX are there and none of them is idle. */
 uint32_t lanes_lane(struct lanes *lanes, struct bytes queue, struct bytes name);

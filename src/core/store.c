@@ -275,9 +275,9 @@ struct bytes store_get(const struct store *store, struct stored stored)
     return bytes_of(place_address(store, stored.place), stored.size);
 }
 
-void store_drop(struct store *store, struct stored *stored)
+void store_drop_value(struct store *store, struct stored *stored)
 {
-    if (stored->place == 0) return;
+    assert(stored->place != 0);
     uint32_t span = (stored->place - 1) / SPAN_UNITS;
     uint32_t unit = (stored->place - 1) % SPAN_UNITS;
     assert(span < store->fresh);

@@ -56,7 +56,11 @@ struct stored store_put_both(struct store *store, struct bytes first, struct byt
 struct bytes store_get(const struct store *store, struct stored stored);
 
 /* Forgets a value and clears the caller's name for it.  {0, 0} is fine. */
-void store_drop(struct store *store, struct stored *stored);
+void store_drop_value(struct store *store, struct stored *stored);
+static inline void store_drop(struct store *store, struct stored *stored)
+{
+    if (stored->place != 0) store_drop_value(store, stored);
+}
 
 /* Whether a value of `size` bytes would fit now.  */
 bool store_fits(const struct store *store, uint32_t size);

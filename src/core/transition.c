@@ -82,8 +82,8 @@ static void leave_worker(struct ventilator *ventilator, uint32_t slot)
         worker->given_bytes -= task->payload.size;
     }
     task_unlink(ventilator->tasks, list, slot);
-    heap_remove(&ventilator->alarms, slot);
-    ventilator_end_progress(ventilator, slot);
+    if (task->limit_ms != 0) heap_remove(&ventilator->alarms, slot);
+    if (task->row != 0) ventilator_end_progress(ventilator, slot);
     ventilator->lanes.lanes[task->lane].leased--;
     ventilator->totals.leased--;
     ventilator_note_lease_over(ventilator, slot);
@@ -413,7 +413,7 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
         bury_letter(ventilator, slot);
     else
         store_drop(&ventilator->store, &task->payload);
-    ventilator_owe_result(ventilator, slot);
+    if (task->owner != 0) ventilator_owe_result(ventilator, slot);
     ventilator_write(ventilator, slot, WRITTEN_WHOLE);
     task_lay_down(ventilator, slot);
 }

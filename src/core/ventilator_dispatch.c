@@ -97,22 +97,46 @@ static uint32_t choose_worker(const struct ventilator *ventilator, const struct 
     return profiles[other].available; /* of its own profile when there is no other */
 }
 
+/* Whether nobody but this worker could be chosen, and no task of another lane, for as
+ * long as it has credit and the lane has tasks. */
+static bool is_alone(const struct ventilator *ventilator, const struct lane *lane, uint32_t slot)
+{
+    const struct lanes *lanes = &ventilator->lanes;
+    const struct peer *worker = &ventilator->peers.peers[slot];
+    if (lanes->runnable.count > 1 || worker->ring_next != slot) return false;
+    uint32_t words = bits_words(lanes->profile_count);
+    return bits_next(lane->profiles, lanes->available, words, 0) == worker->profile &&
+           bits_next(lane->profiles, lanes->available, words, worker->profile + 1) == BITS_NONE;
+}
+
+/* Leases the first in line to this worker, which has credit. */
+static void give(struct ventilator *ventilator, const struct lane *lane, uint32_t slot)
+{
+    struct peer *worker = &ventilator->peers.peers[slot];
+    uint32_t task = lane->ready.first;
+    worker->given_tasks++;
+    worker->given_bytes += ventilator->tasks[task].payload.size;
+    task_lease(ventilator, task, slot);
+}
+
 bool ventilator_dispatch(struct ventilator *ventilator)
 {
-    uint32_t lane, profile;
+    uint32_t number, profile;
     if (results_are_in_the_way(ventilator)) return false;
-    for (uint32_t given = 0; given < VENTILATOR_ITEMS_MAX; given++) {
-        if (!lanes_pick(&ventilator->lanes, &lane, &profile)) return false;
-        uint32_t slot = choose_worker(ventilator, &ventilator->lanes.lanes[lane], profile);
+    for (uint32_t left = VENTILATOR_ITEMS_MAX; left > 0;) {
+        if (!lanes_pick(&ventilator->lanes, &number, &profile)) return false;
+        const struct lane *lane = &ventilator->lanes.lanes[number];
+        uint32_t slot = choose_worker(ventilator, lane, profile);
         struct peer *worker = &ventilator->peers.peers[slot];
         assert(worker->ringed && has_credit(ventilator, worker));
-        uint32_t task = ventilator->lanes.lanes[lane].ready.first;
-        worker->given_tasks++;
-        worker->given_bytes += ventilator->tasks[task].payload.size;
-        task_lease(ventilator, task, slot);
+        bool alone = is_alone(ventilator, lane, slot), more;
+        do {
+            give(ventilator, lane, slot);
+            more = has_credit(ventilator, worker);
+        } while (--left > 0 && more && alone && lane->ready.count > 0);
         peers_touch(&ventilator->peers, slot);
         ventilator->lanes.profiles[worker->profile].available = worker->ring_next;
-        if (!has_credit(ventilator, worker)) ring_remove(ventilator, slot);
+        if (!more) ring_remove(ventilator, slot);
     }
     return true;
 }
@@ -143,12 +167,12 @@ bool ventilator_send_work(struct ventilator *ventilator, uint32_t slot)
     while (worker->fresh.count > 0) {
         if (!ventilator_can_send(ventilator)) return false;
         struct assignment *items = &out->assignments[out->assignment_count];
-        uint32_t count = 0, bytes = 0;
-        while (worker->fresh.count > 0 && bytes < MESSAGE_BATCH_BYTES &&
-               out->assignment_count < VENTILATOR_ITEMS_MAX) {
-            uint32_t task = worker->fresh.first;
-            task_unlink(ventilator->tasks, &worker->fresh, task);
-            task_append(ventilator->tasks, &worker->leases, task);
+        uint32_t count = 0, bytes = 0, last = TASK_NOWHERE;
+        for (uint32_t task = worker->fresh.first;
+             task != TASK_NOWHERE && bytes < MESSAGE_BATCH_BYTES &&
+             out->assignment_count < VENTILATOR_ITEMS_MAX;
+             task = ventilator->tasks[task].next) {
+            last = task;
             ventilator->tasks[task].sent = TASK_SENT;
             items[count] = assignment_of(ventilator, task);
             bytes += items[count].payload.size + 2 * MESSAGE_NAME_BYTES_MAX;
@@ -156,6 +180,7 @@ bool ventilator_send_work(struct ventilator *ventilator, uint32_t slot)
             out->assignment_count++;
         }
         if (count == 0) return false;
+        task_move(ventilator->tasks, &worker->leases, &worker->fresh, last, count);
         struct message *work = ventilator_send(ventilator, slot, MESSAGE_WORK);
         work->u.work =
             (struct message_work){.backlog = lanes_backlog(&ventilator->lanes, worker->profile),

@@ -92,9 +92,8 @@ static struct journal_entry *append(struct ventilator *ventilator, enum journal_
     return entry;
 }
 
-void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what)
+void ventilator_write_down(struct ventilator *ventilator, uint32_t slot, enum written what)
 {
-    if (!ventilator->options.journals) return;
     const struct task *task = &ventilator->tasks[slot];
     struct journal_entry *entry =
         append(ventilator, kind_of(task, what), ventilator_id(ventilator, slot));

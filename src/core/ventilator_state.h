@@ -178,7 +178,11 @@ enum written {
     WRITTEN_SETTLED /* a reason less to keep it */
 };
 /* Asks for an entry.  The values it points to stay as they are until the step ends. */
-void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what);
+void ventilator_write_down(struct ventilator *ventilator, uint32_t slot, enum written what);
+static inline void ventilator_write(struct ventilator *ventilator, uint32_t slot, enum written what)
+{
+    if (ventilator->options.journals) ventilator_write_down(ventilator, slot, what);
+}
 /* Writes that a producer gets no more results of what it submitted so far. */
 void ventilator_write_given_up(struct ventilator *ventilator, uint32_t peer);
 /* An entry that says all of what is known in this row was appended, or read. */

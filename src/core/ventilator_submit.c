@@ -15,10 +15,35 @@ static bool has_room(struct ventilator *ventilator, uint32_t size)
     return true;
 }
 
-static enum reason judge(const struct ventilator *ventilator, const struct submission *item)
+/* A submission, and what was found out about it. */
+struct candidate {
+    const struct submission *item;
+    struct bytes queue;
+    uint32_t lane; /* TASK_NOWHERE: not looked for yet */
+    uint32_t hash;
+};
+
+static struct candidate candidate_of(const struct ventilator *ventilator,
+                                     const struct submission *item)
 {
-    if (!name_is_valid(item->name)) return REASON_BAD_NAME;
-    if (item->queue.data != NULL && !name_is_valid(item->queue)) return REASON_BAD_NAME;
+    static const struct bytes unnamed = {(const uint8_t *)"default", 7};
+    struct bytes queue = item->queue.data != NULL ? item->queue : unnamed;
+    return (struct candidate){
+        .item = item,
+        .queue = queue,
+        .lane = lanes_latest(&ventilator->lanes, queue, item->name),
+        .hash = index_hash(&ventilator->known.ids, &item->id),
+    };
+}
+
+static enum reason judge(const struct ventilator *ventilator, const struct candidate *candidate)
+{
+    const struct submission *item = candidate->item;
+    /* Names of a lane were looked at when it was made. */
+    if (candidate->lane == TASK_NOWHERE &&
+        !(name_is_valid(item->name) && name_is_valid(candidate->queue))) {
+        return REASON_BAD_NAME;
+    }
     if (item->payload.size > ventilator->options.payload_bytes_max) return REASON_TOO_BIG;
     if (id_is_zero(&item->id)) return REASON_MALFORMED;
     return REASON_NONE;
@@ -105,16 +130,18 @@ static uint16_t limit_of(uint32_t own, uint32_t common)
 }
 
 static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
-                           const struct submission *item)
+                           const struct candidate *candidate)
 {
+    const struct submission *item = candidate->item;
     if (ventilator->draining && planted(PLANTED_DROP_BEHIND_DRAIN)) return REASON_NONE;
     if (ventilator->draining) return REASON_DRAINING;
     if (ventilator->journal_full) return REASON_BUSY;
     if (!has_room(ventilator, item->payload.size)) return REASON_BUSY;
-    struct bytes queue = item->queue.data != NULL ? item->queue : bytes_text("default");
-    uint32_t lane = lanes_lane(&ventilator->lanes, queue, item->name);
+    uint32_t lane = candidate->lane != TASK_NOWHERE
+                        ? candidate->lane
+                        : lanes_lane(&ventilator->lanes, candidate->queue, item->name);
     if (lane == TASK_NOWHERE) return REASON_BUSY;
-    uint32_t row = index_insert(&ventilator->known.ids, &item->id);
+    uint32_t row = index_insert_hashed(&ventilator->known.ids, &item->id, candidate->hash);
     if (row == INDEX_NONE) return REASON_BUSY;
     uint32_t slot = task_begin(ventilator, row);
     struct task *task = &ventilator->tasks[slot];
@@ -136,10 +163,13 @@ static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
 static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
                               const struct submission *item)
 {
-    enum reason reason = judge(ventilator, item);
+    struct candidate candidate = candidate_of(ventilator, item);
+    enum reason reason = judge(ventilator, &candidate);
     if (reason != REASON_NONE) return reason;
-    uint32_t row = index_find(&ventilator->known.ids, &item->id);
-    if (row == INDEX_NONE || planted(PLANTED_NO_DEDUPE)) return take_in(ventilator, peer, item);
+    uint32_t row = index_find_hashed(&ventilator->known.ids, &item->id, candidate.hash);
+    if (row == INDEX_NONE || planted(PLANTED_NO_DEDUPE)) {
+        return take_in(ventilator, peer, &candidate);
+    }
     return submit_again(ventilator, row, peer, item);
 }
 
