@@ -231,12 +231,23 @@ void lanes_exhausted(struct lanes *lanes, uint32_t profile)
     bits_clear(lanes->available, profile);
 }
 
-bool lanes_pick(struct lanes *lanes, uint32_t *number, uint32_t *profile)
+/* The runnable lane whose first task came first, or TASK_NOWHERE. */
+static uint32_t first_runnable(struct lanes *lanes, const struct task *tasks)
 {
     for (;;) {
         const struct heap_entry *first = heap_first(&lanes->runnable);
-        if (first == NULL) return false;
-        *number = first->owner;
+        if (first == NULL) return TASK_NOWHERE;
+        uint64_t order = tasks[lanes->lanes[first->owner].ready.first].order;
+        if (first->key == order) return first->owner;
+        heap_set(&lanes->runnable, first->owner, order);
+    }
+}
+
+bool lanes_pick(struct lanes *lanes, const struct task *tasks, uint32_t *number, uint32_t *profile)
+{
+    for (;;) {
+        *number = first_runnable(lanes, tasks);
+        if (*number == TASK_NOWHERE) return false;
         struct lane *lane = &lanes->lanes[*number];
         uint32_t words = bits_words(lanes->profile_count);
         *profile = bits_next(lane->profiles, lanes->available, words, lane->turn);

@@ -49,7 +49,8 @@ struct lanes {
     uint16_t *buckets; /* by hash of queue and name: lane plus one */
     uint32_t lane_count, profile_count;
     uint32_t latest;      /* the lane found last: tasks come in runs */
-    struct heap runnable; /* lanes with ready tasks that some worker might take; key: order */
+    struct heap runnable; /* lanes with ready tasks that some worker might take; key: order of
+                             the first of these, or of one that was first before */
     uint64_t starved[LANES_WORDS];      /* lanes with ready tasks and no worker with credit */
     uint64_t available[PROFILES_WORDS]; /* profiles with a worker with credit */
 };
@@ -70,7 +71,8 @@ uint32_t lanes_profile(struct lanes *lanes, const struct message_hello *hello);
 /* Counts a worker of this profile in (+1) or out (-1). */
 void lanes_count_worker(struct lanes *lanes, uint32_t profile, int change);
 
-/* Notes that a lane's first ready task changed, or that it has none any more. */
+/* Notes that a lane has a first ready task, or another before it, or none any more.
+ * That the first left to the next is noticed when it is picked. */
 void lanes_ready_changed(struct lanes *lanes, uint32_t lane, const struct task *tasks);
 
 /* Notes that a profile has workers with credit, or none any more. */
@@ -79,7 +81,7 @@ void lanes_exhausted(struct lanes *lanes, uint32_t profile);
 
 /* The lane whose turn it is and a profile with credit that serves it.  False
  * when nothing can be given to anybody. */
-bool lanes_pick(struct lanes *lanes, uint32_t *lane, uint32_t *profile);
+bool lanes_pick(struct lanes *lanes, const struct task *tasks, uint32_t *lane, uint32_t *profile);
 
 /* Ready tasks in all lanes that this profile serves. */
 uint64_t lanes_backlog(const struct lanes *lanes, uint32_t profile);

@@ -95,9 +95,9 @@ static void leave_line(struct ventilator *ventilator, uint32_t slot)
 {
     struct task *task = &ventilator->tasks[slot];
     struct lane *lane = &ventilator->lanes.lanes[task->lane];
-    bool was_first = lane->ready.first == slot;
     task_unlink(ventilator->tasks, &lane->ready, slot);
-    if (was_first) lanes_ready_changed(&ventilator->lanes, task->lane, ventilator->tasks);
+    if (lane->ready.count == 0)
+        lanes_ready_changed(&ventilator->lanes, task->lane, ventilator->tasks);
     ventilator->totals.ready--;
 }
 

@@ -124,7 +124,7 @@ bool ventilator_dispatch(struct ventilator *ventilator)
     uint32_t number, profile;
     if (results_are_in_the_way(ventilator)) return false;
     for (uint32_t left = VENTILATOR_ITEMS_MAX; left > 0;) {
-        if (!lanes_pick(&ventilator->lanes, &number, &profile)) return false;
+        if (!lanes_pick(&ventilator->lanes, ventilator->tasks, &number, &profile)) return false;
         const struct lane *lane = &ventilator->lanes.lanes[number];
         uint32_t slot = choose_worker(ventilator, lane, profile);
         struct peer *worker = &ventilator->peers.peers[slot];
@@ -141,11 +141,12 @@ bool ventilator_dispatch(struct ventilator *ventilator)
     return true;
 }
 
-static struct assignment assignment_of(const struct ventilator *ventilator, uint32_t slot)
+static void fill_assignment(const struct ventilator *ventilator, uint32_t slot,
+                            struct assignment *assignment)
 {
     const struct task *task = &ventilator->tasks[slot];
     const struct lane *lane = &ventilator->lanes.lanes[task->lane];
-    struct assignment assignment = {
+    *assignment = (struct assignment){
         .lease = {.id = *ventilator_id(ventilator, slot),
                   .attempt = task->attempt,
                   .token = task->token},
@@ -155,7 +156,6 @@ static struct assignment assignment_of(const struct ventilator *ventilator, uint
         .soft_ms = task->soft_ms,
         .stalled_ms = task->stalled_ms,
     };
-    return assignment;
 }
 
 /* One WORK with what was leased to this worker and not sent yet.  False when
@@ -174,7 +174,7 @@ bool ventilator_send_work(struct ventilator *ventilator, uint32_t slot)
              task = ventilator->tasks[task].next) {
             last = task;
             ventilator->tasks[task].sent = TASK_SENT;
-            items[count] = assignment_of(ventilator, task);
+            fill_assignment(ventilator, task, &items[count]);
             bytes += items[count].payload.size + 2 * MESSAGE_NAME_BYTES_MAX;
             count++;
             out->assignment_count++;

@@ -71,7 +71,7 @@ static void take_first(struct table *table, uint32_t number)
 {
     struct lane *taken = &table->lanes.lanes[number];
     task_unlink(table->tasks, &taken->ready, taken->ready.first);
-    lanes_ready_changed(&table->lanes, number, table->tasks);
+    if (taken->ready.count == 0) lanes_ready_changed(&table->lanes, number, table->tasks);
 }
 
 static void a_lane_is_found_again_by_queue_and_name(void **state)
@@ -151,18 +151,18 @@ static void nothing_is_picked_without_tasks_or_without_credit(void **state)
     (void)state;
     struct table *table = table_new();
     uint32_t number = lane(table, "x", "a"), serves = profile(table, "a", "x"), picked, by;
-    assert_false(lanes_pick(&table->lanes, &picked, &by));
+    assert_false(lanes_pick(&table->lanes, table->tasks, &picked, &by));
     make_ready(table, number, 0, 1);
-    assert_false(lanes_pick(&table->lanes, &picked, &by));
+    assert_false(lanes_pick(&table->lanes, table->tasks, &picked, &by));
     lanes_available(&table->lanes, serves, table->tasks);
-    assert_true(lanes_pick(&table->lanes, &picked, &by));
+    assert_true(lanes_pick(&table->lanes, table->tasks, &picked, &by));
     assert_int_equal(picked, number);
     assert_int_equal(by, serves);
     lanes_exhausted(&table->lanes, serves);
-    assert_false(lanes_pick(&table->lanes, &picked, &by));
+    assert_false(lanes_pick(&table->lanes, table->tasks, &picked, &by));
     lanes_available(&table->lanes, serves, table->tasks);
     take_first(table, number);
-    assert_false(lanes_pick(&table->lanes, &picked, &by));
+    assert_false(lanes_pick(&table->lanes, table->tasks, &picked, &by));
     table_free(table);
 }
 
@@ -177,7 +177,7 @@ static void the_oldest_first_task_decides_which_lane_is_picked(void **state)
     make_ready(table, b, 2, 30);
     const uint32_t expected[] = {b, a, b};
     for (int at = 0; at < 3; at++) {
-        assert_true(lanes_pick(&table->lanes, &picked, &by));
+        assert_true(lanes_pick(&table->lanes, table->tasks, &picked, &by));
         assert_int_equal(picked, expected[at]);
         take_first(table, picked);
     }
@@ -193,11 +193,11 @@ static void a_starved_lane_is_asked_again_when_credit_comes(void **state)
     make_ready(table, a, 0, 1);
     make_ready(table, b, 1, 2);
     lanes_available(&table->lanes, only_b, table->tasks);
-    assert_true(lanes_pick(&table->lanes, &picked, &by));
+    assert_true(lanes_pick(&table->lanes, table->tasks, &picked, &by));
     assert_int_equal(picked, b);
     assert_true(bits_has(table->lanes.starved, a));
     lanes_available(&table->lanes, only_a, table->tasks);
-    assert_true(lanes_pick(&table->lanes, &picked, &by));
+    assert_true(lanes_pick(&table->lanes, table->tasks, &picked, &by));
     assert_int_equal(picked, a);
     table_free(table);
 }
@@ -214,7 +214,7 @@ static void profiles_of_one_lane_take_turns(void **state)
     }
     for (uint32_t task = 0; task < 9; task++) make_ready(table, number, task, task);
     for (int at = 0; at < 9; at++) {
-        assert_true(lanes_pick(&table->lanes, &picked, &by));
+        assert_true(lanes_pick(&table->lanes, table->tasks, &picked, &by));
         assert_int_equal(by, profiles[at % 3]);
         take_first(table, picked);
     }
@@ -338,7 +338,8 @@ static void picking_agrees_with_a_walk_over_all_lanes(void **state)
         case 2: lanes_exhausted(&table->lanes, some); break;
         default: {
             uint32_t expected = oldest_by_walk(table);
-            assert_int_equal(lanes_pick(&table->lanes, &picked, &by), expected != TASK_NOWHERE);
+            assert_int_equal(lanes_pick(&table->lanes, table->tasks, &picked, &by),
+                             expected != TASK_NOWHERE);
             if (expected == TASK_NOWHERE) break;
             assert_int_equal(picked, expected);
             assert_true(bits_has(table->lanes.lanes[picked].profiles, by));

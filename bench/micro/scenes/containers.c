@@ -219,10 +219,10 @@ static void pick(void *context)
     struct state *state = context;
     for (uint32_t i = 0; i < BATCH; i++) {
         uint32_t number, profile;
-        scene_must(lanes_pick(&state->lanes, &number, &profile), "pick a task");
+        scene_must(lanes_pick(&state->lanes, state->tasks, &number, &profile), "pick a task");
         struct lane *lane = &state->lanes.lanes[number];
         task_unlink(state->tasks, &lane->ready, lane->ready.first);
-        lanes_ready_changed(&state->lanes, number, state->tasks);
+        if (lane->ready.count == 0) lanes_ready_changed(&state->lanes, number, state->tasks);
     }
 }
 
