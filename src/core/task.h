@@ -57,13 +57,6 @@ struct task {
 _Static_assert(sizeof(struct task) == 2 * CACHE_LINE_BYTES,
                "ten million tasks are 1.3 GB, and no more");
 
-/* Has its memory fetched, for use in a while. */
-static inline void task_fetch(const struct task *task)
-{
-    for (size_t at = 0; at < sizeof *task; at += CACHE_LINE_BYTES)
-        __builtin_prefetch((const uint8_t *)task + at, 1);
-}
-
 /* Which of the table are free: zeroed, but for `next`. */
 struct task_slots {
     uint32_t free;  /* given back last, plus one; 0 for none */

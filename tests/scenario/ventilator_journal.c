@@ -262,6 +262,44 @@ static void one_long_task_does_not_pin_the_journal(void **state)
     story_end(&story);
 }
 
+/* Of both nothing but their ids is left, and their entries have to make way. */
+static void ids_of_tasks_that_ended_are_copied_forward(void **state)
+{
+    (void)state;
+    struct ventilator_options options = story_journalled();
+    options.journal_slack_bytes = 4096;
+    struct story story;
+    story_start_served(&story, &options, 100000);
+    story.check.is_shallow = true;
+    story_submit(&story, P1, "Y");
+    story_complete(&story, W1, "Y", OUTCOME_DONE);
+    story_submit(&story, P1, "Z");
+    (void)story_dispose(&story, P1, DISPOSAL_CANCEL, "Z");
+    story_sync(&story);
+    uint64_t written = story.ventilator->appended_lsn;
+    for (uint32_t round = 0; round < 40; round++) {
+        story.journal_bytes = 1000000; /* far too much */
+        story_pass(&story, 11);
+        story_sync(&story);
+        story_clear(&story);
+    }
+    assert_true(story.log.released > written);
+    for (uint32_t life = 0; life < 2; life++) {
+        story_restart(&story, 10);
+        assert_non_null(strstr(story.trace, "restored Y/1 done\n"));
+        assert_non_null(strstr(story.trace, "restored Z/1 cancelled cancelled\n"));
+        assert_int_equal(story.ventilator->known.ended.count, 2);
+        assert_int_equal(story.ventilator->slots.fresh, 1); /* used for one after the other */
+    }
+    story_hello(&story, P1);
+    story_clear(&story);
+    story_submit(&story, P1, "YZ");
+    story_sync(&story);
+    assert_non_null(strstr(story.trace, "duplicate Y/1\n"));
+    assert_non_null(strstr(story.trace, "duplicate Z/1\n"));
+    story_end(&story);
+}
+
 static void a_full_journal_takes_no_task_and_every_end(void **state)
 {
     (void)state;
@@ -437,6 +475,7 @@ int main(void)
         cmocka_unit_test(retries_and_dead_letters_survive_with_what_was_said),
         cmocka_unit_test(what_became_of_letters_and_each_tasks_policy_survive),
         cmocka_unit_test(one_long_task_does_not_pin_the_journal),
+        cmocka_unit_test(ids_of_tasks_that_ended_are_copied_forward),
         cmocka_unit_test(a_full_journal_takes_no_task_and_every_end),
         cmocka_unit_test(more_batches_than_may_wait_for_the_disk_are_put_off),
         cmocka_unit_test(a_producer_that_is_gone_for_good_costs_its_results_their_place),
