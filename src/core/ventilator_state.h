@@ -11,6 +11,7 @@
  *   ventilator_complete.c  COMPLETE
  *   ventilator_progress.c  PROGRESS, from a worker and to a producer
  *   ventilator_result.c    RESULT and its RECEIPT
+ *   ventilator_ended.c     what is left of tasks that ended, and for how long
  *   ventilator_query.c     QUERY
  *   ventilator_dispose.c   DISPOSE
  *   ventilator_revoke.c    REVOKE
@@ -140,19 +141,10 @@ void task_end(struct ventilator *ventilator, uint32_t slot, enum task_state stat
               enum reason reason);
 /* One reason less to keep the record of a task that ended. */
 void task_let_go(struct ventilator *ventilator, uint32_t slot, enum task_kept kept);
-/* Without a reason left all goes but its id, which waits to be forgotten. */
-void task_lay_down(struct ventilator *ventilator, uint32_t slot);
-/* A slot for the task of this row, which has none: a new one, or one that ended and of
- * which more is needed again than that. */
-uint32_t task_begin(struct ventilator *ventilator, uint32_t row);
-uint32_t task_recollect(struct ventilator *ventilator, uint32_t row);
-/* Of a task that ended only its row is left, and the slot is free. */
-void task_shrink(struct ventilator *ventilator, uint32_t slot);
 /* Somebody wants it no more: from any state but an end. */
 void task_cancel(struct ventilator *ventilator, uint32_t slot);
-/* From the journal: to where its state belongs; or what is left of one that ended. */
+/* From the journal: to where its state belongs. */
 void task_restore(struct ventilator *ventilator, uint32_t slot);
-void task_restore_ended(struct ventilator *ventilator, uint32_t row);
 /* False: there is none. */
 bool task_drop_oldest_letter(struct ventilator *ventilator);
 /* An operator drops a dead letter, or has it tried again from the beginning. */
@@ -160,6 +152,19 @@ void task_drop_letter(struct ventilator *ventilator, uint32_t slot);
 void task_revive(struct ventilator *ventilator, uint32_t slot);
 /* Payload, result and text; the record stays. */
 void task_drop_values(struct ventilator *ventilator, struct task *task);
+
+/* ventilator_ended.c */
+/* A slot for the task of this row, which has none: for a new one, or for one that ended
+ * and of which more is needed again than its row. */
+uint32_t task_begin(struct ventilator *ventilator, uint32_t row);
+uint32_t task_recollect(struct ventilator *ventilator, uint32_t row);
+/* It ended; without a reason left to keep more, only its row stays, in line to be
+ * forgotten, and the slot is free. */
+void task_lay_down(struct ventilator *ventilator, uint32_t slot);
+/* Likewise, while the journal is read: it stands in no line yet. */
+void task_shrink(struct ventilator *ventilator, uint32_t slot);
+/* From the journal: what is left of one that ended. */
+void task_restore_ended(struct ventilator *ventilator, uint32_t row);
 /* From here on the id in this row, of which no task is left, is a stranger's. */
 void task_forget(struct ventilator *ventilator, uint32_t row);
 /* Forgets ended ids that are over the limits; a few at a time. */

@@ -392,6 +392,27 @@ static void only_so_many_ids_are_remembered_and_the_oldest_goes(void **state)
     story_end(&story);
 }
 
+static void records_of_tasks_that_ended_are_used_again(void **state)
+{
+    (void)state;
+    struct story story;
+    story_start(&story);
+    story_hello(&story, P1);
+    story_hello(&story, W1);
+    story_credit(&story, W1, 100);
+    for (char letter = 'A'; letter <= 'Z'; letter++) {
+        const char letters[] = {letter, (char)(letter - 'A' + 'a'), '\0'};
+        story_submit(&story, P1, letters);
+        story_complete(&story, W1, letters, OUTCOME_DONE);
+        story_receipt(&story, P1);
+    }
+    assert_int_equal(story.ventilator->known.ids.count, 52);
+    assert_int_equal(story.ventilator->known.ended.count, 52);
+    assert_int_equal(story.ventilator->slots.fresh, 2);
+    ventilator_check_tables(story.ventilator, CHECK_SETTLED);
+    story_end(&story);
+}
+
 static void a_record_in_use_again_outlives_the_memory_of_its_id(void **state)
 {
     (void)state;
@@ -429,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_repeat_of_a_dead_letter_is_told_why_it_is_dead),
         cmocka_unit_test(an_id_is_remembered_for_a_time_and_then_it_is_a_new_task),
         cmocka_unit_test(only_so_many_ids_are_remembered_and_the_oldest_goes),
+        cmocka_unit_test(records_of_tasks_that_ended_are_used_again),
         cmocka_unit_test(a_record_in_use_again_outlives_the_memory_of_its_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,27 +232,6 @@ static void a_ventilator_that_drains_takes_nothing_new_and_finishes_what_it_has(
     story_end(&story);
 }
 
-static void records_of_tasks_that_ended_are_used_again(void **state)
-{
-    (void)state;
-    struct story story;
-    story_start(&story);
-    story_hello(&story, P1);
-    story_hello(&story, W1);
-    story_credit(&story, W1, 100);
-    for (char letter = 'A'; letter <= 'Z'; letter++) {
-        const char letters[] = {letter, (char)(letter - 'A' + 'a'), '\0'};
-        story_submit(&story, P1, letters);
-        story_complete(&story, W1, letters, OUTCOME_DONE);
-        story_receipt(&story, P1);
-    }
-    assert_int_equal(story.ventilator->known.ids.count, 52);
-    assert_int_equal(story.ventilator->known.ended.count, 52);
-    assert_int_equal(story.ventilator->slots.fresh, 2);
-    ventilator_check_tables(story.ventilator, CHECK_SETTLED);
-    story_end(&story);
-}
-
 static void a_ventilator_that_is_full_of_tasks_says_busy_until_some_end(void **state)
 {
     (void)state;
@@ -499,7 +478,6 @@ int main(void)
         cmocka_unit_test(a_new_session_begins_without_credit),
         cmocka_unit_test(bad_submissions_are_refused_one_by_one_with_the_reason),
         cmocka_unit_test(a_ventilator_that_drains_takes_nothing_new_and_finishes_what_it_has),
-        cmocka_unit_test(records_of_tasks_that_ended_are_used_again),
         cmocka_unit_test(a_ventilator_that_is_full_of_tasks_says_busy_until_some_end),
         cmocka_unit_test(a_crowded_store_says_busy_before_it_is_full),
         cmocka_unit_test(a_task_waits_for_a_worker_that_serves_its_name_and_queue),
