@@ -2,6 +2,12 @@
  *
  * A worker has one thread that talks to ventilators and keeps the heartbeats,
  * and `slots` threads that run handlers.  Handlers never run on the first.
+ *
+ * While short tasks come one at a time, or a few, the thread of a slot that has nothing
+ * to do talks instead: whoever received a task runs it, and nobody is woken for that.
+ * It has let go of the talking before it enters a handler.  Should the handler last, the
+ * first thread goes on within milliseconds.  So what a handler does to the thread it runs
+ * on (priority, processors, signal mask, cancellation) it undoes before it returns.
  */
 #ifndef TMESH_WORKER_H
 #define TMESH_WORKER_H

@@ -103,6 +103,17 @@ void pool_destroy(struct pool **pool)
     *pool = NULL;
 }
 
+/* How many slots to rouse for `count` jobs.  The pool's lock is held. */
+static uint32_t sleepers(const struct pool *pool, uint32_t count)
+{
+    return pool->sleeping < count ? pool->sleeping : count;
+}
+
+static void rouse(struct pool *pool, uint32_t slots)
+{
+    while (slots-- > 0) (void)pthread_cond_signal(&pool->work);
+}
+
 void pool_submit(struct pool *pool, const struct pool_job *jobs, uint32_t count)
 {
     assert(count <= pool->options.jobs_max - pool->held);
@@ -111,9 +122,9 @@ void pool_submit(struct pool *pool, const struct pool_job *jobs, uint32_t count)
     (void)pthread_mutex_lock(&pool->lock);
     assert(!pool->stopping);
     queue_push(&pool->queue, jobs, count);
-    uint32_t wanted = pool->sleeping < count ? pool->sleeping : count;
+    uint32_t wanted = pool->borrowed ? 0 : sleepers(pool, count);
     (void)pthread_mutex_unlock(&pool->lock);
-    while (wanted-- > 0) (void)pthread_cond_signal(&pool->work);
+    rouse(pool, wanted);
 }
 
 /* The pool's lock is held. */
@@ -272,6 +283,32 @@ uint32_t pool_collect(struct pool *pool, struct pool_done *done, uint32_t done_m
     assert(count <= pool->held);
     pool->held -= count;
     return count;
+}
+
+bool pool_may_lend(struct pool *pool)
+{
+    if (pool->options.nursery != NULL || pool_running(pool) != pool->held) return false;
+    (void)pthread_mutex_lock(&pool->lock);
+    bool any = pool->sleeping > 0;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return any;
+}
+
+void pool_lend(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->offered = true;
+    (void)pthread_mutex_unlock(&pool->lock);
+    rouse(pool, 1);
+}
+
+void pool_lend_end(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->offered = false;
+    uint32_t wanted = sleepers(pool, pool->queue.count);
+    (void)pthread_mutex_unlock(&pool->lock);
+    rouse(pool, wanted);
 }
 
 uint32_t pool_running(struct pool *pool)

@@ -18,6 +18,27 @@
 
 struct pool;
 
+enum pool_turn {
+    POOL_TURN_AT_ONCE, /* results are there to be collected */
+    POOL_TURN_WAITS    /* it may sleep first, until there is something to do */
+};
+
+/* The loop that submits and collects, as a slot may borrow it (slot_loan.c).  The slot's
+ * thread calls these, and `turn` calls the pool. */
+struct pool_lender {
+    bool (*take)(void *context); /* takes it in hand; false: it is not to be had */
+    /* One turn, with it in hand.  False: the slot is to give it back. */
+    bool (*turn)(void *context, enum pool_turn turn);
+    void (*put)(void *context); /* puts it down for a moment */
+    void (*end)(void *context); /* gives it back */
+    void *context;
+};
+
+enum {
+    POOL_BRISK_NS = 20 * 1000, /* a run as short as this costs less than waking somebody for it */
+    POOL_LONE_MAX = 4          /* so many at a time are still few */
+};
+
 struct pool_options {
     const struct tmesh_registry *registry; /* borrowed for the pool's life */
     struct nursery *nursery;     /* functions run in its children; NULL: in the slots' threads.
@@ -27,6 +48,7 @@ struct pool_options {
     uint32_t jobs_max;           /* queued, running and not collected together */
     void (*wake)(void *context); /* called when something becomes collectable; any thread */
     void *wake_context;
+    struct pool_lender lender; /* for pool_lend only */
     struct log log;
     struct spawn_limits command_limits;
     const char *const *command_environment; /* see environment_open; read by pool_new only */
@@ -117,6 +139,15 @@ struct pool_done {
  * fetched here without a wake.  The thread of pool_submit and pool_withdraw, and
  * no other. */
 uint32_t pool_collect(struct pool *pool, struct pool_done *done, uint32_t done_max);
+
+/* Whether a slot may borrow the loop: functions run in the slots, one has nothing to do, and
+ * no job waits.  The thread of pool_collect. */
+bool pool_may_lend(struct pool *pool);
+/* Offers it to such a slot.  From here on the loop is whoever's the lender says, and with it
+ * the calls that are for one thread only. */
+void pool_lend(struct pool *pool);
+/* The lender has it again: what the borrower left lying is seen to. */
+void pool_lend_end(struct pool *pool);
 
 /* Jobs in a handler now. */
 uint32_t pool_running(struct pool *pool);

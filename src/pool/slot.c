@@ -15,6 +15,7 @@ enum {
     STUCK_NS = 1000 * 1000,        /* jobs behind one that runs longer go to others */
     EXAMINED = 4,                  /* slots looked at each time for such */
     PEAK_SHARE = 64,               /* how fast a handler's longest run is forgotten */
+    STREAK_MAX = 16,               /* brisk runs in a row that make a handler brisk */
     MEMORY_PAUSE_NS = 10 * 1000000 /* between two tries to get memory */
 };
 
@@ -43,7 +44,7 @@ void slot_hand_over(struct slot *slot)
         full = batch_list_take(&pool->spares);
         if (full != NULL) pool->spare_count--;
         (void)pthread_mutex_unlock(&pool->lock);
-        if (first) pool->options.wake(pool->options.wake_context);
+        if (first && !slot->has_loop) pool->options.wake(pool->options.wake_context);
     }
     struct batch *fresh = fresh_batch(full);
     (void)pthread_mutex_lock(&slot->lock);
@@ -121,6 +122,7 @@ static enum slot_step refill(struct slot *slot)
     while (!pool->stopping) {
         relieve_others(pool, slot->now_ns);
         if (pool->queue.count > 0) break;
+        if (slot_borrow(slot)) continue;
         if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0) {
             (void)pthread_mutex_unlock(&pool->lock);
             slot_hand_over(slot);
@@ -236,9 +238,27 @@ static enum outcome name_cause(struct slot *slot, enum outcome outcome)
     return job_name_cause(&slot->job, cause, outcome);
 }
 
-static uint64_t *peak_of(struct slot *slot, const struct handler *handler)
+static size_t number_of(const struct slot *slot, const struct handler *handler)
 {
-    return &slot->peaks_ns[handler - registry_at(slot->pool->options.registry, 0)];
+    return (size_t)(handler - registry_at(slot->pool->options.registry, 0));
+}
+
+/* Nothing is written that would not change: all slots have the streaks in their caches. */
+static void note_run(struct slot *slot, const struct handler *handler, uint64_t run_ns)
+{
+    size_t number = number_of(slot, handler);
+    uint64_t faded_ns = slot->peaks_ns[number] - slot->peaks_ns[number] / PEAK_SHARE;
+    slot->peaks_ns[number] = run_ns > faded_ns ? run_ns : faded_ns;
+    atomic_uchar *streak = &slot->pool->streaks[number];
+    uint8_t before = atomic_load_explicit(streak, memory_order_relaxed);
+    uint8_t runs = run_ns >= POOL_BRISK_NS ? 0 : before < STREAK_MAX ? before + 1 : before;
+    if (runs != before) atomic_store_explicit(streak, runs, memory_order_relaxed);
+}
+
+bool slot_is_brisk(const struct slot *slot, const struct handler *handler)
+{
+    const atomic_uchar *streak = &slot->pool->streaks[number_of(slot, handler)];
+    return atomic_load_explicit(streak, memory_order_relaxed) == STREAK_MAX;
 }
 
 /* Whether finished results may wait for the end of the next run: its handler
@@ -246,7 +266,7 @@ static uint64_t *peak_of(struct slot *slot, const struct handler *handler)
 static bool is_brief(struct slot *slot, const struct handler *handler)
 {
     if (handler == NULL) return true;
-    uint64_t peak_ns = *peak_of(slot, handler);
+    uint64_t peak_ns = slot->peaks_ns[number_of(slot, handler)];
     return peak_ns != 0 && peak_ns < BRIEF_NS;
 }
 
@@ -306,11 +326,7 @@ static enum slot_step run_current(struct slot *slot)
     enum outcome outcome = name_cause(slot, run(slot, handler));
     slot->now_ns = clock_now_ns();
     uint64_t run_ns = slot->now_ns - began_ns;
-    if (handler != NULL && outcome != OUTCOME_RETURNED) {
-        uint64_t *peak_ns = peak_of(slot, handler);
-        uint64_t faded_ns = *peak_ns - *peak_ns / PEAK_SHARE;
-        *peak_ns = run_ns > faded_ns ? run_ns : faded_ns;
-    }
+    if (handler != NULL && outcome != OUTCOME_RETURNED) note_run(slot, handler, run_ns);
     return conclude(slot, outcome, run_ns);
 }
 

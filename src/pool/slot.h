@@ -4,6 +4,11 @@
  * over, and how long each handler usually takes.
  * Not here: the loop's side (pool.c).
  *
+ *   slot.c          its thread
+ *   slot_round.c    .. when functions run in a child
+ *   slot_loan.c     .. when it runs the loop meanwhile
+ *   slot_recall.c   what other threads may do
+ *
  * Two kinds of locks: the pool's, for the queue and what is collectable, and
  * each slot's, for what others may take from it: jobs behind a long one, when
  * they have nothing else to do, and results.  Who needs both takes the pool's
@@ -59,6 +64,8 @@ struct slot {
     struct tmesh_job job;
     struct command command;
     struct deputy deputy; /* its child, in a process pool; it says itself who may touch what */
+    bool has_loop;        /* borrowed, and in hand: it wakes nobody for results */
+    bool borrows;         /* it was offered the loop, and it may still be lent */
     uint64_t peaks_ns[REGISTRY_HANDLERS_MAX]; /* recent longest runs; 0: not known yet */
 };
 
@@ -82,6 +89,7 @@ struct pool {
     uint32_t sleeping; /* slots that wait for work */
     uint32_t examined; /* the next slot to look at for jobs that are stuck */
     bool stopping;
+    bool offered;       /* the loop, to whichever slot is first */
     uint32_t *returned; /* numbers of jobs withdrawn and not collected */
     uint32_t returned_count;
     struct batch_list ready; /* to be collected */
@@ -91,6 +99,8 @@ struct pool {
     _Atomic uint64_t *fences_ns; /* by number: until when jobs behind it may begin; the
                                     nursery's, if there is one */
     atomic_bool lost;            /* the nursery has gone */
+    /* By handler: how many of its latest runs were brisk, all in a row, up to a number. */
+    atomic_uchar streaks[REGISTRY_HANDLERS_MAX];
 
     /* The loop's thread's alone. */
     char (*progress_texts)[TMESH_PROGRESS_BYTES_MAX]; /* by slot */
@@ -98,6 +108,7 @@ struct pool {
     struct batch_list reading, spent; /* spent: its views are still borrowed */
     uint64_t swept_ns;
     uint32_t held; /* jobs submitted and not collected */
+    bool borrowed; /* by a slot, who sees to what is submitted */
 };
 
 /* False: memory or threads are short; nothing is left behind. */
@@ -157,5 +168,14 @@ void slot_keep(struct slot *slot, struct batch_item item);
 void slot_hand_over(struct slot *slot);
 
 bool slot_is_stopping(const struct slot *slot);
+
+/* Whether the handler's latest runs, in whichever slots, were all shorter than POOL_BRISK_NS. */
+bool slot_is_brisk(const struct slot *slot, const struct handler *handler);
+
+/* --- slot_loan.c, the slot's thread alone --------------------------------- */
+
+/* With nothing to do: borrows the loop, if it was offered, until there is something.  False:
+ * it was not.  The pool's lock is held, and let go meanwhile. */
+bool slot_borrow(struct slot *slot);
 
 #endif

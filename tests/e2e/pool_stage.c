@@ -80,6 +80,7 @@ void stage_start(struct stage *stage, uint32_t slots)
         .jobs_max = STAGE_JOBS_MAX,
         .wake = ring,
         .wake_context = stage,
+        .lender = stage->lender,
         .log = {.write = note, .context = stage},
         .command_limits = stage->limits,
         .command_environment = stage->environment,

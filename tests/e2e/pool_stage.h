@@ -26,6 +26,7 @@ struct stage {
     tmesh_registry_t *registry;
     struct nursery *nursery; /* NULL: functions run in threads */
     struct pool *pool;
+    struct pool_lender lender;
     struct spawn_limits limits;
     const char *const *environment; /* of commands; NULL: the usual */
     int bell;                       /* an eventfd that the pool's wake rings */
