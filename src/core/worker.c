@@ -77,7 +77,8 @@ struct worker_action *worker_act(struct worker_actions *out, enum worker_action_
 {
     assert(out->count < WORKER_ACTIONS_MAX);
     struct worker_action *action = &out->actions[out->count++];
-    *action = (struct worker_action){.kind = kind, .link = link};
+    action->kind = kind; /* what the kind has besides is the caller's to fill in */
+    action->link = link;
     return action;
 }
 
@@ -85,6 +86,7 @@ struct message *worker_send(struct worker *worker, struct worker_actions *out, u
                             enum message_kind kind)
 {
     struct worker_action *action = worker_act(out, WORKER_SEND, link);
+    action->message = (struct message){.kind = kind};
     uplink_stamp(&worker->links[link].uplink, kind, &action->message, worker->now_ns);
     return &action->message;
 }

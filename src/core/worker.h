@@ -88,15 +88,18 @@ enum worker_action_kind {
     WORKER_LOST            /* it is over; for logs */
 };
 
+/* What is not of its kind is not filled in. */
 struct worker_action {
     enum worker_action_kind kind;
     uint32_t link;
-    uint32_t job; /* RUN, RECALL, TELL, KILL, HUNG */
-    enum end_cause cause;
-    uint32_t grace_ms;
-    /* RUN, HUNG: the views stay good until FINISHED for this job was stepped. */
-    struct assignment assignment;
-    struct message message; /* SEND, REFUSED */
+    uint32_t job;         /* RUN, RECALL, TELL, KILL, HUNG */
+    enum end_cause cause; /* TELL, KILL, HUNG */
+    uint32_t grace_ms;    /* ASKED_TO_DRAIN */
+    union {
+        /* RUN, HUNG: the views stay good until FINISHED for this job was stepped. */
+        struct assignment assignment;
+        struct message message; /* SEND, REFUSED */
+    };
 };
 
 /* The most that one step asks for is to end or take back all that one ventilator gave:

@@ -65,7 +65,7 @@ static void list_remove(struct worker *worker, struct worker_list *list, enum wo
 static void leave_run(struct worker *worker, uint32_t job)
 {
     struct worker_job *entry = &worker->jobs[job];
-    switch (entry->run) {
+    switch ((enum worker_run)entry->run) {
     case RUN_NONE: return;
     case RUN_WAITING:
         list_remove(worker, &worker->links[entry->link].waiting, CHAIN_RUN, job);
@@ -76,19 +76,27 @@ static void leave_run(struct worker *worker, uint32_t job)
     entry->run = RUN_NONE;
 }
 
-uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
+uint32_t worker_job_at(const struct worker *worker, const struct lease *lease)
 {
     struct id key = lease_key(lease);
     uint32_t job = index_find(&worker->index, &key);
-    if (job == INDEX_NONE || !lease_equal(&worker->jobs[job].lease, lease)) return JOB_NONE;
-    return job;
+    return job == INDEX_NONE ? JOB_NONE : job;
+}
+
+bool worker_job_has(const struct worker *worker, uint32_t job, const struct lease *lease)
+{
+    return job != JOB_NONE && lease_equal(&worker->jobs[job].lease, lease);
+}
+
+uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
+{
+    uint32_t job = worker_job_at(worker, lease);
+    return worker_job_has(worker, job, lease) ? job : JOB_NONE;
 }
 
 uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given)
 {
     struct id key = lease_key(&given->lease);
-    if (index_find(&worker->index, &key) != INDEX_NONE) return JOB_NONE;
-
     struct stored task = store_put_both(&worker->store, given->name, given->payload);
     uint32_t slot = task.place != 0 ? index_insert(&worker->index, &key) : INDEX_NONE;
     if (slot == INDEX_NONE) {

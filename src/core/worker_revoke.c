@@ -37,7 +37,7 @@ void worker_revoke_lease(struct worker *worker, uint32_t link, const struct leas
 {
     uint32_t job = find(worker, link, lease);
     if (job == JOB_NONE) return;
-    switch (worker->jobs[job].state) {
+    switch ((enum worker_job_state)worker->jobs[job].state) {
     case JOB_HELD: revoke_held(worker, job, out); return;
     case JOB_OWED: worker_job_release(worker, job); return;
     case JOB_DROPPED:

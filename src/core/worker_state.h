@@ -45,31 +45,34 @@ enum worker_run {
     RUN_OLD      /* it has run for longer than we take work ahead; in no list */
 };
 
-/* One lease.  Its number is its slot in the index. */
+/* One lease.  Its number is its slot in the index.  What its way through the lists touches,
+ * its neighbours there included, is the first cache line. */
 struct worker_job {
-    struct lease lease;
-    enum worker_job_state state;
-    enum outcome outcome;
-    enum worker_run run;
-    enum end_cause cause; /* why it was killed */
-    bool too_large; /* its result is over what the ventilator takes; said in place of its text */
-    bool running;
-    bool told;    /* asked to end at its soft limit */
-    bool killed;  /* the pool was asked to end its run */
-    bool revoked; /* DROPPED: its run is to end, whatever its limits */
-    bool hung;
-    bool progresses; /* it told of its progress */
-    uint32_t link;
+    _Alignas(64) struct lease lease;
     uint32_t next[WORKER_CHAINS], previous[WORKER_CHAINS];
-    uint32_t sequence; /* OWED and sent: of the COMPLETE that carried it */
+    uint32_t link;
+    uint8_t state;      /* enum worker_job_state */
+    uint8_t run;        /* enum worker_run */
+    bool too_large : 1; /* its result is over what the ventilator takes */
+    bool running : 1;
+    bool told : 1;    /* asked to end at its soft limit */
+    bool killed : 1;  /* the pool was asked to end its run */
+    bool revoked : 1; /* DROPPED: its run is to end, whatever its limits */
+    bool hung : 1;
+    bool progresses : 1; /* it told of its progress */
+    enum outcome outcome;
+    enum end_cause cause; /* why it was killed */
+    uint32_t sequence;    /* OWED and sent: of the COMPLETE that carried it */
+    struct stored task;   /* name and payload in one run */
+    uint32_t name_bytes;  /* of these */
+    struct stored result, text;
     uint32_t retry_after_ms;
     uint32_t limit_ms, soft_ms, stalled_ms; /* 0: none */
     uint64_t since_ns;                      /* when it came, or when it began */
     uint64_t alive_ns;                      /* its latest sign of life, its beginning included */
-    struct stored task;                     /* name and payload in one run */
-    uint32_t name_bytes;                    /* of these */
-    struct stored result, text;
 };
+
+_Static_assert(sizeof(struct worker_job) == 128, "two cache lines");
 
 /* What a run told of its progress last, and when its ventilator was told last (0:
  * never).  Beside the jobs, since few have any. */
@@ -161,7 +164,11 @@ struct message *worker_send(struct worker *worker, struct worker_actions *out, u
 
 /* worker_job.c: the table of jobs, and which list each is in. */
 uint32_t worker_job_find(const struct worker *worker, const struct lease *lease);
-/* Returns JOB_NONE when there is no room; nothing changed then. */
+/* The job whose place in the table the lease would take: its own, or, once in an age, another
+ * one's.  JOB_NONE: the place is free. */
+uint32_t worker_job_at(const struct worker *worker, const struct lease *lease);
+bool worker_job_has(const struct worker *worker, uint32_t job, const struct lease *lease);
+/* Its place is free.  Returns JOB_NONE when there is no room; nothing changed then. */
 uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given);
 /* The pool began it. */
 void worker_job_begin(struct worker *worker, uint32_t job, uint64_t began_ns);

@@ -29,12 +29,13 @@ static void give_back(struct worker *worker, const struct lease *lease, struct w
 static void receive_one(struct worker *worker, uint32_t link, const struct assignment *given,
                         struct worker_actions *out)
 {
-    uint32_t known = worker_job_find(worker, &given->lease);
-    if (known != JOB_NONE && worker->jobs[known].link == link) {
+    uint32_t known = worker_job_at(worker, &given->lease);
+    if (worker_job_has(worker, known, &given->lease) && worker->jobs[known].link == link) {
         if (worker->jobs[known].state == JOB_DROPPED) give_back(worker, &given->lease, out);
         return;
     }
-    uint32_t job = takes_nothing(worker, link) ? JOB_NONE : worker_job_take(worker, link, given);
+    bool takes = known == JOB_NONE && !takes_nothing(worker, link);
+    uint32_t job = takes ? worker_job_take(worker, link, given) : JOB_NONE;
     if (job == JOB_NONE) {
         give_back(worker, &given->lease, out);
         return;
