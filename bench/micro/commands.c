@@ -28,14 +28,13 @@ static void ring(void *context)
 /* Returns how long all of them took, from the first's beginning to the last's end. */
 static uint64_t measure_round(struct pool *pool, int bell, const char *payload)
 {
-    static struct pool_job jobs[RUNS];
-    for (uint32_t i = 0; i < RUNS; i++) {
-        jobs[i] = (struct pool_job){.job = i};
-        jobs[i].assignment.name = bytes_text("nothing");
-        jobs[i].assignment.payload = bytes_text(payload);
-    }
+    static struct pool_order orders[RUNS];
+    const struct assignment assignment = {.name = bytes_text("nothing"),
+                                          .payload = bytes_text(payload)};
+    for (uint32_t i = 0; i < RUNS; i++)
+        orders[i] = (struct pool_order){.job = i, .assignment = &assignment};
     uint64_t start_ns = clock_now_ns();
-    pool_submit(pool, jobs, RUNS);
+    pool_submit(pool, orders, RUNS);
     for (uint32_t over = 0; over < RUNS;) {
         struct pool_done done[COLLECTED];
         uint32_t count = pool_collect(pool, done, COLLECTED);

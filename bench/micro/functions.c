@@ -34,13 +34,12 @@ static int nothing(tmesh_job_t *job, void *context)
 
 static void submit(struct pool *pool, uint32_t from, uint32_t count, const char *payload)
 {
-    static struct pool_job jobs[HELD];
-    for (uint32_t i = 0; i < count; i++) {
-        jobs[i] = (struct pool_job){.job = from + i};
-        jobs[i].assignment.name = bytes_text("nothing");
-        jobs[i].assignment.payload = bytes_text(payload);
-    }
-    pool_submit(pool, jobs, count);
+    static struct pool_order orders[HELD];
+    const struct assignment assignment = {.name = bytes_text("nothing"),
+                                          .payload = bytes_text(payload)};
+    for (uint32_t i = 0; i < count; i++)
+        orders[i] = (struct pool_order){.job = from + i, .assignment = &assignment};
+    pool_submit(pool, orders, count);
 }
 
 /* Keeps as many jobs in the pool as a busy worker has.  Returns how long all took. */

@@ -13,6 +13,7 @@ enum {
     TURN_DONE_MAX = 1024, /* runs taken from the pool in one turn: see TURN_TASKS_MAX in
                              ventilator_loop.c */
     JOBS_AT_ONCE = 256,
+    DONE_AT_ONCE = 64,
     FAREWELL_MS = 200 /* for BYE to leave */
 };
 
@@ -92,22 +93,22 @@ static void perform_one(struct tmesh_worker *node, const struct worker_action *a
 static void perform(struct tmesh_worker *node)
 {
     const struct worker_actions *actions = node->actions;
-    struct pool_job jobs[JOBS_AT_ONCE];
+    struct pool_order orders[JOBS_AT_ONCE];
     uint32_t count = 0;
     for (uint32_t at = 0; at < actions->count; at++) {
         const struct worker_action *action = &actions->actions[at];
         if (action->kind == WORKER_RUN) {
-            jobs[count++] = (struct pool_job){
-                .job = action->job, .fence = action->link, .assignment = action->assignment};
+            orders[count++] = (struct pool_order){
+                .job = action->job, .fence = action->link, .assignment = &action->assignment};
         } else {
             perform_one(node, action);
         }
         if (count == JOBS_AT_ONCE) {
-            pool_submit(node->pool, jobs, count);
+            pool_submit(node->pool, orders, count);
             count = 0;
         }
     }
-    if (count > 0) pool_submit(node->pool, jobs, count);
+    if (count > 0) pool_submit(node->pool, orders, count);
 }
 
 static void step(struct tmesh_worker *node, const struct worker_event *event)
@@ -207,20 +208,20 @@ static void finish_one(struct tmesh_worker *node, const struct pool_done *done, 
 /* Returns whether more may be waiting in the pool. */
 static bool take_finished(struct tmesh_worker *node, uint64_t now_ns)
 {
-    struct pool_done done[JOBS_AT_ONCE];
+    struct pool_done done[DONE_AT_ONCE];
     uint32_t taken = 0, count;
     bool brisk = true;
     do {
-        count = pool_collect(node->pool, done, JOBS_AT_ONCE);
+        count = pool_collect(node->pool, done, DONE_AT_ONCE);
         for (uint32_t at = 0; at < count; at++) {
             brisk = brisk && done[at].run_ns < POOL_BRISK_NS;
             finish_one(node, &done[at], now_ns);
         }
         taken += count;
-    } while (count == JOBS_AT_ONCE && taken < TURN_DONE_MAX);
+    } while (count == DONE_AT_ONCE && taken < TURN_DONE_MAX);
     node->lone = brisk && taken > 0 && taken <= POOL_LONE_MAX;
     node->loan_runs += taken;
-    return count == JOBS_AT_ONCE;
+    return count == DONE_AT_ONCE;
 }
 
 /* What did not begin goes back as such, and what did is told to end. */

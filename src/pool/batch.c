@@ -38,24 +38,29 @@ static bool move_result(struct batch *batch, struct tmesh_job *job)
     return buffer_append(&batch->bytes, job->result.data, job->result.used);
 }
 
-void batch_add(struct batch *batch, struct batch_item item, struct tmesh_job *job)
+/* Field by field, into its place: a structure that was just put together is slow to copy. */
+void batch_add(struct batch *batch, const struct batch_run *run, struct tmesh_job *job)
 {
     assert(batch->count < BATCH_JOBS_MAX);
     assert(batch->read == 0);
-    item.has_result = false;
-    item.has_text = false;
+    struct batch_item *item = &batch->items[batch->count++];
+    item->run.job = run->job;
+    item->run.outcome = run->outcome;
+    item->run.run_ns = run->run_ns;
+    item->retry_after_ms = run->outcome == OUTCOME_FAILED ? job->retry_after_ms : 0;
+    item->has_result = false;
+    item->has_text = false;
     if (job->has_result) {
-        item.result_at = batch->bytes.used;
-        item.result_size = (uint32_t)job->result.used;
-        item.has_result = move_result(batch, job);
-        if (!item.has_result && item.outcome == OUTCOME_DONE) item.outcome = OUTCOME_FAILED;
+        item->result_at = batch->bytes.used;
+        item->result_size = (uint32_t)job->result.used;
+        item->has_result = move_result(batch, job);
+        if (!item->has_result && run->outcome == OUTCOME_DONE) item->run.outcome = OUTCOME_FAILED;
     }
-    if (item.outcome != OUTCOME_DONE && job->text_size > 0) {
-        item.text_at = batch->bytes.used;
-        item.text_size = job->text_size;
-        item.has_text = buffer_append(&batch->bytes, job->text, job->text_size);
+    if (item->run.outcome != OUTCOME_DONE && job->text_size > 0) {
+        item->text_at = batch->bytes.used;
+        item->text_size = job->text_size;
+        item->has_text = buffer_append(&batch->bytes, job->text, job->text_size);
     }
-    batch->items[batch->count++] = item;
 }
 
 static struct bytes view(const struct batch *batch, size_t at, uint32_t size)
@@ -69,10 +74,10 @@ struct pool_done batch_read(struct batch *batch)
     assert(batch->read < batch->count);
     const struct batch_item *item = &batch->items[batch->read++];
     struct pool_done done = {
-        .job = item->job,
-        .outcome = item->outcome,
+        .job = item->run.job,
+        .outcome = item->run.outcome,
         .retry_after_ms = item->retry_after_ms,
-        .run_ns = item->run_ns,
+        .run_ns = item->run.run_ns,
     };
     if (item->has_result) done.result = view(batch, item->result_at, item->result_size);
     if (item->has_text) done.text = view(batch, item->text_at, item->text_size);

@@ -12,15 +12,20 @@
 
 enum { BATCH_JOBS_MAX = 64, BATCH_BYTES = 64 * 1024 };
 
-/* Views are offsets until the batch is read: the buffer moves while it grows. */
-struct batch_item {
+/* A run that ended. */
+struct batch_run {
     uint32_t job;
     enum outcome outcome;
+    uint64_t run_ns;
+};
+
+/* Views are offsets until the batch is read: the buffer moves while it grows. */
+struct batch_item {
+    struct batch_run run;
     uint32_t retry_after_ms;
     bool has_result, has_text;
     size_t result_at, text_at;
     uint32_t result_size, text_size;
-    uint64_t run_ns;
 };
 
 struct batch {
@@ -44,9 +49,8 @@ void batch_clear(struct batch *batch);
  * send the batch off and begin another. */
 bool batch_suits(const struct batch *batch, const struct tmesh_job *job);
 
-/* Adds a run that ended.  `item` says the number, the outcome and the time; the
- * result and the reason are taken from `job`. */
-void batch_add(struct batch *batch, struct batch_item item, struct tmesh_job *job);
+/* Adds a run.  Its result, its reason and its wish are taken from `job`. */
+void batch_add(struct batch *batch, const struct batch_run *run, struct tmesh_job *job);
 
 /* Reads the next one; its views are borrowed until the batch is cleared. */
 struct pool_done batch_read(struct batch *batch);

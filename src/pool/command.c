@@ -91,8 +91,8 @@ static int payload_fd(struct bytes payload)
 
 static int input_fd(struct command *command, const struct tmesh_job *job)
 {
-    if (job->assignment.payload.size > 0 && job->handler->kind == HANDLER_COMMAND)
-        return payload_fd(job->assignment.payload);
+    if (job->assignment->payload.size > 0 && job->handler->kind == HANDLER_COMMAND)
+        return payload_fd(job->assignment->payload);
     if (command->nothing < 0)
         command->nothing = descriptor_lift(open("/dev/null", O_RDONLY | O_CLOEXEC));
     return command->nothing;
@@ -315,9 +315,9 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
                       .errors = -1,
                       .child_output = -1,
                       .child_errors = -1};
-    environment_describe(&command->task, &job->assignment);
+    environment_describe(&command->task, job->assignment);
     wish_clear(&command->wish);
-    complaint_begin(&command->complaint, &job->assignment);
+    complaint_begin(&command->complaint, job->assignment);
     int error = start(command, &run, job, argv);
     if (run.input != command->nothing) descriptor_close(&run.input);
     if (run.watch < 0) let_streams_end(&run);

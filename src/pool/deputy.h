@@ -16,7 +16,7 @@
 #include "complaint.h"
 #include "job.h"
 #include "nursery.h"
-#include "pool.h"
+#include "queue.h"
 
 enum {
     /* What a run may put out at once; and one more for each minute that it has lasted. */

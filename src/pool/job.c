@@ -15,7 +15,7 @@ void job_begin(struct tmesh_job *job, const struct handler *handler,
                const struct assignment *assignment)
 {
     job->handler = handler;
-    job->assignment = *assignment;
+    job->assignment = assignment;
     buffer_clear(&job->result, RESULT_BYTES_KEPT);
     job->has_result = false;
     job->retry_after_ms = 0;
@@ -52,7 +52,7 @@ enum outcome job_name_cause(struct tmesh_job *job, enum end_cause cause, enum ou
     uint32_t size = job->text_size;
     memcpy(said, job->text, size);
     job->text_size = 0;
-    uint32_t limit_ms = end_cause_limit_ms(cause, &job->assignment);
+    uint32_t limit_ms = end_cause_limit_ms(cause, job->assignment);
     job_explain_more(job, "", end_cause_text(cause, limit_ms, "", text));
     job_explain_more(job, ": ", bytes_of(said, size));
     return cause == END_REVOKED && outcome == OUTCOME_CRASHED ? OUTCOME_FAILED : outcome;
@@ -100,24 +100,24 @@ const char *tmesh_job_name(const tmesh_job_t *job)
 tmesh_id_t tmesh_job_id(const tmesh_job_t *job)
 {
     tmesh_id_t id;
-    _Static_assert(sizeof id == sizeof job->assignment.lease.id, "one form of ids");
-    memcpy(&id, &job->assignment.lease.id, sizeof id);
+    _Static_assert(sizeof id == sizeof job->assignment->lease.id, "one form of ids");
+    memcpy(&id, &job->assignment->lease.id, sizeof id);
     return id;
 }
 
 uint32_t tmesh_job_attempt(const tmesh_job_t *job)
 {
-    return job->assignment.lease.attempt;
+    return job->assignment->lease.attempt;
 }
 
 uint64_t tmesh_job_lease(const tmesh_job_t *job)
 {
-    return job->assignment.lease.token;
+    return job->assignment->lease.token;
 }
 
 const void *tmesh_job_payload(const tmesh_job_t *job, size_t *bytes)
 {
-    struct bytes payload = job->assignment.payload;
+    struct bytes payload = job->assignment->payload;
     if (bytes != NULL) *bytes = payload.size;
     return payload.data != NULL ? (const void *)payload.data : "";
 }

@@ -26,7 +26,7 @@ struct tmesh_job {
     const struct job_host *host;
     void *place; /* the host's */
     const struct handler *handler;
-    struct assignment assignment;
+    const struct assignment *assignment; /* borrowed for the run */
     struct buffer result;
     bool has_result; /* an empty result is not the same as none */
     uint32_t retry_after_ms;
@@ -35,8 +35,7 @@ struct tmesh_job {
     char text[TMESH_TEXT_BYTES_MAX + 1];
 };
 
-/* Makes it ready for the next run; the views in `assignment` are borrowed for
- * the run. */
+/* Makes it ready for the next run, for which `assignment` and its views are borrowed. */
 void job_begin(struct tmesh_job *job, const struct handler *handler,
                const struct assignment *assignment);
 

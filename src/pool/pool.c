@@ -114,14 +114,14 @@ static void rouse(struct pool *pool, uint32_t slots)
     while (slots-- > 0) (void)pthread_cond_signal(&pool->work);
 }
 
-void pool_submit(struct pool *pool, const struct pool_job *jobs, uint32_t count)
+void pool_submit(struct pool *pool, const struct pool_order *orders, uint32_t count)
 {
     assert(count <= pool->options.jobs_max - pool->held);
     if (count == 0) return;
     pool->held += count;
     (void)pthread_mutex_lock(&pool->lock);
     assert(!pool->stopping);
-    queue_push(&pool->queue, jobs, count);
+    queue_push(&pool->queue, orders, count);
     uint32_t wanted = pool->borrowed ? 0 : sleepers(pool, count);
     (void)pthread_mutex_unlock(&pool->lock);
     rouse(pool, wanted);

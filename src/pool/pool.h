@@ -63,10 +63,11 @@ struct pool *pool_new(const struct pool_options *options);
  * may be called until it returns. */
 void pool_destroy(struct pool **pool);
 
-struct pool_job {
-    uint32_t job;                 /* the worker core's number for it */
-    uint32_t fence;               /* below options.fences */
-    struct assignment assignment; /* views borrowed until the job was collected */
+struct pool_order {
+    uint32_t job;   /* the worker core's number for it */
+    uint32_t fence; /* below options.fences */
+    const struct assignment
+        *assignment; /* copied; its views borrowed until the job was collected */
 };
 
 /* From `until_ns` on no job behind this fence is begun: one whose turn comes then is
@@ -76,7 +77,7 @@ struct pool_job {
 void pool_fence(struct pool *pool, uint32_t fence, uint64_t until_ns);
 
 /* Queues jobs; there is room by the caller's own count (asserted). */
-void pool_submit(struct pool *pool, const struct pool_job *jobs, uint32_t count);
+void pool_submit(struct pool *pool, const struct pool_order *orders, uint32_t count);
 
 /* Takes back every job that no slot has started; each is collectable at once
  * with OUTCOME_RETURNED. */

@@ -26,10 +26,16 @@ static struct pool_job *place(const struct queue *queue, uint32_t offset)
     return &queue->jobs[position];
 }
 
-void queue_push(struct queue *queue, const struct pool_job *jobs, uint32_t count)
+void queue_push(struct queue *queue, const struct pool_order *orders, uint32_t count)
 {
     assert(count <= queue->capacity - queue->count);
-    for (uint32_t i = 0; i < count; i++) *place(queue, queue->count + i) = jobs[i];
+    if (queue->count == 0) queue->first = 0; /* the same few cache lines again */
+    for (uint32_t i = 0; i < count; i++) {
+        struct pool_job *job = place(queue, queue->count + i);
+        job->job = orders[i].job;
+        job->fence = orders[i].fence;
+        job->assignment = *orders[i].assignment;
+    }
     queue->count += count;
 }
 

@@ -10,6 +10,11 @@
 
 #include "pool.h"
 
+struct pool_job {
+    uint32_t job, fence;
+    struct assignment assignment;
+};
+
 struct queue {
     struct pool_job *jobs;
     uint32_t capacity, first, count;
@@ -20,7 +25,7 @@ bool queue_open(struct queue *queue, uint32_t capacity);
 void queue_close(struct queue *queue);
 
 /* There is room: the pool counts. */
-void queue_push(struct queue *queue, const struct pool_job *jobs, uint32_t count);
+void queue_push(struct queue *queue, const struct pool_order *orders, uint32_t count);
 /* Puts them before all others, in the order given. */
 void queue_return(struct queue *queue, const struct pool_job *jobs, uint32_t count);
 /* Takes out the one that is number `job`.  False: it is not there. */

@@ -14,8 +14,6 @@ enum {
     BATCH_AGE_NS = 200 * 1000,     /* .. but no longer than this */
     STUCK_NS = 1000 * 1000,        /* jobs behind one that runs longer go to others */
     EXAMINED = 4,                  /* slots looked at each time for such */
-    PEAK_SHARE = 64,               /* how fast a handler's longest run is forgotten */
-    STREAK_MAX = 16,               /* brisk runs in a row that make a handler brisk */
     MEMORY_PAUSE_NS = 10 * 1000000 /* between two tries to get memory */
 };
 
@@ -65,6 +63,7 @@ const struct handler *slot_childs_handler(const struct slot *slot, const struct 
 static enum slot_step next_step(struct slot *slot)
 {
     bool more = slot->taken_next < slot->taken_count;
+    if (more) slot_look_for(slot, &slot->taken[slot->taken_next]);
     bool gives = more && slot_childs_handler(slot, &slot->taken[slot->taken_next]) != NULL;
     atomic_store_explicit(&slot->began_ns, more && !gives ? slot->now_ns : 0, memory_order_relaxed);
     if (!more || gives) return gives ? SLOT_GIVES : SLOT_REFILLS;
@@ -73,7 +72,8 @@ static enum slot_step next_step(struct slot *slot)
     slot->progress.fresh = false;
     atomic_store_explicit(&slot->told, false, memory_order_relaxed);
     atomic_store_explicit(&slot->has_progress, false, memory_order_relaxed);
-    slot->current = slot->taken[slot->taken_next++];
+    slot->running = &slot->taken[slot->taken_next++];
+    slot->current = slot->running->job;
     atomic_store_explicit(&slot->waiting, slot->taken_count - slot->taken_next,
                           memory_order_relaxed);
     return SLOT_RUNS;
@@ -133,7 +133,7 @@ static enum slot_step refill(struct slot *slot)
         pool->sleeping++;
         (void)pthread_cond_wait(&pool->work, &pool->lock);
         pool->sleeping--;
-        slot->now_ns = clock_now_ns();
+        slot_look(slot);
     }
     enum slot_step step = SLOT_STOPS;
     if (!pool->stopping) {
@@ -174,7 +174,7 @@ static void keep_progress(struct tmesh_job *job, uint64_t number, struct bytes t
 static void write_log(struct tmesh_job *job, enum tmesh_level level, struct bytes text)
 {
     const struct slot *slot = job->place;
-    job_log_write(&slot->pool->options.log, &job->assignment, level, text);
+    job_log_write(&slot->pool->options.log, job->assignment, level, text);
 }
 
 static const struct job_host slot_host = {
@@ -183,7 +183,7 @@ static const struct job_host slot_host = {
 static enum outcome run_exec(struct slot *slot)
 {
     struct argv argv;
-    enum wire_error error = argv_read(slot->current.assignment.payload, &argv);
+    enum wire_error error = argv_read(slot->running->assignment.payload, &argv);
     if (error == WIRE_MEMORY) {
         job_explain(&slot->job, "out of memory for its arguments");
         return OUTCOME_FAILED;
@@ -204,17 +204,17 @@ static enum outcome run_exec(struct slot *slot)
  * before: if the process stood still since, it did so in this very moment. */
 static bool may_begin(const struct slot *slot)
 {
-    const _Atomic uint64_t *fence_ns = &slot->pool->fences_ns[slot->current.fence];
-    return slot->now_ns < atomic_load_explicit(fence_ns, memory_order_relaxed);
+    const _Atomic uint64_t *fence_ns = &slot->pool->fences_ns[slot->running->fence];
+    return slot_is_before(slot, atomic_load_explicit(fence_ns, memory_order_relaxed));
 }
 
 static enum outcome run(struct slot *slot, const struct handler *handler)
 {
     struct tmesh_job *job = &slot->job;
-    job_begin(job, handler, &slot->current.assignment);
+    job_begin(job, handler, &slot->running->assignment);
     if (!may_begin(slot)) return OUTCOME_RETURNED;
     if (handler == NULL) {
-        struct bytes name = slot->current.assignment.name;
+        struct bytes name = slot->running->assignment.name;
         int size = name.size < MESSAGE_NAME_BYTES_MAX ? (int)name.size : MESSAGE_NAME_BYTES_MAX;
         job_explain(job, "this worker has no handler named \"%.*s\"", size,
                     (const char *)name.data);
@@ -238,42 +238,18 @@ static enum outcome name_cause(struct slot *slot, enum outcome outcome)
     return job_name_cause(&slot->job, cause, outcome);
 }
 
-static size_t number_of(const struct slot *slot, const struct handler *handler)
-{
-    return (size_t)(handler - registry_at(slot->pool->options.registry, 0));
-}
-
-/* Nothing is written that would not change: all slots have the streaks in their caches. */
-static void note_run(struct slot *slot, const struct handler *handler, uint64_t run_ns)
-{
-    size_t number = number_of(slot, handler);
-    uint64_t faded_ns = slot->peaks_ns[number] - slot->peaks_ns[number] / PEAK_SHARE;
-    slot->peaks_ns[number] = run_ns > faded_ns ? run_ns : faded_ns;
-    atomic_uchar *streak = &slot->pool->streaks[number];
-    uint8_t before = atomic_load_explicit(streak, memory_order_relaxed);
-    uint8_t runs = run_ns >= POOL_BRISK_NS ? 0 : before < STREAK_MAX ? before + 1 : before;
-    if (runs != before) atomic_store_explicit(streak, runs, memory_order_relaxed);
-}
-
-bool slot_is_brisk(const struct slot *slot, const struct handler *handler)
-{
-    const atomic_uchar *streak = &slot->pool->streaks[number_of(slot, handler)];
-    return atomic_load_explicit(streak, memory_order_relaxed) == STREAK_MAX;
-}
-
 /* Whether finished results may wait for the end of the next run: its handler
  * has been short of late.  Should it be long this once, the loop fetches them. */
 static bool is_brief(struct slot *slot, const struct handler *handler)
 {
     if (handler == NULL) return true;
-    uint64_t peak_ns = slot->peaks_ns[number_of(slot, handler)];
+    uint64_t peak_ns = slot->peaks_ns[slot_number_of(slot, handler)];
     return peak_ns != 0 && peak_ns < BRIEF_NS;
 }
 
-void slot_keep(struct slot *slot, struct batch_item item)
+void slot_keep(struct slot *slot, const struct batch_run *run)
 {
     struct tmesh_job *job = &slot->job;
-    item.retry_after_ms = item.outcome == OUTCOME_FAILED ? job->retry_after_ms : 0;
     if (!batch_suits(slot->batch, job)) {
         (void)pthread_mutex_unlock(&slot->lock);
         slot_hand_over(slot);
@@ -284,7 +260,7 @@ void slot_keep(struct slot *slot, struct batch_item item)
         batch->since_ns = slot->now_ns;
         atomic_store_explicit(&slot->batch_since_ns, slot->now_ns, memory_order_relaxed);
     }
-    batch_add(batch, item, job);
+    batch_add(batch, run, job);
 }
 
 /* Adds what the current run came to, and takes the next of the slot's own jobs,
@@ -293,7 +269,7 @@ static enum slot_step conclude(struct slot *slot, enum outcome outcome, uint64_t
 {
     (void)pthread_mutex_lock(&slot->lock);
     slot_keep(slot,
-              (struct batch_item){.job = slot->current.job, .outcome = outcome, .run_ns = run_ns});
+              &(struct batch_run){.job = slot->current, .outcome = outcome, .run_ns = run_ns});
     const struct batch *batch = slot->batch;
     bool due = batch->count == BATCH_JOBS_MAX || batch->bytes.used >= BATCH_BYTES ||
                slot->now_ns - batch->since_ns > BATCH_AGE_NS;
@@ -312,21 +288,28 @@ bool slot_is_stopping(const struct slot *slot)
     return stopping;
 }
 
+/* Often it is the one that ran before. */
+static const struct handler *find_handler(const struct slot *slot, struct bytes name)
+{
+    const struct handler *last = slot->laps.handler;
+    if (last != NULL && name.size < sizeof last->name && last->name[name.size] == '\0' &&
+        memcmp(last->name, name.data, name.size) == 0) {
+        return last;
+    }
+    return registry_find(slot->pool->options.registry, name);
+}
+
 /* Runs the current job. */
 static enum slot_step run_current(struct slot *slot)
 {
-    const struct handler *handler =
-        registry_find(slot->pool->options.registry, slot->current.assignment.name);
+    const struct handler *handler = find_handler(slot, slot->running->assignment.name);
     if (!is_brief(slot, handler)) {
         if (slot_is_stopping(slot)) return SLOT_STOPS;
         if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0)
             slot_hand_over(slot);
     }
-    uint64_t began_ns = slot->now_ns;
     enum outcome outcome = name_cause(slot, run(slot, handler));
-    slot->now_ns = clock_now_ns();
-    uint64_t run_ns = slot->now_ns - began_ns;
-    if (handler != NULL && outcome != OUTCOME_RETURNED) note_run(slot, handler, run_ns);
+    uint64_t run_ns = slot_lap(slot, outcome != OUTCOME_RETURNED ? handler : NULL);
     return conclude(slot, outcome, run_ns);
 }
 
@@ -334,7 +317,7 @@ static enum slot_step run_current(struct slot *slot)
 static enum slot_step give(struct slot *slot)
 {
     slot_round(slot);
-    slot->now_ns = clock_now_ns();
+    slot_look(slot);
     if (slot_is_stopping(slot)) return SLOT_STOPS;
     (void)pthread_mutex_lock(&slot->lock);
     enum slot_step step = next_step(slot);
@@ -347,7 +330,7 @@ static void *serve(void *context)
     struct slot *slot = context;
     (void)pthread_setname_np(pthread_self(), "tmesh-slot");
     if (slot->deputy.line >= 0) deputy_ask(&slot->deputy);
-    slot->now_ns = clock_now_ns();
+    slot_look(slot);
     enum slot_step step = SLOT_REFILLS;
     while (step != SLOT_STOPS) {
         switch (step) {

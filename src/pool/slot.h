@@ -5,6 +5,7 @@
  * Not here: the loop's side (pool.c).
  *
  *   slot.c          its thread
+ *   slot_clock.c    what time it is
  *   slot_round.c    .. when functions run in a child
  *   slot_loan.c     .. when it runs the loop meanwhile
  *   slot_recall.c   what other threads may do
@@ -45,6 +46,7 @@ struct slot {
     uint32_t taken_next, taken_count;
     struct pool_job taken[SLOT_JOBS_MAX];
     struct batch *batch;  /* NULL only while the slot sends it off */
+    uint32_t current;     /* the number of what it runs, or ran last */
     bool killed;          /* what it runs */
     enum end_cause cause; /* with `told` or `killed` */
     struct slot_progress progress;
@@ -59,8 +61,14 @@ struct slot {
     /* The slot's thread's alone. */
     struct pool *pool;
     pthread_t thread;
-    uint64_t now_ns;         /* when the last job ended: the next one's beginning */
-    struct pool_job current; /* changes under the lock */
+    uint64_t now_ns; /* when the last job ended, the next one's beginning; or a bit before */
+    struct {
+        uint64_t looked_ns, tick_ns;   /* the time, exactly and by the tick, when it looked last */
+        uint32_t guesses, guesses_max; /* runs since */
+        uint64_t mean_ns;              /* of the runs between the two latest looks, .. */
+        const struct handler *handler; /* .. the last of which was this one's */
+    } laps;                            /* see slot_clock.c */
+    const struct pool_job *running;    /* of `taken`: what it runs, or ran last */
     struct tmesh_job job;
     struct command command;
     struct deputy deputy; /* its child, in a process pool; it says itself who may touch what */
@@ -162,13 +170,25 @@ const struct handler *slot_childs_handler(const struct slot *slot, const struct 
 
 /* Adds what is in the slot's job to the results.  The slot's lock is held, and let go
  * for a moment when they are many. */
-void slot_keep(struct slot *slot, struct batch_item item);
+void slot_keep(struct slot *slot, const struct batch_run *run);
 
 /* Makes the slot's results collectable, and begins another batch. */
 void slot_hand_over(struct slot *slot);
 
 bool slot_is_stopping(const struct slot *slot);
 
+/* --- slot_clock.c, the slot's thread alone -------------------------------- */
+
+/* Looks at the clock. */
+void slot_look(struct slot *slot);
+/* .. if the beginning of `job`, which is next, has to be known exactly. */
+void slot_look_for(struct slot *slot, const struct pool_job *job);
+/* A run of `handler` has ended.  Returns how long it took; such times add up exactly. */
+uint64_t slot_lap(struct slot *slot, const struct handler *handler);
+/* Whether it is earlier than that, for sure. */
+bool slot_is_before(const struct slot *slot, uint64_t until_ns);
+/* The handler's place in tables. */
+size_t slot_number_of(const struct slot *slot, const struct handler *handler);
 /* Whether the handler's latest runs, in whichever slots, were all shorter than POOL_BRISK_NS. */
 bool slot_is_brisk(const struct slot *slot, const struct handler *handler);
 

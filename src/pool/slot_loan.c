@@ -8,8 +8,6 @@
  */
 #include "slot.h"
 
-#include "../watch/clock.h"
-
 /* Whether it is likely to be over before anybody else had been woken for it. */
 static bool is_brisk(const struct slot *slot, const struct pool_job *job)
 {
@@ -64,7 +62,7 @@ bool slot_borrow(struct slot *slot)
             lender->end(lender->context);
         slot->has_loop = false;
     }
-    slot->now_ns = clock_now_ns();
+    slot_look(slot);
     (void)pthread_mutex_lock(&pool->lock);
     return true;
 }

@@ -45,7 +45,7 @@ enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take
     enum slot_has has = SLOT_HAS_IT_NOT;
     (void)pthread_mutex_lock(&slot->lock);
     bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
-    if (runs && slot->current.job == job) {
+    if (runs && slot->current == job) {
         has = SLOT_RUNS_IT;
         if (take == SLOT_KILLS_RUNNING) {
             mark_told(slot, cause);
@@ -69,7 +69,7 @@ void slot_tell(struct slot *slot, uint32_t job, enum end_cause cause)
 {
     (void)pthread_mutex_lock(&slot->lock);
     bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
-    if (runs && slot->current.job == job && !slot->killed) {
+    if (runs && slot->current == job && !slot->killed) {
         mark_told(slot, cause);
         command_tell(&slot->command);
     }
@@ -92,7 +92,7 @@ bool slot_take_progress(struct slot *slot, struct pool_progress *progress,
     struct slot_progress *told = &slot->progress;
     bool fresh = told->fresh;
     *progress = (struct pool_progress){
-        .job = slot->current.job, .told_ns = told->told_ns, .number = told->number};
+        .job = slot->current, .told_ns = told->told_ns, .number = told->number};
     memcpy(text, told->text, told->text_size);
     progress->text = bytes_of(text, told->text_size);
     told->fresh = false;
@@ -105,7 +105,7 @@ struct pool_started slot_current(struct slot *slot)
 {
     (void)pthread_mutex_lock(&slot->lock);
     struct pool_started current = {
-        .job = slot->current.job,
+        .job = slot->current,
         .began_ns = atomic_load_explicit(&slot->began_ns, memory_order_relaxed),
     };
     if (current.began_ns == 0) current = deputy_current(&slot->deputy);

@@ -141,7 +141,7 @@ static void hear_packets(struct slot *slot, uint32_t packets_max, uint64_t now_n
 
 static void keep(struct slot *slot, const struct deputy_result *result)
 {
-    slot_keep(slot, (struct batch_item){
+    slot_keep(slot, &(struct batch_run){
                         .job = result->job, .outcome = result->outcome, .run_ns = result->run_ns});
 }
 
@@ -311,7 +311,7 @@ static void disown(struct slot *slot)
     uint32_t count = deputy_take_back(&slot->deputy, jobs);
     for (uint32_t i = 0; i < count; i++) {
         job_begin(&slot->job, NULL, &jobs[i].assignment);
-        slot_keep(slot, (struct batch_item){.job = jobs[i].job, .outcome = OUTCOME_RETURNED});
+        slot_keep(slot, &(struct batch_run){.job = jobs[i].job, .outcome = OUTCOME_RETURNED});
     }
     (void)pthread_mutex_unlock(&slot->lock);
     slot_hand_over(slot);

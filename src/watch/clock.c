@@ -15,6 +15,11 @@ uint64_t clock_now_ns(void)
     return read_ns(CLOCK_MONOTONIC) + 1;
 }
 
+uint64_t clock_tick_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC_COARSE) + 1;
+}
+
 uint64_t clock_left_ns(uint64_t deadline_ns)
 {
     if (deadline_ns == UINT64_MAX) return UINT64_MAX;

@@ -1,6 +1,8 @@
 /* pool_functions.c - C handlers in real threads. */
 #include "pool_stage.h"
 
+#include "watch/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -310,16 +312,75 @@ static int nap(tmesh_job_t *job, void *context)
     return TMESH_DONE;
 }
 
+enum { SPIN_NS = 2000, SPINS = 4000 };
+
+/* When the last one ended. */
+static _Atomic uint64_t spun_ns;
+
+static int spin(tmesh_job_t *job, void *context)
+{
+    (void)job;
+    (void)context;
+    uint64_t until_ns = clock_now_ns() + SPIN_NS, now_ns;
+    while ((now_ns = clock_now_ns()) < until_ns) continue;
+    atomic_store(&spun_ns, now_ns);
+    return TMESH_DONE;
+}
+
+/* Short runs are measured several at a time, and that adds up. */
+static void the_times_of_short_runs_add_up(void **state)
+{
+    (void)state;
+    static struct assignment spins[500];
+    struct stage *stage = stage_with("spin", spin, NULL);
+    stage_start(stage, 1);
+    for (uint32_t i = 0; i < 500; i++) spins[i] = (struct assignment){.name = bytes_text("spin")};
+    uint64_t began_ns = clock_now_ns(), sum_ns = 0;
+    for (uint32_t i = 0; i < SPINS; i += 500) {
+        (void)stage_assign(stage, spins, 500);
+        stage_await_all(stage);
+    }
+    uint64_t passed_ns = clock_now_ns() - began_ns;
+    for (uint32_t i = 0; i < SPINS; i++) sum_ns += stage->outings[i].run_ns;
+    assert_true(sum_ns >= SPINS * (uint64_t)SPIN_NS * 9 / 10);
+    assert_true(sum_ns <= passed_ns + passed_ns / 10);
+    stage_destroy(&stage);
+}
+
+/* A limit counts from the beginning of its run, not from that of the runs before. */
+static void a_run_with_a_limit_begins_when_the_one_before_has_ended(void **state)
+{
+    (void)state;
+    static struct assignment row[41];
+    for (int round = 0; round < 20; round++) {
+        struct gate gate = {0};
+        struct stage *stage = stage_with("wait", maybe_wait_at, &gate);
+        assert_int_equal(tmesh_registry_add(stage->registry, "spin", spin, NULL), TMESH_OK);
+        stage_start(stage, 1);
+        for (uint32_t i = 0; i < 41; i++) row[i] = (struct assignment){.name = bytes_text("spin")};
+        row[40] = (struct assignment){
+            .name = bytes_text("wait"), .payload = bytes_text("wait"), .limit_ms = 60000};
+        (void)stage_assign(stage, row, 41);
+        stage_until(is_entered, &gate);
+        struct pool_started started;
+        assert_int_equal(pool_started(stage->pool, &started), 1);
+        assert_int_equal(started.job, 40);
+        assert_true(started.began_ns >= atomic_load(&spun_ns));
+        atomic_store(&gate.open, true);
+        stage_await_all(stage);
+        stage_destroy(&stage);
+    }
+}
+
 static void destroying_begins_no_more_jobs(void **state)
 {
     (void)state;
     struct gate gate = {0};
     struct stage *stage = stage_with("nap", nap, &gate);
     stage_start(stage, 1);
-    struct pool_job jobs[200];
-    for (uint32_t i = 0; i < 200; i++)
-        jobs[i] = (struct pool_job){.job = i, .assignment.name = bytes_text("nap")};
-    pool_submit(stage->pool, jobs, 200);
+    struct assignment naps[200];
+    for (uint32_t i = 0; i < 200; i++) naps[i] = (struct assignment){.name = bytes_text("nap")};
+    (void)stage_assign(stage, naps, 200);
     stage_until(is_entered, &gate);
     stage_destroy(&stage);
     assert_in_range(atomic_load(&gate.entered), 1, 20);
@@ -394,6 +455,8 @@ int main(void)
         cmocka_unit_test(jobs_behind_a_long_one_go_to_other_slots),
         cmocka_unit_test(results_do_not_wait_for_a_long_run_after_them),
         cmocka_unit_test(the_loop_is_woken_once_for_many),
+        cmocka_unit_test(the_times_of_short_runs_add_up),
+        cmocka_unit_test(a_run_with_a_limit_begins_when_the_one_before_has_ended),
         cmocka_unit_test(destroying_begins_no_more_jobs),
         cmocka_unit_test(a_line_of_a_handler_has_the_context_of_its_run),
         cmocka_unit_test(a_handler_that_logs_without_end_is_cut_short),

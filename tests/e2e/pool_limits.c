@@ -86,13 +86,9 @@ static void what_waits_in_a_slot_is_taken_back_too(void **state)
     (void)state;
     struct gate gate = {0};
     struct stage *stage = stage_with_gate(&gate, ":");
-    struct pool_job jobs[64] = {{0}};
-    for (uint32_t i = 0; i < 64; i++) {
-        jobs[i].job = i;
-        jobs[i].assignment.name = bytes_text("gate");
-    }
-    stage->submitted = 64;
-    pool_submit(stage->pool, jobs, 64);
+    struct assignment gates[64];
+    for (uint32_t i = 0; i < 64; i++) gates[i] = (struct assignment){.name = bytes_text("gate")};
+    assert_int_equal(stage_assign(stage, gates, 64), 0);
     stage_until(somebody_waits, &gate);
     for (uint32_t i = 1; i < 64; i += 2) pool_recall(stage->pool, i);
     atomic_store(&gate.open, 1);
@@ -136,11 +132,8 @@ static void a_killed_command_dies_with_its_group_and_keeps_what_it_said(void **s
                    "mv %s.new %s; wait",
                    mark, mark, mark);
     struct stage *stage = stage_with_gate(&gate, script);
-    struct pool_job job = {.job = 0};
-    job.assignment.name = bytes_text("c");
-    job.assignment.limit_ms = 2500;
-    stage->submitted = 1;
-    pool_submit(stage->pool, &job, 1);
+    const struct assignment command = {.name = bytes_text("c"), .limit_ms = 2500};
+    assert_int_equal(stage_assign(stage, &command, 1), 0);
     stage_until(has_written, mark);
     pid_t child = read_pid(mark);
     pool_kill(stage->pool, 0, END_LIMIT);

@@ -130,18 +130,27 @@ void stage_destroy(struct stage **stage)
     *stage = NULL;
 }
 
+uint32_t stage_assign(struct stage *stage, const struct assignment *assignments, uint32_t count)
+{
+    static struct pool_order orders[1000];
+    uint32_t first = stage->submitted;
+    assert_in_range(count, 1, 1000);
+    assert_true(first + count <= STAGE_JOBS_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        orders[i] = (struct pool_order){.job = first + i, .assignment = &assignments[i]};
+    stage->submitted += count;
+    pool_submit(stage->pool, orders, count);
+    return first;
+}
+
 uint32_t stage_submit(struct stage *stage, const char *name, struct bytes payload)
 {
-    assert_true(stage->submitted < STAGE_JOBS_MAX);
-    struct pool_job job = {.job = stage->submitted};
-    job.assignment.name = bytes_text(name);
-    job.assignment.payload = payload;
-    job.assignment.lease.attempt = 3;
-    job.assignment.lease.token = 0x00c0ffee00c0ffeeU;
-    job.assignment.lease.id.octets[0] = 0x01;
-    job.assignment.lease.id.octets[15] = 0xfe;
-    pool_submit(stage->pool, &job, 1);
-    return stage->submitted++;
+    struct assignment assignment = {.name = bytes_text(name), .payload = payload};
+    assignment.lease.attempt = 3;
+    assignment.lease.token = 0x00c0ffee00c0ffeeU;
+    assignment.lease.id.octets[0] = 0x01;
+    assignment.lease.id.octets[15] = 0xfe;
+    return stage_assign(stage, &assignment, 1);
 }
 
 uint32_t stage_submit_text(struct stage *stage, const char *name, const char *payload)
@@ -151,19 +160,15 @@ uint32_t stage_submit_text(struct stage *stage, const char *name, const char *pa
 
 uint32_t stage_submit_many(struct stage *stage, const char *const *names, uint32_t count)
 {
-    static struct pool_job jobs[1000];
-    uint32_t first = stage->submitted;
+    static struct assignment assignments[1000];
     assert_in_range(count, 1, 1000);
     for (uint32_t i = 0; i < count; i++) {
-        jobs[i] = (struct pool_job){.job = first + i};
-        jobs[i].assignment.name = bytes_text(names[i]);
-        jobs[i].assignment.payload = bytes_text("7");
-        jobs[i].assignment.lease.attempt = 1;
-        jobs[i].assignment.limit_ms = 2000;
+        assignments[i] = (struct assignment){.lease.attempt = 1,
+                                             .name = bytes_text(names[i]),
+                                             .payload = bytes_text("7"),
+                                             .limit_ms = 2000};
     }
-    stage->submitted += count;
-    pool_submit(stage->pool, jobs, count);
-    return first;
+    return stage_assign(stage, assignments, count);
 }
 
 uint32_t stage_await_start(struct stage *stage)

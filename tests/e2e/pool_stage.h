@@ -48,6 +48,9 @@ extern const char *const STAGE_BAD[];
 struct stage *stage_bad(struct nursery_options options);
 void stage_destroy(struct stage **stage);
 
+/* Several at once; what they view is borrowed until they are over.  Returns the first's
+ * number. */
+uint32_t stage_assign(struct stage *stage, const struct assignment *assignments, uint32_t count);
 /* The payload is borrowed until the job is over.  Returns the job's number. */
 uint32_t stage_submit(struct stage *stage, const char *name, struct bytes payload);
 /* Many at once, so that they travel together: their payload is "7", their time limit 2 s.

@@ -92,14 +92,12 @@ static struct stage *stage_with(const char *script, struct patience *patience)
 
 static uint32_t submit(struct stage *stage, const char *name, const char *payload)
 {
-    struct pool_job job = {.job = stage->submitted};
-    job.assignment.name = bytes_text(name);
-    job.assignment.payload = bytes_text(payload);
-    job.assignment.soft_ms = 1000;
-    job.assignment.limit_ms = 2500;
-    job.assignment.stalled_ms = 5000;
-    pool_submit(stage->pool, &job, 1);
-    return stage->submitted++;
+    const struct assignment assignment = {.name = bytes_text(name),
+                                          .payload = bytes_text(payload),
+                                          .soft_ms = 1000,
+                                          .limit_ms = 2500,
+                                          .stalled_ms = 5000};
+    return stage_assign(stage, &assignment, 1);
 }
 
 enum ended { IS_TOLD, IS_KILLED };
@@ -275,13 +273,10 @@ static void destroying_tells_what_runs_and_begins_nothing_more(void **state)
     stage_start(stage, 1);
     stage_await(stage, submit(stage, "brief", ""));
     /* A slot takes many at once, and would run on through those that are brief by habit. */
-    struct pool_job jobs[64] = {{0}};
-    for (uint32_t i = 0; i < 64; i++) {
-        jobs[i].job = i + 1;
-        jobs[i].assignment.name = bytes_text(i == 0 ? "f" : "brief");
-    }
-    stage->submitted += 64;
-    pool_submit(stage->pool, jobs, 64);
+    struct assignment assignments[64];
+    for (uint32_t i = 0; i < 64; i++)
+        assignments[i] = (struct assignment){.name = bytes_text(i == 0 ? "f" : "brief")};
+    (void)stage_assign(stage, assignments, 64);
     stage_until(somebody_waits, &patience);
     stage_destroy(&stage); /* waits for it */
     assert_int_equal(atomic_load(&counted), 1);
