@@ -8,30 +8,14 @@
 #ifndef NODE_EXCHANGE_H
 #define NODE_EXCHANGE_H
 
-#include "../core/producer.h"
 #include "../net/waker.h"
 #include "board.h"
 #include "errand.h"
+#include "loan.h"
 #include "stage.h"
 #include "waits.h"
 
 #include <pthread.h>
-
-/* Who runs the loop when it is not the producer's own thread (producer_loan.c). */
-enum loan_state {
-    LOAN_NONE, /* the producer's thread runs it */
-    LOAN_FREE, /* lent, and nobody runs it at the moment */
-    LOAN_USED  /* a thread of the application does */
-};
-
-struct loan {
-    enum loan_state state;
-    bool wanted;         /* the producer's thread is asked for it */
-    uint64_t uses;       /* ever */
-    uint32_t doubts;     /* in a row that were in vain, doubled each time, */
-    uint32_t skips;      /* and how many waits go on without */
-    pthread_cond_t over; /* given back */
-};
 
 struct exchange {
     struct waker waker; /* rouses the thread */
@@ -57,8 +41,9 @@ struct exchange {
     uint32_t recovered;    /* tasks that were in it at the start */
     uint32_t waiting;      /* of these, those that have no ticket yet; they count as outbox */
 
-    bool asleep; /* the thread waits, or is about to, and nothing was staged */
-    struct loan loan;
+    bool asleep;      /* the thread waits, or is about to, and nothing was staged */
+    struct loan loan; /* of the thread's loop, to whoever waits (producer_loan.c) */
+    bool loan_wanted; /* the thread is asked for it */
     uint64_t settled; /* answers that were told, ever */
     uint32_t waiters; /* threads that wait for answers */
     bool closed;      /* no more submissions */

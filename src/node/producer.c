@@ -179,7 +179,7 @@ tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tm
     struct tmesh_producer *producer = calloc(1, sizeof *producer);
     if (producer == NULL || pthread_mutex_init(&producer->exchange.lock, NULL) != 0 ||
         thread_condition_init(&producer->exchange.changed) != 0 ||
-        thread_condition_init(&producer->exchange.loan.over) != 0) {
+        loan_open(&producer->exchange.loan) != 0) {
         failure(error, TMESH_E_SYSTEM, "out of memory");
         free(producer);
         return NULL;
@@ -327,7 +327,7 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
     block_release(&producer->block);
     endpoints_clear(&producer->endpoints);
     pthread_cond_destroy(&producer->exchange.changed);
-    pthread_cond_destroy(&producer->exchange.loan.over);
+    loan_close(&producer->exchange.loan);
     pthread_mutex_destroy(&producer->exchange.lock);
     free(producer);
     *handle = NULL;
