@@ -4,6 +4,7 @@
 #include "../core/name.h"
 #include "../watch/clock.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -54,33 +55,40 @@ static uint64_t process_number(void)
     return number;
 }
 
+enum { TAIL_BYTES = 10 }; /* of an id, behind the time */
+
 /* Drawing from the kernel for each id would cost a system call a task, so each
- * thread draws for many at once. */
-static void random_tail(uint8_t tail[10])
+ * thread draws for many at once.  What is returned is to be used before the next call. */
+static const uint8_t *random_tail(void)
 {
-    enum { DRAW_BYTES = 1280 };
+    enum { DRAW_BYTES = 128 * TAIL_BYTES };
     static _Thread_local uint8_t drawn[DRAW_BYTES];
     static _Thread_local size_t left;
     static _Thread_local uint64_t drawer;
     uint64_t process = process_number();
-    if (left < 10 || drawer != process) { /* a forked child must not repeat its parent */
+    if (left == 0 || drawer != process) { /* a forked child must not repeat its parent */
         identity_random(drawn, sizeof drawn);
         left = sizeof drawn;
         drawer = process;
     }
-    left -= 10;
-    memcpy(tail, drawn + left, 10);
+    left -= TAIL_BYTES;
+    return drawn + left;
 }
 
 tmesh_id_t tmesh_id_new(void)
 {
     tmesh_id_t id;
-    uint64_t wall_ms = clock_wall_ms();
-    for (int octet = 0; octet < 6; octet++)
-        id.octets[octet] = (uint8_t)(wall_ms >> (40 - 8 * octet));
-    random_tail(id.octets + 6);
-    id.octets[6] = (uint8_t)(0x70 | (id.octets[6] & 0x0f));
-    id.octets[8] = (uint8_t)(0x80 | (id.octets[8] & 0x3f));
+    uint16_t middle;
+    uint64_t low;
+    const uint8_t *tail = random_tail();
+    memcpy(&middle, tail, sizeof middle);
+    memcpy(&low, tail + sizeof middle, sizeof low);
+    const uint64_t version = 7, variant = 2;
+    const uint64_t halves[2] = {
+        htobe64(clock_wall_ms() << 16 | version << 12 | (middle & 0x0fff)),
+        htobe64(variant << 62 | low >> 2),
+    };
+    memcpy(id.octets, halves, sizeof id.octets);
     return id;
 }
 
