@@ -1,6 +1,8 @@
 /* answers.c - answers on their way from the producer's thread to the application. */
 #include "answers.h"
+#include "ahead.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +15,22 @@ struct answer_chunk {
 };
 
 /* In a chunk: this, the reason with its end mark, the result; then room up to a
- * multiple of eight. */
+ * multiple of eight.  Each octet goes from one processor to another, so it is short. */
 struct record {
-    tmesh_answer_t answer; /* its pointers are only set when it is handed out */
+    tmesh_id_t id;
+    void *tag;
+    uint32_t attempt;
+    uint32_t result_bytes;
     uint32_t reason_bytes; /* with the end mark; 0 for none */
+    uint8_t kind, state;
     bool has_result;
 };
+
+/* All begin at multiples of eight. */
+static struct record *record_at(struct answer_chunk *chunk, size_t at)
+{
+    return (struct record *)(void *)(chunk->bytes + at);
+}
 
 static size_t record_bytes(size_t reason_bytes, size_t result_bytes)
 {
@@ -54,14 +66,20 @@ static size_t reason_bytes_of(const tmesh_answer_t *answer)
 static void chunk_add(struct answer_chunk *chunk, const tmesh_answer_t *answer)
 {
     size_t reason_bytes = reason_bytes_of(answer);
-    uint8_t *at = chunk->bytes + chunk->used;
-    struct record record = {.answer = *answer,
-                            .reason_bytes = (uint32_t)reason_bytes,
-                            .has_result = answer->result != NULL};
-    memcpy(at, &record, sizeof record);
-    if (reason_bytes > 0) memcpy(at + sizeof record, answer->reason, reason_bytes);
+    struct record *record = record_at(chunk, chunk->used);
+    uint8_t *texts = (uint8_t *)(record + 1);
+    assert(answer->text == NULL && answer->result_bytes <= UINT32_MAX);
+    record->id = answer->id;
+    record->tag = answer->tag;
+    record->attempt = answer->attempt;
+    record->result_bytes = (uint32_t)answer->result_bytes;
+    record->reason_bytes = (uint32_t)reason_bytes;
+    record->kind = (uint8_t)answer->kind;
+    record->state = (uint8_t)answer->state;
+    record->has_result = answer->result != NULL;
+    if (reason_bytes > 0) memcpy(texts, answer->reason, reason_bytes);
     if (answer->result_bytes > 0) {
-        memcpy(at + sizeof record + reason_bytes, answer->result, answer->result_bytes);
+        memcpy(texts + reason_bytes, answer->result, answer->result_bytes);
     }
     chunk->used += record_bytes(reason_bytes, answer->result_bytes);
 }
@@ -134,14 +152,20 @@ size_t answer_hand_out(struct answer_chunk *chunk, size_t answers_max, tmesh_ans
 {
     size_t handed = 0;
     while (chunk->read < chunk->used && handed < answers_max) {
-        const uint8_t *at = chunk->bytes + chunk->read;
-        struct record record;
-        memcpy(&record, at, sizeof record);
-        const uint8_t *texts = at + sizeof record;
-        tmesh_answer_t answer = record.answer;
-        answer.reason = record.reason_bytes > 0 ? (const char *)texts : NULL;
-        answer.result = record.has_result ? texts + record.reason_bytes : NULL;
-        chunk->read += record_bytes(record.reason_bytes, answer.result_bytes);
+        const struct record *record = record_at(chunk, chunk->read);
+        const uint8_t *texts = (const uint8_t *)(record + 1);
+        const tmesh_answer_t answer = {
+            .kind = (enum tmesh_answer_kind)record->kind,
+            .id = record->id,
+            .tag = record->tag,
+            .state = (enum tmesh_state)record->state,
+            .attempt = record->attempt,
+            .result = record->has_result ? texts + record->reason_bytes : NULL,
+            .result_bytes = record->result_bytes,
+            .reason = record->reason_bytes > 0 ? (const char *)texts : NULL};
+        size_t bytes = record_bytes(record->reason_bytes, record->result_bytes);
+        chunk->read += bytes;
+        ahead_fetch(chunk->bytes, chunk->read, chunk->used, bytes);
         handle(&answer, context);
         handed++;
     }

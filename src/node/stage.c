@@ -1,32 +1,50 @@
 /* stage.c - submissions on their way from the application to the producer's thread. */
 #include "stage.h"
+#include "ahead.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 enum { STAGE_BYTES_MIN = 64 * 1024, STAGE_BYTES_KEPT = 4 * 1024 * 1024, STAGE_ROOMY_MAX = 256 };
 
-/* In the run: this, name, queue, payload; then room up to a multiple of eight. */
+enum staged_has { HAS_QUEUE = 1, HAS_PAYLOAD = 2, HAS_OPTIONS = 4 };
+
+/* In the run: this, options if it has them, name, queue, payload; then room up to a
+ * multiple of eight.  Each octet goes from one processor to another, so the common task
+ * is short. */
 struct staged {
     struct id id;
-    uint32_t ticket, flags, attempts_max, crashes_max, backoff_ms, backoff_ms_max;
-    uint32_t limit_ms, soft_ms, stalled_ms;
+    uint32_t ticket, flags;
     uint32_t payload_bytes;
     uint8_t name_bytes, queue_bytes;
-    bool has_queue, has_payload;
+    uint8_t has;
 };
+
+_Static_assert(sizeof(struct staged) == 32, "half a cache line");
+
+struct staged_options {
+    uint32_t attempts_max, crashes_max, backoff_ms, backoff_ms_max, limit_ms, soft_ms, stalled_ms;
+};
+
+/* All begin at multiples of eight.  Read and written in place: a copy that is put together
+ * in small pieces and then moved in large ones waits for the processor's write buffer. */
+static struct staged *staged_at(const struct stage *stage, size_t at)
+{
+    return (struct staged *)(void *)(stage->bytes + at);
+}
 
 static size_t staged_bytes(const struct staged *staged)
 {
     size_t bytes = sizeof *staged + staged->name_bytes + staged->queue_bytes;
+    if ((staged->has & HAS_OPTIONS) != 0) bytes += sizeof(struct staged_options);
     return (bytes + staged->payload_bytes + 7) & ~(size_t)7;
 }
 
 static bool make_room(struct stage *stage, size_t bytes)
 {
+    if (stage->capacity - stage->used >= bytes) return true;
     size_t capacity = stage->capacity > 0 ? stage->capacity : STAGE_BYTES_MIN;
     while (capacity - stage->used < bytes) capacity *= 2;
-    if (capacity == stage->capacity) return true;
     uint8_t *grown = realloc(stage->bytes, capacity);
     if (grown == NULL) return false;
     stage->bytes = grown;
@@ -40,66 +58,96 @@ static uint8_t *put(uint8_t *at, struct bytes bytes)
     return at + bytes.size;
 }
 
+static bool has_options(const struct submission *submission)
+{
+    return (submission->attempts_max | submission->crashes_max | submission->backoff_ms |
+            submission->backoff_ms_max | submission->limit_ms | submission->soft_ms |
+            submission->stalled_ms) != 0;
+}
+
+static uint8_t has_of(const struct submission *submission)
+{
+    uint8_t has = 0;
+    if (submission->queue.data != NULL) has |= HAS_QUEUE;
+    if (submission->payload.data != NULL) has |= HAS_PAYLOAD;
+    if (has_options(submission)) has |= HAS_OPTIONS;
+    return has;
+}
+
+static uint8_t *put_options(uint8_t *at, const struct submission *submission)
+{
+    const struct staged_options options = {.attempts_max = submission->attempts_max,
+                                           .crashes_max = submission->crashes_max,
+                                           .backoff_ms = submission->backoff_ms,
+                                           .backoff_ms_max = submission->backoff_ms_max,
+                                           .limit_ms = submission->limit_ms,
+                                           .soft_ms = submission->soft_ms,
+                                           .stalled_ms = submission->stalled_ms};
+    return put(at, bytes_of(&options, sizeof options));
+}
+
 bool stage_append(struct stage *stage, const struct submission *submission, uint32_t ticket)
 {
     assert(submission->name.size <= MESSAGE_NAME_BYTES_MAX);
     assert(submission->queue.size <= MESSAGE_NAME_BYTES_MAX);
-    struct staged staged = {.id = submission->id,
-                            .ticket = ticket,
-                            .flags = submission->flags,
-                            .attempts_max = submission->attempts_max,
-                            .crashes_max = submission->crashes_max,
-                            .backoff_ms = submission->backoff_ms,
-                            .backoff_ms_max = submission->backoff_ms_max,
-                            .limit_ms = submission->limit_ms,
-                            .soft_ms = submission->soft_ms,
-                            .stalled_ms = submission->stalled_ms,
-                            .payload_bytes = submission->payload.size,
-                            .name_bytes = (uint8_t)submission->name.size,
-                            .queue_bytes = (uint8_t)submission->queue.size,
-                            .has_queue = submission->queue.data != NULL,
-                            .has_payload = submission->payload.data != NULL};
-    if (!make_room(stage, staged_bytes(&staged))) return false;
-    uint8_t *at = stage->bytes + stage->used;
-    at = put(at, bytes_of(&staged, sizeof staged));
+    size_t most = sizeof(struct staged) + sizeof(struct staged_options) + submission->name.size +
+                  submission->queue.size + (size_t)submission->payload.size + 7;
+    if (!make_room(stage, most)) return false;
+    struct staged *staged = staged_at(stage, stage->used);
+    staged->id = submission->id;
+    staged->ticket = ticket;
+    staged->flags = submission->flags;
+    staged->payload_bytes = submission->payload.size;
+    staged->name_bytes = (uint8_t)submission->name.size;
+    staged->queue_bytes = (uint8_t)submission->queue.size;
+    staged->has = has_of(submission);
+    uint8_t *at = (uint8_t *)(staged + 1);
+    if ((staged->has & HAS_OPTIONS) != 0) at = put_options(at, submission);
     at = put(at, submission->name);
     at = put(at, submission->queue);
     put(at, submission->payload);
-    stage->used += staged_bytes(&staged);
+    stage->used += staged_bytes(staged);
     return true;
+}
+
+static const uint8_t *read_options(const uint8_t *at, struct submission *submission)
+{
+    struct staged_options options;
+    memcpy(&options, at, sizeof options);
+    submission->attempts_max = options.attempts_max;
+    submission->crashes_max = options.crashes_max;
+    submission->backoff_ms = options.backoff_ms;
+    submission->backoff_ms_max = options.backoff_ms_max;
+    submission->limit_ms = options.limit_ms;
+    submission->soft_ms = options.soft_ms;
+    submission->stalled_ms = options.stalled_ms;
+    return at + sizeof options;
 }
 
 bool stage_next(const struct stage *stage, struct submission *submission, uint32_t *ticket)
 {
     if (stage_is_empty(stage)) return false;
-    const uint8_t *at = stage->bytes + stage->read;
-    struct staged staged;
-    memcpy(&staged, at, sizeof staged);
-    at += sizeof staged;
-    *submission = (struct submission){.id = staged.id,
-                                      .name = bytes_of(at, staged.name_bytes),
-                                      .flags = staged.flags,
-                                      .attempts_max = staged.attempts_max,
-                                      .crashes_max = staged.crashes_max,
-                                      .backoff_ms = staged.backoff_ms,
-                                      .backoff_ms_max = staged.backoff_ms_max,
-                                      .limit_ms = staged.limit_ms,
-                                      .soft_ms = staged.soft_ms,
-                                      .stalled_ms = staged.stalled_ms};
-    at += staged.name_bytes;
-    if (staged.has_queue) submission->queue = bytes_of(at, staged.queue_bytes);
-    at += staged.queue_bytes;
-    if (staged.has_payload) submission->payload = bytes_of(at, staged.payload_bytes);
-    *ticket = staged.ticket;
+    const struct staged *staged = staged_at(stage, stage->read);
+    const uint8_t *at = (const uint8_t *)(staged + 1);
+    *submission = (struct submission){.id = staged->id, .flags = staged->flags};
+    if ((staged->has & HAS_OPTIONS) != 0) at = read_options(at, submission);
+    submission->name = bytes_of(at, staged->name_bytes);
+    at += staged->name_bytes;
+    if ((staged->has & HAS_QUEUE) != 0) submission->queue = bytes_of(at, staged->queue_bytes);
+    at += staged->queue_bytes;
+    if ((staged->has & HAS_PAYLOAD) != 0) {
+        submission->payload = bytes_of(at, staged->payload_bytes);
+    }
+    *ticket = staged->ticket;
     return true;
 }
 
 void stage_pass(struct stage *stage)
 {
-    struct staged staged;
-    memcpy(&staged, stage->bytes + stage->read, sizeof staged);
-    stage->read += staged_bytes(&staged);
+    size_t bytes = staged_bytes(staged_at(stage, stage->read));
+    stage->read += bytes;
     assert(stage->read <= stage->used);
+    ahead_fetch(stage->bytes, stage->read, stage->used, bytes);
 }
 
 void stage_rewind(struct stage *stage)

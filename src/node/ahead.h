@@ -1,0 +1,28 @@
+/* ahead.h - memory that one thread wrote and another one reads through, in order.
+ *
+ * On another processor it has to come from there, and whoever comes upon it would wait for
+ * each line.  Owns nothing, and changes nothing.
+ */
+#ifndef NODE_AHEAD_H
+#define NODE_AHEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    AHEAD_BYTES = 512,     /* some four tasks of a hundred bytes */
+    AHEAD_BYTES_MAX = 512, /* of one item; a longer one comes of itself */
+    AHEAD_LINE_BYTES = 64
+};
+
+/* The reader passed an item of so many bytes and is at `read` now: asks for as many that
+ * lie ahead, up to `used`. */
+static inline void ahead_fetch(const uint8_t *data, size_t read, size_t used, size_t bytes)
+{
+    size_t from = read + AHEAD_BYTES;
+    size_t to = from + (bytes < AHEAD_BYTES_MAX ? bytes : AHEAD_BYTES_MAX);
+    if (to > used) to = used;
+    for (; from < to; from += AHEAD_LINE_BYTES) __builtin_prefetch(data + from);
+}
+
+#endif
