@@ -69,6 +69,21 @@ static inline void circle_remove(const struct circles *circles, uint32_t row)
     circle_reset(circles, row);
 }
 
+/* Moves the rows from `first` to `last` of another circle to the end of that of `head`. */
+static inline void circle_move(const struct circles *circles, uint32_t head, uint32_t first,
+                               uint32_t last)
+{
+    assert(head != first && head != last);
+    uint32_t before = circle_link(circles, first)->prev, after = circle_next(circles, last);
+    circle_link(circles, before)->next = after;
+    circle_link(circles, after)->prev = before;
+    uint32_t end = circle_link(circles, head)->prev;
+    circle_link(circles, end)->next = first;
+    circle_link(circles, first)->prev = end;
+    circle_link(circles, last)->next = head;
+    circle_link(circles, head)->prev = last;
+}
+
 /* Moves all rows of `from` to the end of the circle of `head`; `from` is empty then. */
 static inline void circle_move_all(const struct circles *circles, uint32_t head, uint32_t from)
 {

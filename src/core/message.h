@@ -129,7 +129,6 @@ struct submission {
     struct bytes name;
     struct bytes queue; /* absent: "default" */
     struct bytes payload;
-    uint32_t flags;
     /* 0: the ventilator's default. */
     uint32_t attempts_max, crashes_max;
     uint32_t backoff_ms, backoff_ms_max;
@@ -137,6 +136,7 @@ struct submission {
     /* Minor 2; 0: none of its own. */
     uint32_t soft_ms;    /* after so long a run is asked to end */
     uint32_t stalled_ms; /* a run that shows no life for so long is ended */
+    uint32_t flags;      /* last: what is zero in most tasks stands in one piece */
 };
 
 struct message_submit {

@@ -134,6 +134,7 @@ void producer_step(struct producer *producer, const struct producer_event *event
     note_time(producer);
     out->count = 0;
     out->submission_count = 0;
+    out->accepted_count = 0;
     out->more = false;
     out->duplicate = false;
     out->hold = PRODUCER_HOLDS_NOT;

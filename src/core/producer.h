@@ -70,7 +70,8 @@ enum producer_action_kind {
     PRODUCER_SHUT,     /* close DEALER and PUSH of `link` */
     PRODUCER_INTAKE,   /* WELCOME named the intakes (message): open a PUSH to one that fits */
     PRODUCER_SEND,     /* send `message` to `link` by `passage` */
-    PRODUCER_ACCEPTED, /* `id` belongs to the ventilator behind `link` now; told once */
+    PRODUCER_ACCEPTED, /* each of `accepted` belongs to the ventilator behind `link` now; told once
+                        */
     PRODUCER_REJECTED, /* `id` was refused for `result.reason`; nothing is kept */
     PRODUCER_ENDED,    /* `result` of `result.id`; when guarded, also if it was not wanted */
     PRODUCER_PROGRESS, /* how far a run of `id` is: `result.attempt`, `number`, `result.text` */
@@ -83,14 +84,21 @@ enum producer_action_kind {
     PRODUCER_LOST
 };
 
+struct producer_accepted {
+    struct id id;
+    uint32_t ticket;
+};
+
 struct producer_action {
     enum producer_action_kind kind;
     uint32_t link;
     enum passage passage;
     struct message message;
-    struct result result; /* its id is the task's id in every action about a task */
+    struct result result; /* its id is the task's id in every action about one task */
     uint32_t ticket;      /* of the task */
     uint64_t number;      /* PROGRESS */
+    const struct producer_accepted *accepted; /* ACCEPTED: so many, likely a whole batch */
+    uint32_t accepted_count;
 };
 
 /* What a CANCEL found. */
@@ -112,6 +120,8 @@ struct producer_actions {
     struct producer_action actions[PRODUCER_ACTIONS_MAX];
     uint32_t submission_count;
     struct submission submissions[MESSAGE_ITEMS_MAX];
+    uint32_t accepted_count;
+    struct producer_accepted accepted[MESSAGE_ITEMS_MAX]; /* a step accepts no more tasks */
     struct id cancels[MESSAGE_LETTERS_MAX]; /* of the one DISPOSE that a TURN may have */
 };
 

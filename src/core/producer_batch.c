@@ -20,6 +20,30 @@ static struct producer_flight *flight_of(struct producer_link *link, uint64_t nu
     return &link->flights[number % PRODUCER_BATCHES_MAX];
 }
 
+/* Moves the first tasks of the circle of `head` into the batch, as many as it has room
+ * for. */
+static void fill(struct producer *producer, uint32_t index, uint32_t head)
+{
+    struct producer_batch *batch = &producer->batches[index];
+    uint32_t first = circle_next(&producer->places, head), last = head, slot = first;
+    while (slot != head && batch->entries < PRODUCER_BATCH_ITEMS_MAX) {
+        struct producer_entry *entry = &producer->entries[slot];
+        uint32_t bytes = producer_entry_bytes(producer, slot);
+        if (batch->entries > 0 && batch->bytes + bytes > MESSAGE_BATCH_BYTES) break;
+        assert(entry->state == ENTRY_OUTBOX || entry->state == ENTRY_AWAITED);
+        if (entry->state == ENTRY_AWAITED) producer->failed_over++;
+        entry->state = ENTRY_SENT;
+        entry->flew = true;
+        entry->where = index;
+        batch->entries++;
+        batch->bytes += bytes;
+        last = slot;
+        slot = circle_next(&producer->places, slot);
+    }
+    if (last != head)
+        circle_move(&producer->places, producer_batch_head(producer, index), first, last);
+}
+
 uint32_t producer_batch_make(struct producer *producer)
 {
     assert(circle_is_empty(&producer->batch_places, producer_waiting_head(producer)));
@@ -28,20 +52,9 @@ uint32_t producer_batch_make(struct producer *producer)
     struct producer_batch *batch = &producer->batches[index];
     circle_remove(&producer->batch_places, index);
 
-    while (batch->entries < PRODUCER_BATCH_ITEMS_MAX) {
-        uint32_t head = producer_line_head(producer);
-        uint32_t slot = circle_next(&producer->places, head);
-        if (slot == head) break;
-        uint32_t bytes = producer_entry_bytes(producer, slot);
-        if (batch->entries > 0 && batch->bytes + bytes > MESSAGE_BATCH_BYTES) break;
-        if (producer->entries[slot].state == ENTRY_AWAITED) producer->failed_over++;
-        producer_entry_detach(producer, slot);
-        circle_append(&producer->places, producer_batch_head(producer, index), slot);
-        producer->entries[slot].state = ENTRY_SENT;
-        producer->entries[slot].flew = true;
-        producer->entries[slot].where = index;
-        batch->entries++;
-        batch->bytes += bytes;
+    for (uint32_t filled = UINT32_MAX; filled != batch->entries;) {
+        filled = batch->entries;
+        fill(producer, index, producer_line_head(producer));
     }
     assert(batch->entries > 0);
     batch->items = batch->entries;
@@ -61,7 +74,7 @@ static struct message_submit items_of(struct producer *producer, uint32_t index,
     for (uint32_t slot = circle_next(&producer->places, head); slot != head;
          slot = circle_next(&producer->places, slot)) {
         producer->entries[slot].item = (uint16_t)count;
-        items[count++] = producer_entry_submission(producer, slot);
+        producer_entry_submission(producer, slot, &items[count++]);
     }
     assert(count == batch->entries);
     out->submission_count += count;

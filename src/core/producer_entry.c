@@ -7,10 +7,46 @@
 #include "planted.h"
 #include "producer_state.h"
 
-/* What is left of a cancelled task gives way: whoever submits the id again wants it. */
-static bool is_kept(struct producer *producer, const struct id *id)
+static bool has_options(const struct submission *submission)
 {
-    uint32_t slot = index_find(&producer->index, id);
+    return (submission->attempts_max | submission->crashes_max | submission->backoff_ms |
+            submission->backoff_ms_max | submission->limit_ms | submission->soft_ms |
+            submission->stalled_ms) != 0;
+}
+
+static uint8_t *put(uint8_t *at, const void *data, size_t bytes)
+{
+    if (bytes > 0) memcpy(at, data, bytes);
+    return at + bytes;
+}
+
+/* Keeps options, name, queue and payload in one run. */
+static struct stored keep(struct producer *producer, const struct submission *submission)
+{
+    const struct entry_options options = {.attempts_max = submission->attempts_max,
+                                          .crashes_max = submission->crashes_max,
+                                          .backoff_ms = submission->backoff_ms,
+                                          .backoff_ms_max = submission->backoff_ms_max,
+                                          .limit_ms = submission->limit_ms,
+                                          .soft_ms = submission->soft_ms,
+                                          .stalled_ms = submission->stalled_ms};
+    uint32_t option_bytes = has_options(submission) ? sizeof options : 0;
+    uint32_t named = submission->name.size + submission->queue.size;
+    uint8_t *at;
+    struct stored task =
+        store_claim(&producer->store, option_bytes + named + submission->payload.size, &at);
+    if (task.place == 0) return task;
+    at = put(at, &options, option_bytes);
+    at = put(at, submission->name.data, submission->name.size);
+    at = put(at, submission->queue.data, submission->queue.size);
+    put(at, submission->payload.data, submission->payload.size);
+    return task;
+}
+
+/* What is left of a cancelled task gives way: whoever submits the id again wants it. */
+static bool is_kept(struct producer *producer, const struct id *id, uint32_t hash)
+{
+    uint32_t slot = index_find_hashed(&producer->index, id, hash);
     if (slot == INDEX_NONE) return false;
     if (!producer->entries[slot].remnant) return true;
     producer_entry_detach(producer, slot);
@@ -26,65 +62,63 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
     assert(submission->queue.size <= MESSAGE_NAME_BYTES_MAX);
     assert(submission->payload.size <= MESSAGE_PAYLOAD_BYTES_MAX);
 
-    out->duplicate = is_kept(producer, &submission->id);
+    uint32_t hash = index_hash(&producer->index, &submission->id);
+    out->duplicate = is_kept(producer, &submission->id, hash);
     if (out->duplicate) return;
-    uint32_t size = submission->name.size + submission->queue.size + submission->payload.size;
-    out->full = producer->index.count - producer->remnants == producer->options.tasks_max ||
-                !store_fits(&producer->store, size);
+    struct stored task = {.place = 0, .size = 0};
+    if (producer->index.count - producer->remnants < producer->options.tasks_max) {
+        task = keep(producer, submission);
+    }
+    out->full = task.place == 0;
     if (out->full) return;
-
-    uint8_t names[2 * MESSAGE_NAME_BYTES_MAX];
-    struct bytes queue = submission->queue;
-    memcpy(names, submission->name.data, submission->name.size);
-    if (queue.size > 0) memcpy(names + submission->name.size, queue.data, queue.size);
-    struct bytes named = bytes_of(names, submission->name.size + queue.size);
-    uint32_t slot = index_insert(&producer->index, &submission->id);
+    uint32_t slot = index_insert_hashed(&producer->index, &submission->id, hash);
+    assert(slot != INDEX_NONE);
     producer->entries[slot] = (struct producer_entry){
+        .age = {.next = slot, .prev = slot},
         .submitted_ns = event->now_ns,
-        .task = store_put_both(&producer->store, named, submission->payload),
+        .task = task,
         .flags = submission->flags,
-        .attempts_max = submission->attempts_max,
-        .crashes_max = submission->crashes_max,
-        .backoff_ms = submission->backoff_ms,
-        .backoff_ms_max = submission->backoff_ms_max,
-        .limit_ms = submission->limit_ms,
-        .soft_ms = submission->soft_ms,
-        .stalled_ms = submission->stalled_ms,
         .ticket = event->ticket,
         .state = ENTRY_OUTBOX,
         .name_bytes = (uint8_t)submission->name.size,
         .queue_bytes = (uint8_t)submission->queue.size,
+        .has_options = has_options(submission),
     };
-    assert(producer->entries[slot].task.place != 0);
     circle_append(&producer->places, producer_outbox_head(producer), slot);
+    if (producer->options.unknown_ns == 0) return;
     circle_append(&producer->ages, producer_outbox_head(producer), slot);
 }
 
-struct submission producer_entry_submission(const struct producer *producer, uint32_t slot)
+void producer_entry_submission(const struct producer *producer, uint32_t slot,
+                               struct submission *submission)
 {
     const struct producer_entry *entry = &producer->entries[slot];
     struct bytes task = store_get(&producer->store, entry->task);
-    uint32_t named = (uint32_t)entry->name_bytes + entry->queue_bytes;
-    assert(task.size >= named);
+    struct entry_options options = {0};
+    uint32_t before = (uint32_t)entry->name_bytes + entry->queue_bytes;
+    if (entry->has_options) before += (uint32_t)sizeof options;
+    assert(task.size >= before);
+    const uint8_t *at = task.data;
+    if (entry->has_options) {
+        memcpy(&options, at, sizeof options);
+        at += sizeof options;
+    }
     /* To guard a task is to wait for its end. */
     uint32_t guard = producer->options.guarded ? SUBMISSION_WANTS_RESULT : 0;
-    struct submission submission = {
-        .id = producer->index.ids[slot],
-        .name = bytes_of(task.data, entry->name_bytes),
-        .payload = bytes_of(task.data + named, task.size - named),
-        .flags = entry->flags | guard,
-        .attempts_max = entry->attempts_max,
-        .crashes_max = entry->crashes_max,
-        .backoff_ms = entry->backoff_ms,
-        .backoff_ms_max = entry->backoff_ms_max,
-        .limit_ms = entry->limit_ms,
-        .soft_ms = entry->soft_ms,
-        .stalled_ms = entry->stalled_ms,
-    };
-    if (entry->queue_bytes != 0) {
-        submission.queue = bytes_of(task.data + entry->name_bytes, entry->queue_bytes);
-    }
-    return submission;
+    submission->id = producer->index.ids[slot];
+    submission->name = bytes_of(at, entry->name_bytes);
+    submission->queue = entry->queue_bytes != 0
+                            ? bytes_of(at + entry->name_bytes, entry->queue_bytes)
+                            : (struct bytes){.data = NULL};
+    submission->payload = bytes_of(task.data + before, task.size - before);
+    submission->flags = entry->flags | guard;
+    submission->attempts_max = options.attempts_max;
+    submission->crashes_max = options.crashes_max;
+    submission->backoff_ms = options.backoff_ms;
+    submission->backoff_ms_max = options.backoff_ms_max;
+    submission->limit_ms = options.limit_ms;
+    submission->soft_ms = options.soft_ms;
+    submission->stalled_ms = options.stalled_ms;
 }
 
 bool producer_task(const struct producer *producer, const struct id *id,
@@ -92,13 +126,8 @@ bool producer_task(const struct producer *producer, const struct id *id,
 {
     uint32_t slot = index_find(&producer->index, id);
     if (slot == INDEX_NONE || producer->entries[slot].task.place == 0) return false;
-    *submission = producer_entry_submission(producer, slot);
+    producer_entry_submission(producer, slot, submission);
     return true;
-}
-
-uint32_t producer_entry_bytes(const struct producer *producer, uint32_t slot)
-{
-    return producer->entries[slot].task.size + PRODUCER_ITEM_BYTES;
 }
 
 void producer_entry_detach(struct producer *producer, uint32_t slot)
@@ -118,15 +147,30 @@ void producer_entry_detach(struct producer *producer, uint32_t slot)
     entry->state = ENTRY_OUTBOX;
 }
 
+/* With the action of the one before, if nothing came in between. */
+static void tell_accepted(const struct producer *producer, uint32_t slot, uint32_t link,
+                          struct producer_actions *out)
+{
+    struct producer_action *last = out->count > 0 ? &out->actions[out->count - 1] : NULL;
+    assert(out->accepted_count < MESSAGE_ITEMS_MAX);
+    struct producer_accepted *accepted = &out->accepted[out->accepted_count++];
+    *accepted = (struct producer_accepted){.id = producer->index.ids[slot],
+                                           .ticket = producer->entries[slot].ticket};
+    if (last == NULL || last->kind != PRODUCER_ACCEPTED || last->link != link) {
+        last = producer_act(out, PRODUCER_ACCEPTED, link);
+        last->accepted = accepted;
+        last->accepted_count = 0;
+    }
+    last->accepted_count++;
+}
+
 void producer_entry_accept(struct producer *producer, uint32_t slot, uint32_t link,
                            struct producer_actions *out)
 {
     struct producer_entry *entry = &producer->entries[slot];
     bool guarded = producer->options.guarded;
     if (!entry->accepted) {
-        struct producer_action *action = producer_act(out, PRODUCER_ACCEPTED, link);
-        action->result = (struct result){.id = producer->index.ids[slot]};
-        action->ticket = entry->ticket;
+        tell_accepted(producer, slot, link, out);
         entry->accepted = true;
         producer->accepted++;
         producer->awaited++;

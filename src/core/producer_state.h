@@ -39,24 +39,33 @@ static const uint64_t PRODUCER_UNANSWERED_BYTES_MAX = 8 * 1024 * 1024;
 /* Of an entry's place.  `accepted` says whether a ventilator ever took it. */
 enum entry_state { ENTRY_OUTBOX, ENTRY_SENT, ENTRY_AWAITED, ENTRY_CANCELLED };
 
+/* What few tasks say; kept before the name of those that do. */
+struct entry_options {
+    uint32_t attempts_max, crashes_max;
+    uint32_t backoff_ms, backoff_ms_max, limit_ms, soft_ms, stalled_ms;
+};
+
 struct producer_entry {
     struct circle_link place; /* in the outbox, in its batch, or among its owner's awaited */
-    struct circle_link age;   /* among all that are not accepted, in order of submission */
+    /* Among all that are not accepted, in order of submission, where patience ends. */
+    struct circle_link age;
     uint64_t submitted_ns;
-    struct stored task; /* name, queue and payload in one run; dropped when accepted unguarded */
+    struct stored task; /* options, name, queue, payload; dropped when accepted unguarded */
     uint32_t where;     /* SENT: its batch; AWAITED, CANCELLED: the link that has it */
     uint32_t tenure;    /* AWAITED: of that link, when it accepted it */
-    uint32_t flags, attempts_max, crashes_max;
-    uint32_t backoff_ms, backoff_ms_max, limit_ms, soft_ms, stalled_ms;
+    uint32_t flags;
     uint32_t ticket; /* the shell's number for it */
     enum entry_state state;
     uint16_t item; /* SENT: its position in the batch; CANCELLED: in the DISPOSE */
     uint8_t name_bytes, queue_bytes;
+    bool has_options;
     bool accepted;  /* by whomever, and the application knows */
     bool flew;      /* some ventilator may have it */
     bool cancelled; /* SENT: to be cancelled as soon as somebody has it */
     bool remnant;   /* CANCELLED: the application has heard the end */
 };
+
+_Static_assert(sizeof(struct producer_entry) == 64, "an entry is a cache line");
 
 enum batch_state { BATCH_FREE, BATCH_WAITING, BATCH_FLYING };
 
@@ -214,8 +223,8 @@ static inline uint32_t producer_free_head(const struct producer *producer)
 /* ---- Actions ---- */
 
 /* A step has at most 2 * MESSAGE_ITEMS_MAX actions about tasks and batches, and
- * at most four for each link besides: RESULT and ACCEPT have at most two and one
- * for each item; a TURN has 3 * PRODUCER_ENDS_PER_TURN ends, at most
+ * at most four for each link besides: RESULT and ACCEPT have at most two for each
+ * item; a TURN has 3 * PRODUCER_ENDS_PER_TURN ends, at most
  * MESSAGE_ITEMS_MAX batches, because each holds an item, one DISPOSE, and for each link
  * SHUT and LOST or OPEN or HEARTBEAT, and RECEIPT. */
 static inline struct producer_action *producer_act(struct producer_actions *out,
@@ -233,11 +242,15 @@ static inline struct producer_action *producer_act(struct producer_actions *out,
 void producer_entry_submit(struct producer *producer, const struct producer_event *event,
                            struct producer_actions *out);
 
-/* The task in `slot` as it goes into a message; borrowed from the store. */
-struct submission producer_entry_submission(const struct producer *producer, uint32_t slot);
+/* Writes the task in `slot` as it goes into a message; borrowed from the store. */
+void producer_entry_submission(const struct producer *producer, uint32_t slot,
+                               struct submission *submission);
 
 /* What it adds to the size of a message, about. */
-uint32_t producer_entry_bytes(const struct producer *producer, uint32_t slot);
+static inline uint32_t producer_entry_bytes(const struct producer *producer, uint32_t slot)
+{
+    return producer->entries[slot].task.size + PRODUCER_ITEM_BYTES;
+}
 
 /* Takes the task out of outbox, batch or awaited.  Its batch is over when it was the last. */
 void producer_entry_detach(struct producer *producer, uint32_t slot);

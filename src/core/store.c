@@ -257,12 +257,19 @@ struct stored store_put(struct store *store, struct bytes value)
     return stored;
 }
 
+struct stored store_claim(struct store *store, uint32_t size, uint8_t **address)
+{
+    struct stored stored = claim(store, size);
+    *address = stored.place != 0 ? place_address(store, stored.place) : NULL;
+    return stored;
+}
+
 struct stored store_put_both(struct store *store, struct bytes first, struct bytes second)
 {
     assert(first.size <= STORE_VALUE_BYTES_MAX && second.size <= STORE_VALUE_BYTES_MAX);
-    struct stored stored = claim(store, first.size + second.size);
+    uint8_t *address;
+    struct stored stored = store_claim(store, first.size + second.size, &address);
     if (stored.place == 0) return stored;
-    uint8_t *address = place_address(store, stored.place);
     if (first.size > 0) memcpy(address, first.data, first.size);
     if (second.size > 0) memcpy(address + first.size, second.data, second.size);
     return stored;

@@ -52,6 +52,10 @@ struct stored store_put(struct store *store, struct bytes value);
 /* Copies in one value that is `first` and then `second`; absent ones are empty. */
 struct stored store_put_both(struct store *store, struct bytes first, struct bytes second);
 
+/* Keeps a value of `size` bytes that the caller writes to *address before anything else
+ * is done with the store.  Returns {0, 0} when there is no room, and nothing changed. */
+struct stored store_claim(struct store *store, uint32_t size, uint8_t **address);
+
 /* The bytes kept under `stored`; borrowed until it is dropped. */
 struct bytes store_get(const struct store *store, struct stored stored);
 

@@ -34,6 +34,7 @@ void producer_settle(struct tmesh_producer *producer, uint32_t number)
     struct ticket *ticket = &producer->exchange.tickets.tickets[number];
     leave_outbox(producer, ticket);
     if (producer->options.guarded) producer->released_bytes += ticket->bytes;
+    tickets_retire(&producer->exchange.tickets, number);
     if (producer->settled_count == producer->settled_max) producer_publish(producer);
     producer->settled[producer->settled_count++] = number;
 }
@@ -53,21 +54,32 @@ static void tell(struct tmesh_producer *producer, const struct ticket *ticket,
     }
 }
 
+void producer_tell_accepted(struct tmesh_producer *producer, const struct producer_action *action)
+{
+    bool guarded = producer->options.guarded;
+    for (uint32_t at = 0; at < action->accepted_count; at++) {
+        uint32_t number = action->accepted[at].ticket;
+        /* It was drawn on another processor. */
+        if (at + TICKETS_AHEAD < action->accepted_count) {
+            tickets_fetch(&producer->exchange.tickets, action->accepted[at + TICKETS_AHEAD].ticket);
+        }
+        struct ticket *ticket = &producer->exchange.tickets.tickets[number];
+        if (!guarded) producer_unspool(producer, number);
+        leave_outbox(producer, ticket);
+        if (ticket->report_accepted) {
+            tell(producer, ticket,
+                 &(tmesh_answer_t){.kind = TMESH_ACCEPTED, .id = ticket->id, .tag = ticket->tag});
+        }
+        if (ticket->deliver == TMESH_DELIVER_NONE && !guarded) producer_settle(producer, number);
+    }
+}
+
 void producer_tell(struct tmesh_producer *producer, const struct producer_action *action)
 {
     struct ticket *ticket = &producer->exchange.tickets.tickets[action->ticket];
     char text[TMESH_TEXT_BYTES_MAX + 1];
     tmesh_answer_t answer = {.id = ticket->id, .tag = ticket->tag};
-    bool guarded = producer->options.guarded;
-    if (action->kind != PRODUCER_ACCEPTED || !guarded) producer_unspool(producer, action->ticket);
-    if (action->kind == PRODUCER_ACCEPTED) {
-        leave_outbox(producer, ticket);
-        answer.kind = TMESH_ACCEPTED;
-        if (ticket->report_accepted) tell(producer, ticket, &answer);
-        bool over = ticket->deliver == TMESH_DELIVER_NONE && !guarded;
-        if (over) producer_settle(producer, action->ticket);
-        return;
-    }
+    producer_unspool(producer, action->ticket);
     bool heard_all = ticket->deliver == TMESH_DELIVER_NONE && ticket->state == TICKET_AWAITED;
     if (action->kind == PRODUCER_ENDED && heard_all) {
         producer_settle(producer, action->ticket);
@@ -134,6 +146,15 @@ static void show_or_hide(struct exchange *exchange)
         waker_calm(&bell);
 }
 
+/* What the runs of tasks said matters no more that are over now. */
+static void wipe_board(struct tmesh_producer *producer)
+{
+    struct exchange *exchange = &producer->exchange;
+    for (uint32_t at = 0; at < producer->settled_count && exchange->board.count > 0; at++) {
+        board_wipe(&exchange->board, &exchange->tickets, producer->settled[at]);
+    }
+}
+
 void producer_publish(struct tmesh_producer *producer)
 {
     struct producer_counts counts;
@@ -141,15 +162,14 @@ void producer_publish(struct tmesh_producer *producer)
     pthread_mutex_lock(&producer->exchange.lock);
     bool told = producer->telling.first != NULL || producer->exchange.board.count > 0;
     answer_move(&producer->exchange.answers, &producer->telling);
-    for (uint32_t at = 0; at < producer->settled_count; at++) {
-        board_wipe(&producer->exchange.board, &producer->exchange.tickets, producer->settled[at]);
-        tickets_return(&producer->exchange.tickets, producer->settled[at]);
-    }
-    show_or_hide(&producer->exchange);
-    producer->exchange.settled += producer->settled_count;
-    bool moved = told || producer->settled_count > 0 || producer->left_outbox > 0 ||
-                 counts.links_open != producer->exchange.counts.links_open;
+    uint32_t settled = producer->settled_count;
+    wipe_board(producer);
+    tickets_return(&producer->exchange.tickets, producer->settled, settled);
     producer->settled_count = 0;
+    show_or_hide(&producer->exchange);
+    producer->exchange.settled += settled;
+    bool moved = told || settled > 0 || producer->left_outbox > 0 ||
+                 counts.links_open != producer->exchange.counts.links_open;
     producer->exchange.outbox -= producer->left_outbox;
     producer->exchange.outbox_bytes -= producer->left_outbox_bytes;
     producer->exchange.kept_bytes -= producer->released_bytes;

@@ -57,7 +57,7 @@ static void perform_one(struct tmesh_producer *producer, const struct producer_a
     case PRODUCER_SHUT: dials_shut(producer->dials, action->link, 0); break;
     case PRODUCER_INTAKE: open_intake(producer, action); break;
     case PRODUCER_SEND: send_message(producer, action); break;
-    case PRODUCER_ACCEPTED:
+    case PRODUCER_ACCEPTED: producer_tell_accepted(producer, action); break;
     case PRODUCER_REJECTED:
     case PRODUCER_ENDED:
     case PRODUCER_UNKNOWN: producer_tell(producer, action); break;

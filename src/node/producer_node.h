@@ -131,6 +131,8 @@ enum tmesh_err producer_await_disk(struct tmesh_producer *producer, uint64_t num
 /* producer_answer.c: the thread's. */
 /* The task of this ticket is over, and the ticket goes back when the turn is published. */
 void producer_settle(struct tmesh_producer *producer, uint32_t ticket);
+void producer_tell_accepted(struct tmesh_producer *producer, const struct producer_action *action);
+/* REJECTED, UNKNOWN, ENDED. */
 void producer_tell(struct tmesh_producer *producer, const struct producer_action *action);
 void producer_tell_progress(struct tmesh_producer *producer, const struct producer_action *action);
 /* Tells whoever submitted it that a task was cancelled that never had a ticket. */

@@ -292,7 +292,7 @@ static uint32_t draw_ticket(struct tmesh_producer *producer, const struct spoole
 static void return_ticket(struct tmesh_producer *producer, uint32_t number)
 {
     pthread_mutex_lock(&producer->exchange.lock);
-    tickets_return(&producer->exchange.tickets, number);
+    tickets_return_one(&producer->exchange.tickets, number);
     pthread_mutex_unlock(&producer->exchange.lock);
 }
 

@@ -16,10 +16,32 @@ enum {
     UNSAFE_OVERHEAD_BYTES = 256 /* what a task takes there besides its payload, at most about */
 };
 
-static enum tmesh_err judge(const tmesh_task_t *task)
+/* A name as far as it can be one: a longer text is not valid, however long. */
+static struct bytes name_of(const char *text)
 {
-    if (task->name == NULL || !tmesh_name_is_valid(task->name)) return TMESH_E_INVALID;
-    if (task->queue != NULL && !tmesh_name_is_valid(task->queue)) return TMESH_E_INVALID;
+    return text != NULL ? bytes_of(text, strnlen(text, MESSAGE_NAME_BYTES_MAX + 1))
+                        : (struct bytes){.data = NULL};
+}
+
+/* Reads and checks all that needs no lock. */
+static enum tmesh_err read_task(const tmesh_task_t *task, const tmesh_id_t *id,
+                                struct submission *submission)
+{
+    *submission = (struct submission){
+        .name = name_of(task->name),
+        .queue = name_of(task->queue),
+        .payload = bytes_of(task->payload_bytes > 0 ? task->payload : "", task->payload_bytes),
+        .attempts_max = task->attempts_max,
+        .crashes_max = task->crashes_max,
+        .backoff_ms = task->backoff_ms,
+        .backoff_ms_max = task->backoff_ms_max,
+        .limit_ms = task->limit_ms,
+        .soft_ms = task->soft_limit_ms,
+        .stalled_ms = task->stalled_after_ms,
+        .flags = task->deliver != TMESH_DELIVER_NONE ? SUBMISSION_WANTS_RESULT : 0};
+    memcpy(submission->id.octets, id->octets, sizeof id->octets);
+    if (!name_is_valid(submission->name)) return TMESH_E_INVALID;
+    if (task->queue != NULL && !name_is_valid(submission->queue)) return TMESH_E_INVALID;
     if (task->payload == NULL && task->payload_bytes > 0) return TMESH_E_INVALID;
     if (task->report_progress && task->deliver == TMESH_DELIVER_NONE) return TMESH_E_INVALID;
     if (task->payload_bytes > TMESH_PAYLOAD_BYTES_MAX) return TMESH_E_TOO_BIG;
@@ -65,21 +87,8 @@ static enum tmesh_err await_room(struct tmesh_producer *producer, const tmesh_ta
 }
 
 static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_task_t *task,
-                                 const tmesh_id_t *id)
+                                 const tmesh_id_t *id, const struct submission *submission)
 {
-    struct submission submission = {
-        .name = bytes_text(task->name),
-        .payload = bytes_of(task->payload_bytes > 0 ? task->payload : "", task->payload_bytes),
-        .flags = task->deliver != TMESH_DELIVER_NONE ? SUBMISSION_WANTS_RESULT : 0,
-        .attempts_max = task->attempts_max,
-        .crashes_max = task->crashes_max,
-        .backoff_ms = task->backoff_ms,
-        .backoff_ms_max = task->backoff_ms_max,
-        .limit_ms = task->limit_ms,
-        .soft_ms = task->soft_limit_ms,
-        .stalled_ms = task->stalled_after_ms};
-    memcpy(submission.id.octets, id->octets, sizeof id->octets);
-    if (task->queue != NULL) submission.queue = bytes_text(task->queue);
     bool waited = task->deliver == TMESH_DELIVER_WAIT;
     if (waited && !waits_expect(&producer->exchange.waits, id)) return TMESH_E_INVALID;
     uint32_t number = tickets_draw(&producer->exchange.tickets);
@@ -92,9 +101,9 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
                         .deliver = (uint8_t)task->deliver,
                         .report_accepted = task->report_accepted,
                         .report_progress = task->report_progress};
-    if (!stage_append(&producer->exchange.stage, &submission, number)) {
+    if (!stage_append(&producer->exchange.stage, submission, number)) {
         if (waited) waits_forget(&producer->exchange.waits, id);
-        tickets_return(&producer->exchange.tickets, number);
+        tickets_return_one(&producer->exchange.tickets, number);
         return TMESH_E_SYSTEM;
     }
     producer->exchange.outbox++;
@@ -114,11 +123,12 @@ enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer, const tmesh_tas
     static const tmesh_id_t none;
     tmesh_id_t own = memcmp(&task->id, &none, sizeof none) == 0 ? tmesh_id_new() : task->id;
     if (id != NULL) *id = own;
-    enum tmesh_err result = judge(task);
+    struct submission submission;
+    enum tmesh_err result = read_task(task, &own, &submission);
     if (result != TMESH_OK) return result;
     pthread_mutex_lock(&producer->exchange.lock);
     result = await_room(producer, task, timeout_ms);
-    if (result == TMESH_OK) result = stage_task(producer, task, &own);
+    if (result == TMESH_OK) result = stage_task(producer, task, &own, &submission);
     uint64_t number = producer->exchange.staged;
     enum rouse rouse = result == TMESH_OK ? producer_rouse(producer) : ROUSE_NOBODY;
     if (rouse == ROUSE_TURN) producer_turn_borrowed(producer);
@@ -152,25 +162,21 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
         pthread_mutex_unlock(&producer->exchange.lock);
     }
     struct submission submission;
-    uint32_t ticket;
-    for (uint32_t left = STAGED_EACH_TURN; stage_next(&producer->taking, &submission, &ticket);
-         left--) {
+    struct producer_event event = {
+        .kind = PRODUCER_SUBMIT, .now_ns = now_ns, .submission = &submission};
+    for (uint32_t left = STAGED_EACH_TURN;
+         stage_next(&producer->taking, &submission, &event.ticket); left--) {
         if (left == 0) return true;
-        bool second = is_second(producer, &submission, ticket);
+        bool second = is_second(producer, &submission, event.ticket);
         if (!second) {
-            producer_step(producer->core,
-                          &(struct producer_event){.kind = PRODUCER_SUBMIT,
-                                                   .now_ns = now_ns,
-                                                   .submission = &submission,
-                                                   .ticket = ticket},
-                          producer->actions);
+            producer_step(producer->core, &event, producer->actions);
             producer->core_is_full = producer->actions->full;
             if (producer->core_is_full) return false; /* an answer makes room, and comes first */
         }
         if (second || producer->actions->duplicate) {
             producer_tell(producer, &(struct producer_action){
                                         .kind = PRODUCER_REJECTED,
-                                        .ticket = ticket,
+                                        .ticket = event.ticket,
                                         .result.text = bytes_text(
                                             "a task with this id is in this producer already")});
         }

@@ -9,6 +9,7 @@
 #include "../core/arena.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <tmesh/producer.h>
 
 static const uint32_t TICKET_NONE = UINT32_MAX;
@@ -19,7 +20,6 @@ struct ticket {
     tmesh_id_t id;
     void *tag;
     uint32_t bytes; /* counted against the outbox */
-    uint32_t next;  /* free ones, plus one */
     uint16_t news;  /* its row on the board, plus one */
     uint8_t state, deliver;
     bool report_accepted, report_progress;
@@ -27,23 +27,36 @@ struct ticket {
 
 struct tickets {
     struct ticket *tickets;
-    uint32_t capacity, fresh, free, used;
+    uint32_t *free; /* those that came back; the last one goes first */
+    uint32_t capacity, fresh, free_count, used;
 };
+
+/* A ticket comes back on another processor than the one it is drawn on.  This has its memory
+ * come, and changes nothing. */
+enum { TICKETS_AHEAD = 6 };
+
+static inline void tickets_fetch(const struct tickets *tickets, uint32_t number)
+{
+    __builtin_prefetch(&tickets->tickets[number], 1);
+}
 
 static inline void tickets_init(struct tickets *tickets, struct arena *arena, uint32_t capacity)
 {
     tickets->tickets = arena_take(arena, capacity, sizeof *tickets->tickets);
+    tickets->free = arena_take(arena, capacity, sizeof *tickets->free);
     tickets->capacity = capacity;
-    tickets->fresh = tickets->free = tickets->used = 0;
+    tickets->fresh = tickets->free_count = tickets->used = 0;
 }
 
 /* TICKET_NONE when all are out. */
 static inline uint32_t tickets_draw(struct tickets *tickets)
 {
     uint32_t number = TICKET_NONE;
-    if (tickets->free != 0) {
-        number = tickets->free - 1;
-        tickets->free = tickets->tickets[number].next;
+    if (tickets->free_count > 0) {
+        number = tickets->free[--tickets->free_count];
+        if (tickets->free_count >= TICKETS_AHEAD) {
+            tickets_fetch(tickets, tickets->free[tickets->free_count - TICKETS_AHEAD]);
+        }
     } else if (tickets->fresh < tickets->capacity) {
         number = tickets->fresh++;
     } else {
@@ -53,14 +66,26 @@ static inline uint32_t tickets_draw(struct tickets *tickets)
     return number;
 }
 
-static inline void tickets_return(struct tickets *tickets, uint32_t number)
+/* Nobody needs this one any more.  It can be drawn again when tickets_return has it back:
+ * many at once, so that whoever holds a lock for that holds it briefly. */
+static inline void tickets_retire(struct tickets *tickets, uint32_t number)
 {
-    struct ticket *ticket = &tickets->tickets[number];
-    assert(ticket->state != TICKET_FREE && tickets->used > 0);
-    ticket->state = TICKET_FREE;
-    ticket->next = tickets->free;
-    tickets->free = number + 1;
-    tickets->used--;
+    assert(tickets->tickets[number].state != TICKET_FREE);
+    tickets->tickets[number].state = TICKET_FREE;
+}
+
+static inline void tickets_return(struct tickets *tickets, const uint32_t *numbers, uint32_t count)
+{
+    assert(tickets->used >= count && tickets->free_count + count <= tickets->capacity);
+    if (count > 0) memcpy(&tickets->free[tickets->free_count], numbers, count * sizeof *numbers);
+    tickets->free_count += count;
+    tickets->used -= count;
+}
+
+static inline void tickets_return_one(struct tickets *tickets, uint32_t number)
+{
+    tickets_retire(tickets, number);
+    tickets_return(tickets, &number, 1);
 }
 
 #endif

@@ -92,16 +92,25 @@ static void disconnect(struct ventilator *ventilator)
 
 /* ---- The producer's side ---- */
 
+static void tell_accepted(struct world *world, const struct producer_action *action)
+{
+    for (uint32_t at = 0; at < action->accepted_count; at++) {
+        uint32_t number = task_of(&action->accepted[at].id);
+        struct task *task = &world->tasks[number];
+        assert_int_equal(action->accepted[at].ticket, number);
+        assert_int_equal(task->rejected + task->unknown + task->ended, 0);
+        assert_int_equal(task->accepted++, 0);
+        assert_true(task->taken);
+    }
+}
+
 static void tell(struct world *world, const struct producer_action *action)
 {
     struct task *task = &world->tasks[task_of(&action->result.id)];
     assert_int_equal(action->ticket, task_of(&action->result.id));
     assert_int_equal(task->rejected + task->unknown + task->ended, 0);
     assert_true(task->accepted == 0 || task->wants || world->guarded);
-    if (action->kind == PRODUCER_ACCEPTED) {
-        assert_int_equal(task->accepted++, 0);
-        assert_true(task->taken);
-    } else if (action->kind == PRODUCER_REJECTED) {
+    if (action->kind == PRODUCER_REJECTED) {
         assert_int_equal(task->accepted, 0);
         assert_int_equal(action->result.reason, REASON_TOO_BIG);
         assert_true(task->bad);
@@ -184,7 +193,7 @@ static void perform(struct world *world)
             ventilator->next_said[PASSAGE_FRONT] = ventilator->next_said[PASSAGE_INTAKE] = 1;
             break;
         case PRODUCER_SEND: send_mail(world, action); break;
-        case PRODUCER_ACCEPTED:
+        case PRODUCER_ACCEPTED: tell_accepted(world, action); break;
         case PRODUCER_REJECTED:
         case PRODUCER_ENDED:
         case PRODUCER_UNKNOWN: tell(world, action); break;

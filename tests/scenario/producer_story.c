@@ -166,10 +166,30 @@ static void write_task(struct producer_story *story, const char *what,
     write_text(story, "%s %c%s", what, result->id.octets[15], reason_text(result->reason));
 }
 
-static void write_action(struct producer_story *story, const struct producer_action *action)
+static void write_start(struct producer_story *story, const struct producer_action *action)
 {
     uint64_t ms = (story->now_ns - START_NS) / MILLISECOND;
     write_text(story, "[%4.1f] %u ", (double)ms / 1000.0, (unsigned)action->link);
+}
+
+/* A line for each. */
+static void write_accepted(struct producer_story *story, const struct producer_action *action)
+{
+    for (uint32_t at = 0; at < action->accepted_count; at++) {
+        const struct producer_accepted *accepted = &action->accepted[at];
+        assert_int_equal(accepted->ticket, ticket_of(&accepted->id));
+        write_start(story, action);
+        write_text(story, "accepted %c\n", accepted->id.octets[15]);
+    }
+}
+
+static void write_action(struct producer_story *story, const struct producer_action *action)
+{
+    if (action->kind == PRODUCER_ACCEPTED) {
+        write_accepted(story, action);
+        return;
+    }
+    write_start(story, action);
     switch (action->kind) {
     case PRODUCER_OPEN: write_text(story, "open"); break;
     case PRODUCER_SHUT: write_text(story, "shut"); break;
@@ -178,7 +198,7 @@ static void write_action(struct producer_story *story, const struct producer_act
         write_text(story, "intake");
         break;
     case PRODUCER_SEND: write_message(story, action); break;
-    case PRODUCER_ACCEPTED: write_task(story, "accepted", action); break;
+    case PRODUCER_ACCEPTED: break;
     case PRODUCER_REJECTED: write_task(story, "rejected", action); break;
     case PRODUCER_ENDED: write_task(story, "ended", action); break;
     case PRODUCER_PROGRESS:

@@ -8,6 +8,19 @@
 
 enum { TURN_ARRIVALS_MAX = 256 };
 
+static void tell_accepted(struct mesh *mesh, struct node *node,
+                          const struct producer_action *action)
+{
+    for (uint32_t at = 0; at < action->accepted_count; at++) {
+        const struct producer_action told = {.kind = action->kind,
+                                             .link = action->link,
+                                             .ticket = action->accepted[at].ticket,
+                                             .result.id = action->accepted[at].id};
+        checker_told(mesh, node, &told);
+        application_told(mesh, node, &told);
+    }
+}
+
 static void perform(struct mesh *mesh, struct node *node)
 {
     const struct producer_actions *actions = mesh->desk.producer;
@@ -21,7 +34,7 @@ static void perform(struct mesh *mesh, struct node *node)
             checker_producer_says(mesh, node, action->link, &action->message);
             (void)node_send(mesh, node, action->link, action->passage, &action->message);
             break;
-        case PRODUCER_ACCEPTED:
+        case PRODUCER_ACCEPTED: tell_accepted(mesh, node, action); break;
         case PRODUCER_REJECTED:
         case PRODUCER_ENDED:
         case PRODUCER_UNKNOWN:

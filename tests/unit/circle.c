@@ -109,6 +109,28 @@ static void all_rows_of_a_circle_move_behind_those_of_another(void **state)
     expect(&table, OTHER, "");
 }
 
+static void some_rows_move_from_the_front_the_middle_and_the_end(void **state)
+{
+    (void)state;
+    struct table table;
+    table_start(&table);
+    append(&table, OTHER, "123456");
+    circle_move(&table.circles, HEAD, 1, 2);
+    expect(&table, HEAD, "12");
+    expect(&table, OTHER, "3456");
+    circle_move(&table.circles, HEAD, 4, 4);
+    expect(&table, HEAD, "124");
+    expect(&table, OTHER, "356");
+    circle_move(&table.circles, HEAD, 5, 6);
+    expect(&table, HEAD, "12456");
+    expect(&table, OTHER, "3");
+    circle_move(&table.circles, HEAD, 3, 3);
+    expect(&table, OTHER, "");
+    circle_move(&table.circles, OTHER, 1, 3);
+    expect(&table, HEAD, "");
+    expect(&table, OTHER, "124563");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +138,7 @@ int main(void)
         cmocka_unit_test(a_row_can_be_put_first_or_behind_any_other),
         cmocka_unit_test(a_row_leaves_from_anywhere_and_may_leave_twice),
         cmocka_unit_test(all_rows_of_a_circle_move_behind_those_of_another),
+        cmocka_unit_test(some_rows_move_from_the_front_the_middle_and_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,7 @@ static void all_can_be_out_and_no_more(void **state)
     }
     assert_int_equal(draw(&office), TICKET_NONE);
     assert_int_equal(office.tickets.used, CAPACITY);
-    tickets_return(&office.tickets, 42);
+    tickets_return_one(&office.tickets, 42);
     assert_int_equal(office.tickets.used, CAPACITY - 1);
     assert_int_equal(draw(&office), 42);
     assert_int_equal(draw(&office), TICKET_NONE);
@@ -64,12 +64,30 @@ static void tickets_used_before_go_first(void **state)
     struct office office;
     open_office(&office);
     for (int at = 0; at < 10; at++) (void)draw(&office);
-    tickets_return(&office.tickets, 3);
-    tickets_return(&office.tickets, 0);
+    tickets_return_one(&office.tickets, 3);
+    tickets_return_one(&office.tickets, 0);
     assert_int_equal(draw(&office), 0);
     assert_int_equal(draw(&office), 3);
     assert_int_equal(draw(&office), 10);
     assert_int_equal(office.tickets.fresh, 11); /* only so many were ever touched */
+    free(office.memory);
+}
+
+static void many_come_back_at_once(void **state)
+{
+    (void)state;
+    struct office office;
+    open_office(&office);
+    for (int at = 0; at < 10; at++) (void)draw(&office);
+    const uint32_t retired[] = {4, 0, 7};
+    for (int at = 0; at < 3; at++) tickets_retire(&office.tickets, retired[at]);
+    assert_int_equal(office.tickets.used, 10); /* none is back yet */
+    assert_int_equal(draw(&office), 10);
+    tickets_return(&office.tickets, retired, 3);
+    assert_int_equal(office.tickets.used, 8);
+    tickets_return(&office.tickets, NULL, 0);
+    for (int at = 2; at >= 0; at--) assert_int_equal(draw(&office), retired[at]);
+    assert_int_equal(draw(&office), 11);
     free(office.memory);
 }
 
@@ -84,7 +102,7 @@ static void any_order_of_coming_and_going_will_do(void **state)
         random = random * 1664525 + 1013904223;
         uint32_t number = (random >> 8) % CAPACITY;
         if (out[number] && random >> 31) {
-            tickets_return(&office.tickets, number);
+            tickets_return_one(&office.tickets, number);
             out[number] = false;
             count--;
         } else {
@@ -105,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_can_be_out_and_no_more),
         cmocka_unit_test(tickets_used_before_go_first),
+        cmocka_unit_test(many_come_back_at_once),
         cmocka_unit_test(any_order_of_coming_and_going_will_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

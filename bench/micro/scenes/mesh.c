@@ -38,7 +38,7 @@ struct state {
     uint32_t first_mail, mail_count;
     uint32_t *jobs; /* with the worker's pool */
     uint32_t job_count;
-    uint64_t accepted, ended, run;
+    uint64_t ended, run;
 };
 
 /* ---- What the nodes ask for ---- */
@@ -64,7 +64,6 @@ static void step_producer(struct state *state, struct producer_event event)
     for (uint32_t i = 0; i < out->count; i++) {
         const struct producer_action *action = &out->actions[i];
         if (action->kind == PRODUCER_SEND) send(state, PRODUCER, VENTILATOR, &action->message);
-        if (action->kind == PRODUCER_ACCEPTED) state->accepted++;
         if (action->kind == PRODUCER_ENDED) state->ended++;
         if (action->kind == PRODUCER_OPEN) opened = true;
     }
@@ -155,6 +154,13 @@ static void go_round(struct state *state)
     }
 }
 
+static uint64_t accepted(const struct state *state)
+{
+    struct producer_counts counts;
+    producer_counts(state->producer, &counts);
+    return counts.accepted;
+}
+
 static void submit(void *context)
 {
     struct state *state = context;
@@ -168,7 +174,7 @@ static void submit(void *context)
         step_producer(state,
                       (struct producer_event){.kind = PRODUCER_SUBMIT, .submission = &submission});
     }
-    for (uint32_t turns = 0; state->run < state->tasks || state->accepted < state->tasks ||
+    for (uint32_t turns = 0; state->run < state->tasks || accepted(state) < state->tasks ||
                              (state->results && state->ended < state->tasks);
          turns++) {
         scene_must(turns < TURNS_MAX, "have a mesh run a batch");
