@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Garbage at both ports of a ventilator, at every level, for some seconds, while a
 # worker and producers go about their business: nothing crashes, nobody notices,
-# every task ends well, and the ventilator does not grow.
+# every task ends well, and the ventilator does not grow; how much ThreadSanitizer keeps
+# beside each byte that was ever touched says nothing about that.
 # Usage: garbage.sh BUILD_DIR; GARBAGE_SECONDS and GARBAGE_SEED override.
 # shellcheck source=tests/e2e/mesh.bash
 . "$(dirname "$0")/mesh.bash" "$1"
@@ -46,11 +47,16 @@ errors=$(figure "$front" protocol_errors)
 [ "$errors" -ge 1000 ] || fail "only $errors messages were refused: this proved nothing"
 # The ids of tasks that ended are remembered for ten minutes: that is no leak.
 grown_kib=$((grown_kib - rounds * 200 * 110 / 1024))
-[ "$grown_kib" -lt "$growth_kib_max" ] || fail "grew by $grown_kib KiB (GARBAGE_SEED=$seed)"
+bound="at most $growth_kib_max"
+if grep -q 'TMESH_SANITIZE:[A-Z]*=thread' "$build/CMakeCache.txt"; then
+    bound="not bounded: shadow memory of ThreadSanitizer is in it"
+elif [ "$grown_kib" -ge "$growth_kib_max" ]; then
+    fail "grew by $grown_kib KiB (GARBAGE_SEED=$seed)"
+fi
 [ "$(grep -c ' connected' "$scratch/worker.log")" -eq 1 ] || fail "the worker was disturbed"
 retire worker
 # Some garbage was good enough to be a task, which nobody serves.
 kill -TERM "${pids[ventilator]}"
 collect ventilator 10
 echo "garbage (seed $seed): $(cat "$scratch/garbage.out"); $errors messages refused;" \
-    "$((rounds + 2)) rounds of 200 tasks undisturbed, grown by $grown_kib KiB"
+    "$((rounds + 2)) rounds of 200 tasks undisturbed, grown by $grown_kib KiB ($bound)"

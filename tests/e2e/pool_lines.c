@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 #include <sched.h>
+#include <stdlib.h>
 
 struct wanted {
     const struct stage *stage;
@@ -40,7 +41,9 @@ static void a_line_without_an_end_is_its_own_runs(void **state)
                                  "info 00000000-0000-0000-0000-000000000000 print 1: 7\n"
                                  "info 00000000-0000-0000-0000-000000000000 hum 1: 7\n"
                                  "info 00000000-0000-0000-0000-000000000000 whisper 1: 7\n";
-    assert_string_equal(stage->logged, logged);
+    char *log = stage_log(stage);
+    assert_string_equal(log, logged);
+    free(log);
     stage_destroy(&stage);
 }
 

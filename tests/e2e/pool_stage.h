@@ -32,8 +32,9 @@ struct stage {
     int bell;                       /* an eventfd that the pool's wake rings */
     atomic_uint wakes;
     uint32_t submitted, over;
-    struct outing outings[STAGE_JOBS_MAX]; /* by the job's number */
-    void (*on_line)(struct stage *stage);  /* called first, by whoever logs; or NULL */
+    struct outing outings[STAGE_JOBS_MAX];        /* by the job's number */
+    void (*_Atomic on_line)(struct stage *stage); /* called first, by whoever logs; or NULL */
+    /* Under a lock: ask stage_lines and stage_log, unless it is sure that nobody logs now. */
     uint32_t lines;
     char logged[16384]; /* a line each: "LEVEL ID NAME ATTEMPT: LINE"; the first ones */
 };
@@ -58,8 +59,10 @@ uint32_t stage_submit(struct stage *stage, const char *name, struct bytes payloa
 uint32_t stage_submit_many(struct stage *stage, const char *const *names, uint32_t count);
 uint32_t stage_submit_text(struct stage *stage, const char *name, const char *payload);
 
-/* How many lines were logged. */
+/* How many lines were logged, but for those about threads that a sanitizer started. */
 uint32_t stage_lines(const struct stage *stage);
+/* The first of them, as `logged` has them; the caller's to free. */
+char *stage_log(const struct stage *stage);
 
 /* Collects what there is, without waiting. */
 void stage_collect(struct stage *stage);
@@ -78,6 +81,9 @@ uint32_t stage_children(pid_t nursery, const char *name, pid_t *pids, uint32_t m
 uint32_t stage_descriptors(pid_t pid);
 /* The letter that /proc has for it; '\0': there is none. */
 char stage_process_state(pid_t pid);
+/* Whether a process has gone with all its threads: those that a sanitizer added may keep its
+ * descriptors open for a moment after the first one is a zombie. */
+bool stage_is_dead(pid_t pid);
 
 /* Waits until `condition` holds, or fails the test. */
 void stage_until(bool (*condition)(void *context), void *context);
