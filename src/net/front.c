@@ -2,6 +2,7 @@
 #include "front.h"
 
 #include "../core/instant.h"
+#include "binding.h"
 #include "endpoint.h"
 #include "monitor.h"
 #include "origins.h"
@@ -11,10 +12,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 enum {
     INTAKES_MAX = 2,
@@ -47,69 +44,6 @@ struct front {
 
 /* Binding. */
 
-static const char ipc_scheme[] = "ipc://";
-
-/* The path of an ipc endpoint; NULL for any other. */
-static const char *ipc_path(const char *endpoint)
-{
-    size_t size = strlen(ipc_scheme);
-    return strncmp(endpoint, ipc_scheme, size) == 0 ? endpoint + size : NULL;
-}
-
-/* libzmq removes whatever stands at the path before it binds.  Only a socket
- * that nobody listens on any more may be removed.  Returns 0, or an errno value. */
-static int ipc_obstacle(const char *path)
-{
-    struct stat found;
-    if (lstat(path, &found) != 0) return 0;
-    if (!S_ISSOCK(found.st_mode)) return EEXIST;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0) return errno;
-    int refused =
-        connect(probe, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
-    close(probe);
-    return refused == ECONNREFUSED ? 0 : EADDRINUSE;
-}
-
-static const char *advice(int error)
-{
-    switch (error) {
-    case EADDRINUSE:
-        return "; another ventilator may be running, choose another port or 0 for any free one";
-    case EADDRNOTAVAIL:
-    case ENODEV: return "; give an address of this machine, or * for all of them";
-    case EACCES:
-        return "; this user may not: choose a port above 1023, or a directory that can be written";
-    case ENOENT: return "; make the directory first, for this user only";
-    case EEXIST: return "; it is not a socket and is left alone, choose another path";
-    case EMFILE: return "; raise the limit of open files (ulimit -n)";
-    }
-    return "";
-}
-
-/* Binds and writes the endpoint as bound. */
-static int bind_to(void *socket, const char *endpoint, char bound[ENDPOINT_BYTES])
-{
-    static const char localhost[] = "tcp://localhost:";
-    char numeric[ENDPOINT_BYTES];
-    int error = 0;
-    if (ipc_path(endpoint) != NULL) {
-        error = ipc_obstacle(ipc_path(endpoint));
-    } else if (strncmp(endpoint, localhost, strlen(localhost)) == 0) {
-        /* libzmq looks up no names to bind. */
-        (void)snprintf(numeric, sizeof numeric, "tcp://127.0.0.1:%s", endpoint + strlen(localhost));
-        endpoint = numeric;
-    }
-    if (error == 0) error = socket_bind(socket, endpoint);
-    size_t bound_bytes = ENDPOINT_BYTES;
-    if (error == 0 && zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) != 0) {
-        error = errno;
-    }
-    return error;
-}
-
 struct complaint {
     char *text;
     size_t bytes;
@@ -118,17 +52,8 @@ struct complaint {
 static bool complain(struct complaint complaint, const char *endpoint, int error)
 {
     (void)snprintf(complaint.text, complaint.bytes, "cannot bind %s: %s%s", endpoint,
-                   zmq_strerror(error), advice(error));
+                   zmq_strerror(error), binding_advice(error));
     return false;
-}
-
-/* The intake beside `endpoint`, unless the user named one. */
-static void place_intake(const char *endpoint, char intake[ENDPOINT_BYTES])
-{
-    bool tcp = strncmp(endpoint, "tcp://", 6) == 0;
-    const char *end = tcp ? strrchr(endpoint, ':') : endpoint + strlen(endpoint);
-    (void)snprintf(intake, ENDPOINT_BYTES, "%.*s%s", (int)(end - endpoint), endpoint,
-                   tcp ? ":*" : "-intake");
 }
 
 static void name_intake(struct front *front, const char *bound)
@@ -147,13 +72,13 @@ static bool bind_outside(struct front *front, const struct front_options *option
                          struct complaint complaint)
 {
     if (options->bind == NULL) return true;
-    int error = bind_to(front->router, options->bind, front->endpoint);
+    int error = binding_open(front->router, options->bind, front->endpoint);
     if (error != 0) return complain(complaint, options->bind, error);
 
     char beside[ENDPOINT_BYTES], bound[ENDPOINT_BYTES];
-    place_intake(front->endpoint, beside);
+    binding_beside(front->endpoint, beside);
     const char *intake = options->intake != NULL ? options->intake : beside;
-    error = bind_to(front->pull, intake, bound);
+    error = binding_open(front->pull, intake, bound);
     if (error != 0) return complain(complaint, intake, error);
     name_intake(front, bound);
     return true;
@@ -186,7 +111,7 @@ static bool open_sockets(struct front *front, const struct front_options *option
         return true;
     }
     (void)snprintf(complaint.text, complaint.bytes, "cannot open a socket: %s%s",
-                   zmq_strerror(error), advice(error));
+                   zmq_strerror(error), binding_advice(error));
     return false;
 }
 
@@ -219,12 +144,8 @@ struct front *front_new(const struct front_options *options, char *error, size_t
  * successor could have put its own there. */
 static void remove_paths(const struct front *front)
 {
-    const char *path = ipc_path(front->endpoint);
-    if (path != NULL) (void)unlink(path);
-    for (uint32_t i = 0; i < front->intake_count; i++) {
-        path = ipc_path(front->intake_texts[i]);
-        if (path != NULL) (void)unlink(path);
-    }
+    binding_remove(front->endpoint);
+    for (uint32_t i = 0; i < front->intake_count; i++) binding_remove(front->intake_texts[i]);
 }
 
 void front_destroy(struct front **front)
