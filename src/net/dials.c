@@ -4,6 +4,8 @@
 #include "../core/instant.h"
 #include "endpoint.h"
 #include "monitor.h"
+#include "pipe.h"
+#include "pollset.h"
 #include "socket.h"
 
 #include <assert.h>
@@ -16,22 +18,25 @@ enum {
     DROPS_MAX = 64 /* messages dropped in one call */
 };
 
-/* One socket and what is known of its connection. */
+/* One socket, or the way through a pipe, and what is known of its connection. */
 struct line {
-    void *socket; /* NULL: not open */
-    int fd;       /* to be polled */
+    void *socket;        /* NULL: not open, or a pipe */
+    struct pipe *pipe;   /* borrowed; NULL: not open, or a socket */
+    uint32_t connection; /* of the pipe */
+    int fd;              /* to be polled */
     struct monitor monitor;
     /* False after there was nothing, until dials_wait says otherwise. */
     bool ready, monitor_ready;
     bool receives; /* the front; by the intake nothing comes */
     bool sent;     /* since then; see socket_fd */
-    bool joined;   /* inproc: connected as soon as it is open, which no monitor reports */
+    bool joined;   /* connected as soon as it is open, which no monitor reports: inproc, a pipe */
     bool up;       /* its connection was told of, and not yet its end */
     bool ending;   /* the connection is gone; what it brought is still being read */
 };
 
 struct dial {
     char *endpoint;
+    struct pipe *pipe; /* the way there, if it is not a socket */
     struct line front, intake;
 };
 
@@ -44,11 +49,8 @@ struct dials {
     zmq_msg_t message;
     struct buffers *buffers;
     uint64_t spin_ns;
-    struct pollfd *items;
     struct dial *dial;
 };
-
-enum { ITEMS_PER_DIAL = 3 };
 
 struct dials *dials_new(void *context, const char *const *endpoints, uint32_t count,
                         uint32_t message_bytes_max)
@@ -60,10 +62,9 @@ struct dials *dials_new(void *context, const char *const *endpoints, uint32_t co
     dials->message_bytes_max = message_bytes_max;
     dials->stretch_left = STRETCH;
     zmq_msg_init(&dials->message);
-    dials->items = calloc(1 + (size_t)count * ITEMS_PER_DIAL, sizeof *dials->items);
     dials->dial = calloc(count, sizeof *dials->dial);
     dials->buffers = buffers_new();
-    bool complete = dials->items != NULL && dials->dial != NULL && dials->buffers != NULL;
+    bool complete = dials->dial != NULL && dials->buffers != NULL;
     while (complete && dials->count < count) {
         char *endpoint = strdup(endpoints[dials->count]);
         complete = endpoint != NULL;
@@ -83,7 +84,6 @@ void dials_destroy(struct dials **dials)
     }
     zmq_msg_close(&self->message);
     buffers_destroy(&self->buffers);
-    free(self->items);
     free(self->dial);
     free(self);
     *dials = NULL;
@@ -95,10 +95,16 @@ static struct dial *dial_of(struct dials *dials, uint32_t link)
     return &dials->dial[link];
 }
 
+void dials_join(struct dials *dials, uint32_t link, struct pipe *pipe)
+{
+    dial_of(dials, link)->pipe = pipe;
+}
+
 /* Opening and closing. */
 
 static void line_close(struct line *line, int linger_ms)
 {
+    if (line->pipe != NULL) pipe_disconnect(line->pipe);
     monitor_close(&line->monitor);
     socket_close(&line->socket, linger_ms);
     *line = (struct line){0};
@@ -125,6 +131,13 @@ bool dials_open(struct dials *dials, uint32_t link)
 {
     struct dial *dial = dial_of(dials, link);
     dials_shut(dials, link, 0);
+    if (dial->pipe != NULL) {
+        dial->front = (struct line){.pipe = dial->pipe,
+                                    .connection = pipe_connect(dial->pipe),
+                                    .joined = true,
+                                    .receives = true};
+        return true;
+    }
     return line_open(&dial->front, dials, ZMQ_DEALER, dial->endpoint);
 }
 
@@ -134,6 +147,7 @@ bool dials_open_intake(struct dials *dials, uint32_t link, const struct bytes *i
     struct dial *dial = dial_of(dials, link);
     char endpoint[ENDPOINT_BYTES];
     line_close(&dial->intake, 0);
+    if (dial->pipe != NULL) return true; /* nothing is held up there by a batch before it */
     for (uint32_t i = 0; i < count; i++) {
         const char *intake = (const char *)intakes[i].data;
         if (!endpoint_resolve(dial->endpoint, intake, intakes[i].size, endpoint)) continue;
@@ -152,8 +166,12 @@ void dials_shut(struct dials *dials, uint32_t link, int linger_ms)
 /* Receiving. */
 
 /* Whether there is no need to wait. */
-static bool line_has_something(struct line *line)
+static bool line_has_something(struct line *line, const struct waker *sleeper)
 {
+    if (line->pipe != NULL) {
+        line->ready = true; /* to be asked after the wait: that costs next to nothing */
+        return !pipe_doze(line->pipe, PIPE_PRODUCER, sleeper) || line->joined;
+    }
     if (line->sent && !line->ready) line->ready = socket_has_input(line->socket);
     line->sent = false;
     return line->ready || line->monitor_ready || line->joined || line->ending;
@@ -164,34 +182,31 @@ void dials_spin(struct dials *dials, uint64_t spin_ns)
     dials->spin_ns = spin_ns;
 }
 
-void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
+static void watch(struct pollset *set, void *socket, int fd, bool *flag)
 {
-    bool *flags[1 + DIALS_MAX * ITEMS_PER_DIAL];
-    struct pollfd *items = dials->items;
-    bool ready = false;
-    uint32_t count = 1; /* the first is the waker's */
+    if (socket != NULL) pollset_add(set, fd, flag);
+}
+
+void dials_watch(struct dials *dials, const struct waker *waker, struct pollset *set)
+{
+    const struct waker *sleeper = set->whole ? NULL : waker;
+    pollset_add_waker(set, waker);
     for (uint32_t link = 0; link < dials->count; link++) {
         struct line *front = &dials->dial[link].front, *intake = &dials->dial[link].intake;
-        const struct watched {
-            const void *socket;
-            int fd;
-            bool *flag;
-        } watched[ITEMS_PER_DIAL] = {
-            {front->socket, front->fd, &front->ready},
-            {front->monitor.socket, front->monitor.fd, &front->monitor_ready},
-            {intake->monitor.socket, intake->monitor.fd, &intake->monitor_ready}};
-        if (line_has_something(front)) ready = true;
-        if (line_has_something(intake)) ready = true;
-        for (uint32_t i = 0; i < ITEMS_PER_DIAL; i++) {
-            if (watched[i].socket == NULL) continue;
-            flags[count] = watched[i].flag;
-            items[count++] = (struct pollfd){.fd = watched[i].fd, .events = POLLIN};
-        }
+        if (line_has_something(front, sleeper)) set->ready = true;
+        if (line_has_something(intake, sleeper)) set->ready = true;
+        watch(set, front->socket, front->fd, &front->ready);
+        watch(set, front->monitor.socket, front->monitor.fd, &front->monitor_ready);
+        watch(set, intake->monitor.socket, intake->monitor.fd, &intake->monitor_ready);
     }
-    socket_wait(waker, items, count, dials->spin_ns, ready ? 0 : timeout_ns);
-    for (uint32_t i = 1; i < count; i++) {
-        if (items[i].revents != 0) *flags[i] = true;
-    }
+}
+
+void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
+{
+    struct pollset set;
+    pollset_init(&set);
+    dials_watch(dials, waker, &set);
+    pollset_wait(&set, dials->spin_ns, timeout_ns);
 }
 
 /* Reads what happened to the connection, up to the first thing to tell. */
@@ -235,6 +250,15 @@ static bool next_of_intake(struct dials *dials, uint32_t link, struct arrival *a
     return true;
 }
 
+static bool line_receive(struct line *line, zmq_msg_t *message)
+{
+    uint32_t connection; /* the one that stands: of no other anything comes */
+    if (line->pipe != NULL) {
+        return pipe_receive(line->pipe, PIPE_PRODUCER, message, &connection);
+    }
+    return socket_receive(line->socket, message);
+}
+
 static bool next_of_front(struct dials *dials, uint32_t link, struct arrival *arrival)
 {
     struct line *line = &dials->dial[link].front;
@@ -243,7 +267,7 @@ static bool next_of_front(struct dials *dials, uint32_t link, struct arrival *ar
         return true;
     }
     for (uint32_t drops = 0; line->ready && drops < DROPS_MAX;) {
-        if (!socket_receive(line->socket, &dials->message)) {
+        if (!line_receive(line, &dials->message)) {
             line->ready = false;
         } else if (!socket_ends_with(line->socket, &dials->message)) {
             drops++; /* several frames: not our protocol */
@@ -295,6 +319,9 @@ static struct line *line_of(struct dials *dials, uint32_t link, enum passage pas
 
 static bool line_send(struct line *line, zmq_msg_t *message)
 {
+    if (line->pipe != NULL) {
+        return pipe_send(line->pipe, PIPE_PRODUCER, line->connection, message);
+    }
     line->sent = line->receives;
     return socket_send(line->socket, message, 0);
 }

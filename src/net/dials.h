@@ -13,12 +13,18 @@
 #include "front.h"
 
 struct dials;
+struct pipe;
+struct pollset;
 
 /* Prepares for the fronts in `endpoints`, which become links 0 .. count-1;
  * opens nothing yet.  NULL when memory is short. */
 struct dials *dials_new(void *context, const char *const *endpoints, uint32_t count,
                         uint32_t message_bytes_max);
 void dials_destroy(struct dials **dials);
+
+/* `link` is reached through `pipe`, borrowed for the life of the dials, and no socket is opened
+ * to it.  Before anything else. */
+void dials_join(struct dials *dials, uint32_t link, struct pipe *pipe);
 
 /* Opens a DEALER to `link`, closing what was there, the PUSH too, and starts
  * connecting.  ARRIVAL_CONNECTED follows when the connection stands; a failure
@@ -36,11 +42,12 @@ bool dials_open_intake(struct dials *dials, uint32_t link, const struct bytes *i
  * `linger_ms` passes first (0: dropped). */
 void dials_shut(struct dials *dials, uint32_t link, int linger_ms);
 
-/* As front_wait and front_next. */
+/* As front_watch, front_wait and front_next. */
+void dials_watch(struct dials *dials, const struct waker *waker, struct pollset *set);
 void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns);
 void dials_next(struct dials *dials, struct arrival *arrival);
 
-/* From here on dials_wait looks for so long before it sleeps (socket.h); at first it does
+/* From here on dials_wait looks for so long before it sleeps (pollset.h); at first it does
  * not. */
 void dials_spin(struct dials *dials, uint64_t spin_ns);
 

@@ -6,6 +6,8 @@
 #include "endpoint.h"
 #include "monitor.h"
 #include "origins.h"
+#include "pipe.h"
+#include "pollset.h"
 #include "socket.h"
 
 #include <assert.h>
@@ -15,12 +17,20 @@
 
 enum {
     INTAKES_MAX = 2,
-    LINK_BYTES = 5,      /* the id that ROUTER gives a peer without one: 0, then a number */
-    FRONT_STRETCH = 64,  /* messages in a row, while the intake waits */
-    INTAKE_STRETCH = 16, /* fewer: heartbeats come by the front */
-    DROPS_MAX = 64,      /* messages dropped in one call, so that nobody holds us up */
+    LINK_BYTES = 5, /* the id that ROUTER gives a peer without one: 0, then a number */
+    /* With a pipe, links below this are its connections, one after the other.  ROUTER counts
+     * from a random number, so once in some hundred million times a peer gets one of these; it
+     * is not heard then, and has another when it tries again. */
+    PIPE_LINKS = 16,
+    DROPS_MAX = 64, /* messages dropped in one call, so that nobody holds us up */
     FAREWELL_LINGER_MS = 100
 };
+
+/* Ways by which messages come. */
+enum lane { LANE_ROUTER, LANE_PULL, LANE_PIPE, LANES };
+
+/* Messages in a row while others wait.  Most for ROUTER: heartbeats come there. */
+static const uint32_t stretches[LANES] = {[LANE_ROUTER] = 64, [LANE_PULL] = 16, [LANE_PIPE] = 16};
 
 struct front {
     void *router, *pull;
@@ -29,10 +39,13 @@ struct front {
     struct buffers *buffers;
     uint64_t spin_ns;
     int router_fd, pull_fd;
-    /* False after a socket had nothing, until front_wait says otherwise. */
-    bool router_ready, pull_ready, monitor_ready;
-    bool router_sent;      /* since then; see socket_fd */
-    enum passage turn;     /* the socket to ask next, */
+    struct pipe *pipe;        /* borrowed, or NULL */
+    uint32_t pipe_connection; /* the latest that spoke */
+    /* False after there was nothing, until front_wait says otherwise. */
+    bool ready[LANES], monitor_ready;
+    bool behind;           /* the turn before the last wait left something */
+    bool router_unseen;    /* sent since then, or read in part: see socket_fd */
+    enum lane turn;        /* to be asked next, */
     uint32_t stretch_left; /* this many times in a row */
     uint64_t ignored;
     zmq_msg_t sender, message; /* reused, so that a message costs no allocation of ours */
@@ -107,7 +120,8 @@ static bool open_sockets(struct front *front, const struct front_options *option
     if (error == 0) {
         front->router_fd = socket_fd(front->router);
         front->pull_fd = socket_fd(front->pull);
-        front->router_ready = front->pull_ready = front->monitor_ready = true; /* to be asked */
+        front->ready[LANE_ROUTER] = front->ready[LANE_PULL] = front->monitor_ready =
+            true; /* to be asked */
         return true;
     }
     (void)snprintf(complaint.text, complaint.bytes, "cannot open a socket: %s%s",
@@ -125,6 +139,7 @@ struct front *front_new(const struct front_options *options, char *error, size_t
         return NULL;
     }
     front->spin_ns = options->spin_ns;
+    front->pipe = options->pipe;
     zmq_msg_init(&front->sender);
     zmq_msg_init(&front->message);
     front->buffers = buffers_new();
@@ -153,6 +168,7 @@ void front_destroy(struct front **front)
     struct front *self = *front;
     if (self == NULL) return;
     remove_paths(self);
+    if (self->pipe != NULL) pipe_close(self->pipe);
     monitor_close(&self->monitor);
     socket_close(&self->router, FAREWELL_LINGER_MS);
     socket_close(&self->pull, 0);
@@ -182,22 +198,34 @@ uint64_t front_ignored(const struct front *front)
 
 /* Receiving. */
 
+void front_watch(struct front *front, const struct waker *waker, struct pollset *set)
+{
+    bool *ready = front->ready;
+    if (front->router_unseen && !ready[LANE_ROUTER]) {
+        ready[LANE_ROUTER] = socket_has_input(front->router);
+    }
+    front->router_unseen = false;
+    front->behind = ready[LANE_ROUTER] || ready[LANE_PULL];
+    if (front->behind || front->monitor_ready || origins_untold(&front->origins)) {
+        set->ready = true;
+    }
+    if (front->pipe != NULL) {
+        const struct waker *sleeper = set->whole ? NULL : waker;
+        if (!pipe_doze(front->pipe, PIPE_VENTILATOR, sleeper)) set->ready = true;
+        ready[LANE_PIPE] = true; /* to be asked after the wait: that costs next to nothing */
+    }
+    pollset_add_waker(set, waker);
+    pollset_add(set, front->router_fd, &ready[LANE_ROUTER]);
+    pollset_add(set, front->pull_fd, &ready[LANE_PULL]);
+    pollset_add(set, front->monitor.fd, &front->monitor_ready);
+}
+
 void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns)
 {
-    struct pollfd items[] = {{.fd = -1}, /* the waker's */
-                             {.fd = front->router_fd, .events = POLLIN},
-                             {.fd = front->pull_fd, .events = POLLIN},
-                             {.fd = front->monitor.fd, .events = POLLIN}};
-    if (front->router_sent && !front->router_ready) {
-        front->router_ready = socket_has_input(front->router);
-    }
-    front->router_sent = false;
-    bool ready = front->router_ready || front->pull_ready || front->monitor_ready ||
-                 origins_untold(&front->origins);
-    socket_wait(waker, items, sizeof items / sizeof *items, front->spin_ns, ready ? 0 : timeout_ns);
-    if (items[1].revents != 0) front->router_ready = true;
-    if (items[2].revents != 0) front->pull_ready = true;
-    if (items[3].revents != 0) front->monitor_ready = true;
+    struct pollset set;
+    pollset_init(&set);
+    front_watch(front, waker, &set);
+    pollset_wait(&set, front->spin_ns, timeout_ns);
 }
 
 static void take_events(struct front *front)
@@ -209,7 +237,7 @@ static void take_events(struct front *front)
     }
     front->monitor_ready = false;
     /* Only asking ROUTER again shows that nothing is left of those who went. */
-    if (origins_untold(&front->origins)) front->router_ready = true;
+    if (origins_untold(&front->origins)) front->ready[LANE_ROUTER] = true;
 }
 
 static void note_origin(struct front *front, uint32_t link)
@@ -218,6 +246,11 @@ static void note_origin(struct front *front, uint32_t link)
     if (origins_knows(&front->origins, fd, link)) return;
     take_events(front);
     origins_heard(&front->origins, fd, link);
+}
+
+static bool is_pipe(const struct front *front, uint32_t link)
+{
+    return front->pipe != NULL && link < PIPE_LINKS;
 }
 
 static bool read_link(zmq_msg_t *sender, uint32_t *link)
@@ -238,7 +271,7 @@ enum take { TAKE_MESSAGE, TAKE_DROPPED, TAKE_EMPTY };
 static enum take take_from_router(struct front *front, struct arrival *arrival)
 {
     if (!socket_receive(front->router, &front->sender)) {
-        front->router_ready = false;
+        front->ready[LANE_ROUTER] = false;
         origins_settle(&front->origins);
         return TAKE_EMPTY;
     }
@@ -247,7 +280,7 @@ static enum take take_from_router(struct front *front, struct arrival *arrival)
     (void)has_body;
     uint32_t link;
     bool whole = socket_ends_with(front->router, &front->message);
-    if (!whole || !read_link(&front->sender, &link)) return TAKE_DROPPED;
+    if (!whole || !read_link(&front->sender, &link) || is_pipe(front, link)) return TAKE_DROPPED;
     note_origin(front, link);
     *arrival = (struct arrival){.kind = ARRIVAL_MESSAGE,
                                 .link = link,
@@ -259,7 +292,7 @@ static enum take take_from_router(struct front *front, struct arrival *arrival)
 static enum take take_from_pull(struct front *front, struct arrival *arrival)
 {
     if (!socket_receive(front->pull, &front->message)) {
-        front->pull_ready = false;
+        front->ready[LANE_PULL] = false;
         return TAKE_EMPTY;
     }
     if (!socket_ends_with(front->pull, &front->message)) return TAKE_DROPPED;
@@ -268,17 +301,46 @@ static enum take take_from_pull(struct front *front, struct arrival *arrival)
     return TAKE_MESSAGE;
 }
 
-/* Which socket to ask: each for a stretch, unless only one has something. */
-static enum passage next_passage(struct front *front)
+static uint32_t pipe_link(uint32_t connection)
 {
-    assert(front->router_ready || front->pull_ready);
-    if (front->stretch_left == 0) {
-        front->turn = front->turn == PASSAGE_FRONT ? PASSAGE_INTAKE : PASSAGE_FRONT;
-        front->stretch_left = front->turn == PASSAGE_FRONT ? FRONT_STRETCH : INTAKE_STRETCH;
+    return connection % PIPE_LINKS;
+}
+
+static enum take take_from_pipe(struct front *front, struct arrival *arrival)
+{
+    if (!pipe_receive(front->pipe, PIPE_VENTILATOR, &front->message, &front->pipe_connection)) {
+        front->ready[LANE_PIPE] = false;
+        return TAKE_EMPTY;
     }
+    *arrival = (struct arrival){.kind = ARRIVAL_MESSAGE,
+                                .link = pipe_link(front->pipe_connection),
+                                .passage = PASSAGE_FRONT,
+                                .bytes = contents(&front->message)};
+    return TAKE_MESSAGE;
+}
+
+static enum take take_from(struct front *front, enum lane lane, struct arrival *arrival)
+{
+    switch (lane) {
+    case LANE_ROUTER: return take_from_router(front, arrival);
+    case LANE_PULL: return take_from_pull(front, arrival);
+    case LANE_PIPE: return take_from_pipe(front, arrival);
+    case LANES: break;
+    }
+    return TAKE_EMPTY;
+}
+
+/* Which to ask: each for a stretch, unless only one has something.  LANES: none has. */
+static enum lane next_lane(struct front *front)
+{
+    bool over = front->stretch_left == 0 || !front->ready[front->turn];
+    for (uint32_t passed = 0; over && passed < LANES; passed++) {
+        front->turn = (enum lane)((front->turn + 1) % LANES);
+        front->stretch_left = stretches[front->turn];
+        over = !front->ready[front->turn];
+    }
+    if (over) return LANES;
     front->stretch_left--;
-    if (!front->router_ready) return PASSAGE_INTAKE;
-    if (!front->pull_ready) return PASSAGE_FRONT;
     return front->turn;
 }
 
@@ -295,9 +357,8 @@ void front_next(struct front *front, struct arrival *arrival)
     if (front->monitor_ready) take_events(front);
     if (take_ending(front, arrival)) return;
     uint32_t drops = 0;
-    while ((front->router_ready || front->pull_ready) && drops < DROPS_MAX) {
-        enum take take = next_passage(front) == PASSAGE_FRONT ? take_from_router(front, arrival)
-                                                              : take_from_pull(front, arrival);
+    for (enum lane lane; drops < DROPS_MAX && (lane = next_lane(front)) != LANES;) {
+        enum take take = take_from(front, lane, arrival);
         if (take == TAKE_MESSAGE) return;
         if (take == TAKE_DROPPED) {
             drops++;
@@ -308,11 +369,41 @@ void front_next(struct front *front, struct arrival *arrival)
     *arrival = (struct arrival){.kind = ARRIVAL_NONE};
 }
 
+bool front_has_news(struct front *front)
+{
+    if (front->pipe == NULL) return false;
+    front->ready[LANE_PIPE] = !pipe_doze(front->pipe, PIPE_VENTILATOR, NULL);
+    return front->ready[LANE_PIPE];
+}
+
+bool front_is_behind(const struct front *front)
+{
+    return front->behind;
+}
+
+void front_pause(struct front *front)
+{
+    /* To tell that a peer is gone takes the sight of an empty ROUTER. */
+    if (!front->ready[LANE_ROUTER] || origins_untold(&front->origins)) return;
+    front->ready[LANE_ROUTER] = false;
+    front->router_unseen = true;
+}
+
 /* Sending. */
+
+/* Sends `message` through the pipe, or closes it. */
+static bool send_through_pipe(struct front *front, uint32_t link, zmq_msg_t *message)
+{
+    bool sent = link == pipe_link(front->pipe_connection) &&
+                pipe_send(front->pipe, PIPE_VENTILATOR, front->pipe_connection, message);
+    zmq_msg_close(message);
+    return sent;
+}
 
 /* Sends `message`, or closes it. */
 static bool send_to(struct front *front, uint32_t link, zmq_msg_t *message)
 {
+    if (is_pipe(front, link)) return send_through_pipe(front, link, message);
     /* Both frames are made before the first is sent: ROUTER must never be left
      * in the middle of a message. */
     zmq_msg_t sender;
@@ -320,7 +411,7 @@ static bool send_to(struct front *front, uint32_t link, zmq_msg_t *message)
     const uint8_t id[LINK_BYTES] = {0, (uint8_t)(link >> 24), (uint8_t)(link >> 16),
                                     (uint8_t)(link >> 8), (uint8_t)link};
     memcpy(zmq_msg_data(&sender), id, sizeof id);
-    front->router_sent = true;
+    front->router_unseen = true;
 
     bool sent = socket_send(front->router, &sender, ZMQ_SNDMORE);
     if (!sent && zmq_errno() == EAGAIN) {

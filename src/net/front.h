@@ -1,4 +1,5 @@
-/* front.h - the ventilator's sockets: ROUTER for all, PULL for bulk submissions.
+/* front.h - the ventilator's sockets: ROUTER for all, PULL for bulk submissions; and the pipe
+ * from a producer that carries it.
  *
  * Owns: both sockets, the monitor that reports closed connections, and which
  * link a connection is.  No decisions and no decoding.  One thread.
@@ -15,14 +16,17 @@
 #include <stdbool.h>
 
 struct front;
+struct pipe;
+struct pollset;
 
 struct front_options {
     void *context;      /* a context of ours (net_context_new), borrowed */
     const char *bind;   /* NULL: inproc only */
     const char *intake; /* NULL: any free port beside `bind` */
     bool inproc;        /* also serve inproc://front and inproc://intake in this context */
+    struct pipe *pipe;  /* from a producer in this process; borrowed, or NULL */
     uint32_t message_bytes_max;
-    uint64_t spin_ns; /* front_wait looks for so long before it sleeps (socket.h) */
+    uint64_t spin_ns; /* front_wait looks for so long before it sleeps (pollset.h) */
 };
 
 /* Binds.  NULL on failure, with the reason for people in `error`. */
@@ -57,9 +61,22 @@ struct arrival {
  * (INSTANT_NEVER: no limit). */
 void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns);
 
+/* Adds all that front_wait waits for. */
+void front_watch(struct front *front, const struct waker *waker, struct pollset *set);
+
+/* Whether something came through the pipe since front_next found nothing. */
+bool front_has_news(struct front *front);
+
 /* Takes the next thing that arrived, never waiting.  Messages first, then
  * closed connections, so that nothing said before the end is lost. */
 void front_next(struct front *front, struct arrival *arrival);
+
+/* No more is taken from ROUTER in this turn.  To find it empty costs as much as a message, and
+ * so does the look before the wait, which a turn that sends needs anyway. */
+void front_pause(struct front *front);
+
+/* Whether that look, in the last wait, found that more had come than was taken. */
+bool front_is_behind(const struct front *front);
 
 /* Sends, never waiting.  False: that connection is gone (or its queue cannot
  * take it); the session's numbers will show it. */

@@ -1,18 +1,12 @@
 /* socket.c - raw ZeroMQ sockets, with our options set in one place. */
 #include "socket.h"
 
-#include "../core/instant.h"
-#include "../watch/clock.h"
-#include "waker.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum {
     /* Beyond it a peer does not read what it asks for, and a message is lost: the
@@ -216,40 +210,4 @@ bool socket_has_input(void *socket)
     size_t size = sizeof events;
     while (zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) != 0) assert(errno == EINTR);
     return (events & ZMQ_POLLIN) != 0;
-}
-
-/* How many of `items` have something.  Not zmq_poll: it looks into every socket twice, with
- * two system calls each time. */
-static int look(struct pollfd *items, uint32_t count, uint64_t timeout_ns)
-{
-    struct timespec limit = {.tv_sec = (time_t)(timeout_ns / SECOND),
-                             .tv_nsec = (long)(timeout_ns % SECOND)};
-    int came = ppoll(items, count, timeout_ns == INSTANT_NEVER ? NULL : &limit, NULL);
-    if (came >= 0) return came;
-    assert(errno == EINTR);
-    for (uint32_t i = 0; i < count; i++) items[i].revents = 0;
-    return 0;
-}
-
-static bool spin(struct pollfd *items, uint32_t count, uint64_t until_ns)
-{
-    while (clock_now_ns() < until_ns) {
-        (void)sched_yield();
-        if (look(items, count, 0) > 0) return true;
-    }
-    return false;
-}
-
-void socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count, uint64_t spin_ns,
-                 uint64_t timeout_ns)
-{
-    items[0] = (struct pollfd){.fd = waker->fd, .events = POLLIN};
-    bool came = false;
-    if (spin_ns > 0 && timeout_ns > 0) {
-        uint64_t now_ns = clock_now_ns(), deadline_ns = instant_after(now_ns, timeout_ns);
-        came = spin(items, count, spin_ns < timeout_ns ? now_ns + spin_ns : deadline_ns);
-        timeout_ns = clock_left_ns(deadline_ns);
-    }
-    if (!came) (void)look(items, count, timeout_ns);
-    if (items[0].revents != 0) waker_calm(waker);
 }

@@ -1,19 +1,16 @@
 /* socket.h - raw ZeroMQ sockets, with our options set in one place.
  *
  * Owns nothing: callers keep the sockets.  A socket belongs to one thread.
- * Receiving and sending never wait; only socket_wait does.
+ * Nothing here waits; pollset_wait does.
  */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
 #include "../core/bytes.h"
 
-#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <zmq.h>
-
-struct waker;
 
 /* A socket of a ZMQ_* type with our options, neither bound nor connected.
  * NULL, with errno, when the system refuses. */
@@ -47,16 +44,5 @@ bool socket_send(void *socket, zmq_msg_t *frame, int flags);
  * first receives until there is nothing, and after sending asks socket_has_input. */
 int socket_fd(void *socket);
 bool socket_has_input(void *socket);
-
-/* Waits until one of `items` has something, the first of which is `waker`'s, or
- * `timeout_ns` passed (INSTANT_NEVER: no limit); may return earlier with nothing.
- * Forgets the wakes that it saw.
- *
- * It looks for `spin_ns` before it sleeps.  To wake a sleeping thread costs time, on a
- * virtual machine several times what a message does; who has processors to spare may buy
- * that time with them.  With all in use it only takes them from others, so 0 unless asked
- * for; and whoever else wants this one gets it in between. */
-void socket_wait(const struct waker *waker, struct pollfd *items, uint32_t count, uint64_t spin_ns,
-                 uint64_t timeout_ns);
 
 #endif
