@@ -74,7 +74,9 @@ typedef struct tmesh_producer_options {
     /* Fronts, separated by commas; at most 64.  May be NULL when `embed` is set. */
     const char *connect;
     /* Starts a ventilator inside this process as well, and submits to it without a
-     * network; its `bind` may be NULL, or name a front for workers elsewhere. */
+     * network; its `bind` may be NULL, or name a front for workers elsewhere.  It has a
+     * thread of its own; while few tasks are under way, whoever does this producer's
+     * talking does the ventilator's as well, and calls its `log`. */
     const tmesh_ventilator_options_t *embed;
     const char *label;         /* shown to operators; default: host and process */
     uint32_t outbox_max;       /* tasks not accepted yet; default 100,000 */
@@ -106,7 +108,8 @@ typedef struct tmesh_producer_options {
     enum tmesh_spool_sync spool_sync;
     /* Its thread looks so long for messages and submissions before it sleeps, in
      * microseconds, at most 1,000,000: latency bought with a processor.  Default 0: it
-     * sleeps at once.  `embed` has its own. */
+     * sleeps at once.  `embed` has its own; whoever does the talking of both goes by the
+     * longer. */
     uint32_t spin_us;
     tmesh_log_fn *log;
     void *log_context;

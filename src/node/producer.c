@@ -1,5 +1,6 @@
 /* producer.c - making and ending a producer. */
 #include "../net/dials.h"
+#include "../net/pipe.h"
 #include "../watch/clock.h"
 #include "../watch/thread.h"
 #include "../wire/codec.h"
@@ -82,7 +83,9 @@ static enum tmesh_err start_ventilator(struct tmesh_producer *producer,
                                        tmesh_error_t *error)
 {
     if (options == NULL) return TMESH_OK;
-    producer->ventilator = ventilator_node_new(options, producer->context, error);
+    producer->pipe = pipe_new();
+    if (producer->pipe == NULL) return failure(error, TMESH_E_SYSTEM, "out of memory");
+    producer->ventilator = ventilator_node_new(options, producer->context, producer->pipe, error);
     if (producer->ventilator != NULL) return TMESH_OK;
     return error != NULL ? error->code : TMESH_E_SYSTEM;
 }
@@ -149,6 +152,9 @@ static enum tmesh_err open_sockets(struct tmesh_producer *producer, tmesh_error_
         return failure(error, TMESH_E_SYSTEM, "too few descriptors or memory for sockets");
     }
     dials_spin(producer->dials, producer->spin_ns);
+    if (producer->pipe != NULL) {
+        dials_join(producer->dials, producer->endpoints.count - 1, producer->pipe);
+    }
     return TMESH_OK;
 }
 
@@ -311,6 +317,7 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
     spool_close(&producer->spool);
     dials_destroy(&producer->dials);
     tmesh_ventilator_destroy(&producer->ventilator);
+    pipe_destroy(&producer->pipe);
     net_context_destroy(&producer->context);
     waker_close(&producer->exchange.waker);
     if (producer->exchange.answers_fd >= 0) (void)close(producer->exchange.answers_fd);

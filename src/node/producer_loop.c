@@ -1,9 +1,13 @@
-/* producer_loop.c - the producer's thread: sockets, clock and core. */
+/* producer_loop.c - the producer's loop: sockets, clock and core; and the ventilator's, when
+ * that is lent to it (ventilator_loan.c). */
 #include "../net/dials.h"
+#include "../net/front.h"
+#include "../net/pollset.h"
 #include "../watch/clock.h"
 #include "../wire/codec.h"
 #include "failure.h"
 #include "producer_node.h"
+#include "ventilator_node.h"
 
 #include <stdio.h>
 
@@ -142,11 +146,28 @@ static void take_arrivals(struct tmesh_producer *producer, uint64_t now_ns)
     }
 }
 
+static void await(struct tmesh_producer *producer, struct tmesh_ventilator *guest,
+                  uint64_t deadline_ns)
+{
+    struct pollset set;
+    pollset_init(&set);
+    uint64_t spin_ns = producer->spin_ns;
+    if (guest != NULL) {
+        uint64_t guest_ns = ventilator_deadline(guest->core);
+        if (guest_ns < deadline_ns) deadline_ns = guest_ns;
+        if (guest->spin_ns > spin_ns) spin_ns = guest->spin_ns;
+        set.whole = true;
+        front_watch(guest->front, &guest->waker, &set);
+    }
+    dials_watch(producer->dials, &producer->exchange.waker, &set);
+    pollset_wait(&set, spin_ns, clock_left_ns(deadline_ns));
+}
+
 /* Sleeps until there is something to do.  Whoever stages a task while `asleep`
  * is set wakes us, and only then, so that a busy producer costs no wake-ups.
  * While the core has no room for what was taken over, more of it is no reason to
  * hurry: an answer makes room, and wakes us. */
-static void nap(struct tmesh_producer *producer, uint64_t limit_ns)
+static void nap(struct tmesh_producer *producer, struct tmesh_ventilator *guest, uint64_t limit_ns)
 {
     uint64_t deadline_ns = producer_deadline(producer->core);
     if (limit_ns < deadline_ns) deadline_ns = limit_ns;
@@ -158,13 +179,25 @@ static void nap(struct tmesh_producer *producer, uint64_t limit_ns)
     bool hurry = producer->hurry || news || producer->exchange.stop;
     producer->exchange.asleep = !hurry;
     pthread_mutex_unlock(&producer->exchange.lock);
-    dials_wait(producer->dials, &producer->exchange.waker, hurry ? 0 : clock_left_ns(deadline_ns));
+    await(producer, guest, hurry ? 0 : deadline_ns);
 }
 
+/* The ventilator that this loop has to run as well, or NULL. */
+static struct tmesh_ventilator *find_guest(const struct tmesh_producer *producer)
+{
+    struct tmesh_ventilator *ventilator = producer->ventilator;
+    return ventilator != NULL && ventilator_node_is_lent(ventilator) ? ventilator : NULL;
+}
+
+/* What came for the ventilator goes through it before the producer looks, and what the producer
+ * says to it after that at once: a task is with its worker, and its end with whoever waits,
+ * without another wait in between. */
 void producer_turn(struct tmesh_producer *producer, uint64_t until_ns)
 {
-    if (until_ns > 0) nap(producer, until_ns);
+    struct tmesh_ventilator *guest = find_guest(producer);
+    if (until_ns > 0) nap(producer, guest, until_ns);
     uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
+    if (until_ns > 0 && guest != NULL && !ventilator_node_turn_lent(guest, now_ns)) guest = NULL;
     if (until_ns > 0) take_arrivals(producer, now_ns);
     producer->hurry = producer_take_staged(producer, now_ns);
     turn_until_done(producer, PRODUCER_TURN, now_ns);
@@ -172,6 +205,9 @@ void producer_turn(struct tmesh_producer *producer, uint64_t until_ns)
     producer_pursue_errand(producer, now_ns);
     producer_publish(producer);
     producer_push_spool(producer);
+    if (guest != NULL && front_has_news(guest->front)) {
+        (void)ventilator_node_turn_lent(guest, now_ns);
+    }
 }
 
 static bool is_stopping(struct tmesh_producer *producer)
@@ -188,7 +224,11 @@ void *producer_loop(void *argument)
 {
     struct tmesh_producer *producer = argument;
     producer->hurry = true;
+    if (producer->ventilator != NULL) {
+        ventilator_node_lodge(producer->ventilator, &producer->exchange.waker);
+    }
     while (!is_stopping(producer)) producer_turn(producer, INSTANT_NEVER);
+    if (producer->ventilator != NULL) ventilator_node_lodge(producer->ventilator, NULL);
     uint64_t now_ns = clock_now_ns();
     turn_until_done(producer, PRODUCER_STOP, now_ns);
     producer_finish_spool(producer);

@@ -27,6 +27,7 @@
 struct dials;
 struct decoder;
 struct encoder;
+struct pipe;
 struct spool;
 
 struct tmesh_producer {
@@ -40,7 +41,8 @@ struct tmesh_producer {
     uint64_t kept_bytes_max; /* guarded: outbox and awaited */
     struct log log;
     void *context;
-    tmesh_ventilator_t *ventilator; /* embedded, or NULL */
+    tmesh_ventilator_t *ventilator; /* embedded, or NULL, */
+    struct pipe *pipe;              /* and the way to it */
     bool has_spool;
     enum tmesh_spool_sync spool_sync;
     struct exchange exchange;

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 
 static enum tmesh_err open_sockets(struct tmesh_ventilator *node,
-                                   const tmesh_ventilator_options_t *options, tmesh_error_t *error)
+                                   const tmesh_ventilator_options_t *options, struct pipe *pipe,
+                                   tmesh_error_t *error)
 {
     char why[TMESH_ERROR_TEXT_BYTES];
     bool lent = node->context != NULL;
@@ -27,6 +28,7 @@ static enum tmesh_err open_sockets(struct tmesh_ventilator *node,
                                                     .bind = options->bind,
                                                     .intake = options->intake,
                                                     .inproc = lent,
+                                                    .pipe = pipe,
                                                     .spin_ns = node->spin_ns,
                                                     .message_bytes_max = MESSAGE_BYTES_MAX},
                             why, sizeof why);
@@ -80,7 +82,7 @@ static enum tmesh_err start_thread(struct tmesh_ventilator *node, tmesh_error_t 
 }
 
 tmesh_ventilator_t *ventilator_node_new(const tmesh_ventilator_options_t *options, void *context,
-                                        tmesh_error_t *error)
+                                        struct pipe *pipe, tmesh_error_t *error)
 {
     struct tmesh_ventilator *node = calloc(1, sizeof *node);
     if (node == NULL) {
@@ -91,8 +93,9 @@ tmesh_ventilator_t *ventilator_node_new(const tmesh_ventilator_options_t *option
     node->context = context;
     node->log = (struct log){
         .write = options->log, .context = options->log_context, .least = options->log_level};
-    node->ready =
-        pthread_mutex_init(&node->lock, NULL) == 0 && thread_condition_init(&node->changed) == 0;
+    node->ready = pthread_mutex_init(&node->lock, NULL) == 0 &&
+                  thread_condition_init(&node->changed) == 0 &&
+                  thread_condition_init(&node->loan.over) == 0;
     if (!node->ready) {
         failure(error, TMESH_E_SYSTEM, "out of memory");
         free(node);
@@ -101,8 +104,8 @@ tmesh_ventilator_t *ventilator_node_new(const tmesh_ventilator_options_t *option
     if (ventilator_options_read(options, context == NULL, &node->options, error) != TMESH_OK ||
         spin_read(options->spin_us, &node->spin_ns, error) != TMESH_OK ||
         open_journal(node, options, error) != TMESH_OK ||
-        open_sockets(node, options, error) != TMESH_OK || build_core(node, error) != TMESH_OK ||
-        start_thread(node, error) != TMESH_OK) {
+        open_sockets(node, options, pipe, error) != TMESH_OK ||
+        build_core(node, error) != TMESH_OK || start_thread(node, error) != TMESH_OK) {
         tmesh_ventilator_destroy(&node);
     }
     return node;
@@ -111,7 +114,7 @@ tmesh_ventilator_t *ventilator_node_new(const tmesh_ventilator_options_t *option
 tmesh_ventilator_t *tmesh_ventilator_new(const tmesh_ventilator_options_t *options,
                                          tmesh_error_t *error)
 {
-    return ventilator_node_new(options, NULL, error);
+    return ventilator_node_new(options, NULL, NULL, error);
 }
 
 const char *tmesh_ventilator_endpoint(const tmesh_ventilator_t *ventilator)
@@ -190,6 +193,7 @@ void tmesh_ventilator_destroy(tmesh_ventilator_t **ventilator)
     free(node->actions);
     block_release(&node->block);
     pthread_cond_destroy(&node->changed);
+    pthread_cond_destroy(&node->loan.over);
     pthread_mutex_destroy(&node->lock);
     free(node);
     *ventilator = NULL;

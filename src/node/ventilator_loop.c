@@ -1,4 +1,4 @@
-/* ventilator_loop.c - a ventilator's thread: sockets, disk and clock around the core.
+/* ventilator_loop.c - a ventilator's loop: sockets, disk and clock around the core.
  *
  * One turn takes what has arrived, steps the core with it, carries out what the
  * core says, and gives the disk what the turn wrote down.  Not here: any
@@ -109,10 +109,10 @@ static uint32_t take_arrival(struct tmesh_ventilator *node, const struct arrival
     return tasks;
 }
 
-static void take_arrivals(struct tmesh_ventilator *node, uint64_t now_ns)
+static void take_arrivals(struct tmesh_ventilator *node, uint32_t messages_max, uint64_t now_ns)
 {
     uint32_t tasks = 0;
-    for (uint32_t taken = 0; taken < TURN_MESSAGES_MAX && tasks < TURN_TASKS_MAX; taken++) {
+    for (uint32_t taken = 0; taken < messages_max && tasks < TURN_TASKS_MAX; taken++) {
         struct arrival arrival;
         front_next(node->front, &arrival);
         if (arrival.kind == ARRIVAL_NONE) return;
@@ -191,17 +191,36 @@ static bool has_failed(struct tmesh_ventilator *node)
     return true;
 }
 
+/* One from each task that is away, or else from whoever has something new: when so many came,
+ * it is not worth a look of its own whether there are more.  If there are, the next turn takes
+ * all it may. */
+static uint32_t expected_messages(const struct tmesh_ventilator *node)
+{
+    struct totals totals;
+    if (front_is_behind(node->front)) return TURN_MESSAGES_MAX;
+    ventilator_totals(node->core, 0, &totals);
+    if (totals.leased < 1) return 1;
+    return totals.leased < TURN_MESSAGES_MAX ? (uint32_t)totals.leased : TURN_MESSAGES_MAX;
+}
+
+void ventilator_node_turn(struct tmesh_ventilator *node, uint64_t now_ns)
+{
+    take_arrivals(node, expected_messages(node), now_ns);
+    front_pause(node->front);
+    hear_disk(node, now_ns);
+    turn_until_done(node, VENTILATOR_TURN, now_ns);
+    if (!has_failed(node)) heed_wishes(node, now_ns);
+}
+
 void *ventilator_loop(void *argument)
 {
     struct tmesh_ventilator *node = argument;
-    while (node->done != WISH_STOP) {
-        front_wait(node->front, &node->waker, clock_left_ns(ventilator_deadline(node->core)));
-        uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
-        take_arrivals(node, now_ns);
-        hear_disk(node, now_ns);
-        turn_until_done(node, VENTILATOR_TURN, now_ns);
-        if (has_failed(node)) return NULL;
-        heed_wishes(node, now_ns);
+    while (node->done != WISH_STOP && node->front != NULL) {
+        /* Whoever had it may have seen a wake that was for us. */
+        uint64_t limit_ns = ventilator_node_lend(node) ? 0 : ventilator_deadline(node->core);
+        if (node->front == NULL) break;
+        front_wait(node->front, &node->waker, clock_left_ns(limit_ns));
+        ventilator_node_turn(node, clock_now_ns()); /* the only time this turn knows */
     }
     return NULL;
 }

@@ -1,7 +1,8 @@
 /* ventilator_node.h - a ventilator's thread and what it has, inside the library.
  *
- * Shared by ventilator.c (making, draining, ending) and ventilator_loop.c (the
- * thread).
+ *   ventilator.c       making, draining, ending
+ *   ventilator_loop.c  the thread
+ *   ventilator_loan.c  who runs the loop instead of it
  */
 #ifndef NODE_VENTILATOR_NODE_H
 #define NODE_VENTILATOR_NODE_H
@@ -18,8 +19,18 @@
 struct decoder;
 struct encoder;
 struct front;
+struct pipe;
+struct pollset;
 
 enum ventilator_wish { WISH_RUN, WISH_DRAIN, WISH_STOP };
+
+/* To the producer that carries it, if one does. */
+struct ventilator_loan {
+    const struct waker *host; /* rouses whoever runs the producer's loop; NULL: nobody does */
+    bool lent;                /* it runs this loop, too */
+    pthread_cond_t over;      /* given back */
+    uint32_t calm;            /* the thread's own: turns in a row that had little to do */
+};
 
 struct tmesh_ventilator {
     struct ventilator_options options;
@@ -46,20 +57,35 @@ struct tmesh_ventilator {
     pthread_cond_t changed;
     bool ready; /* lock and condition exist */
     bool started;
-    enum ventilator_wish wish; /* guarded by lock */
-    uint64_t open_count;       /* guarded by lock; kept while draining */
-    tmesh_error_t fault;       /* guarded by lock; its code is TMESH_OK while all is well */
-    bool asked_to_drain;       /* guarded by lock: from afar */
-    uint32_t drain_grace_ms;   /* guarded by lock: as whoever asked says */
+    enum ventilator_wish wish;   /* guarded by lock */
+    uint64_t open_count;         /* guarded by lock; kept while draining */
+    tmesh_error_t fault;         /* guarded by lock; its code is TMESH_OK while all is well */
+    bool asked_to_drain;         /* guarded by lock: from afar */
+    uint32_t drain_grace_ms;     /* guarded by lock: as whoever asked says */
+    struct ventilator_loan loan; /* guarded by lock */
 };
 
 /* As tmesh_ventilator_new, for a producer of the same process: `context` is the
  * ZeroMQ context both share, in which the ventilator also serves
- * inproc://front; `bind` may be NULL then. */
+ * inproc://front, and `pipe` the way from the producer, both to outlive the ventilator; `bind`
+ * may be NULL then. */
 tmesh_ventilator_t *ventilator_node_new(const tmesh_ventilator_options_t *options, void *context,
-                                        tmesh_error_t *error);
+                                        struct pipe *pipe, tmesh_error_t *error);
 
 /* ventilator_loop.c */
 void *ventilator_loop(void *ventilator);
+/* One turn of the loop, by whoever runs it.  Afterwards `front` is NULL if it has failed. */
+void ventilator_node_turn(struct tmesh_ventilator *node, uint64_t now_ns);
+
+/* ventilator_loan.c */
+/* The thread's, before it sleeps: lends the loop if that may save anything.  True: it was lent,
+ * and is back. */
+bool ventilator_node_lend(struct tmesh_ventilator *node);
+/* The producer's, by whoever runs its loop: from here on the ventilator's may be lent to it, and
+ * `host` is woken when it is; NULL: no more, and it is given back. */
+void ventilator_node_lodge(struct tmesh_ventilator *node, const struct waker *host);
+bool ventilator_node_is_lent(struct tmesh_ventilator *node);
+/* A turn of the loop that was lent.  False: it is given back, and others run it now. */
+bool ventilator_node_turn_lent(struct tmesh_ventilator *node, uint64_t now_ns);
 
 #endif
