@@ -1,69 +1,57 @@
 /* argv.c - the payload of a task that brings its own command line. */
 #include "argv.h"
 
-#include "scan.h"
+#include "fields.h"
 
 #include <assert.h>
-#include <msgpack.h>
 #include <stdlib.h>
 
-/* The text of a str or a bin; absent for anything else. */
-static struct bytes text_of(const msgpack_object *object)
+/* How much the items take, with their ends.  Fails for one that cannot be handed to
+ * a program. */
+static size_t measure(struct fields *items)
 {
-    if (object->type == MSGPACK_OBJECT_STR)
-        return bytes_of(object->via.str.ptr, object->via.str.size);
-    if (object->type == MSGPACK_OBJECT_BIN)
-        return bytes_of(object->via.bin.ptr, object->via.bin.size);
-    return (struct bytes){0};
-}
-
-static enum wire_error copy(const msgpack_object_array *array, struct argv *argv)
-{
-    size_t total = ((size_t)array->size + 1) * sizeof(char *);
-    for (uint32_t i = 0; i < array->size; i++) {
-        struct bytes text = text_of(&array->ptr[i]);
-        if (text.data == NULL || (i == 0 && text.size == 0)) return WIRE_FORM;
-        if (text.size > 0 && memchr(text.data, '\0', text.size) != NULL) return WIRE_FORM;
+    size_t total = 0;
+    for (bool first = true; items->left > 0; first = false) {
+        struct bytes text = fields_string(items, UINT32_MAX);
+        bool fit = text.data != NULL && (text.size > 0 || !first);
+        if (!fit || memchr(text.data, '\0', text.size) != NULL) fields_fail(items, WIRE_FORM);
         total += (size_t)text.size + 1;
     }
-    char **items = malloc(total);
-    if (items == NULL) return WIRE_MEMORY;
-    char *to = (char *)(items + array->size + 1);
-    for (uint32_t i = 0; i < array->size; i++) {
-        struct bytes text = text_of(&array->ptr[i]);
-        items[i] = to;
-        if (text.size > 0) memcpy(to, text.data, text.size);
+    return total;
+}
+
+/* Of items that were measured. */
+static enum wire_error copy(struct fields items, size_t total, struct argv *argv)
+{
+    uint32_t count = items.left;
+    char **texts = malloc(((size_t)count + 1) * sizeof(char *) + total);
+    if (texts == NULL) return WIRE_MEMORY;
+    char *to = (char *)(texts + count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        struct bytes text = fields_string(&items, UINT32_MAX);
+        texts[i] = to;
+        memcpy(to, text.data, text.size);
         to[text.size] = '\0';
         to += (size_t)text.size + 1;
     }
-    assert(to == (char *)items + total);
-    items[array->size] = NULL;
-    *argv = (struct argv){.items = items, .count = array->size};
+    assert(to == (char *)(texts + count + 1) + total);
+    texts[count] = NULL;
+    *argv = (struct argv){.items = texts, .count = count};
     return WIRE_OK;
 }
 
 enum wire_error argv_read(struct bytes payload, struct argv *argv)
 {
+    static const struct scan_limits limits = {.depth_max = 1, .objects_max = 1 + ARGV_ITEMS_MAX};
     *argv = (struct argv){0};
-    if (payload.data == NULL) return WIRE_SHORT;
-    const struct scan_limits limits = {.depth_max = 1, .objects_max = 1 + ARGV_ITEMS_MAX};
-    enum wire_error error = scan_check(payload, limits);
-    if (error != WIRE_OK) return error;
-
-    msgpack_unpacked unpacked;
-    msgpack_unpacked_init(&unpacked);
-    msgpack_unpack_return answer =
-        msgpack_unpack_next(&unpacked, (const char *)payload.data, payload.size, NULL);
-    if (answer == MSGPACK_UNPACK_NOMEM_ERROR)
-        error = WIRE_MEMORY;
-    else if (answer != MSGPACK_UNPACK_SUCCESS && answer != MSGPACK_UNPACK_EXTRA_BYTES)
-        error = WIRE_FORM;
-    else if (unpacked.data.type != MSGPACK_OBJECT_ARRAY || unpacked.data.via.array.size == 0)
-        error = WIRE_FORM;
-    else
-        error = copy(&unpacked.data.via.array, argv);
-    msgpack_unpacked_destroy(&unpacked);
-    return error;
+    struct fields body = fields_of(payload, limits);
+    const struct fields items = fields_array(&body, ARGV_ITEMS_MAX);
+    struct fields measured = items;
+    size_t total = measure(&measured);
+    fields_close(&body, &measured);
+    if (items.left == 0) fields_fail(&body, WIRE_FORM);
+    enum wire_error error = fields_end(&body, payload, limits);
+    return error != WIRE_OK ? error : copy(items, total, argv);
 }
 
 void argv_free(struct argv *argv)

@@ -1,8 +1,8 @@
 /* codec.c - messages to bytes and back: the way of a whole message.
  *
- * Bytes pass a walk that trusts nothing (scan.c) and leaves objects, in room that
- * is enough for all it lets through, then the decoder of their kind.  No step
- * allocates.
+ * Bytes are read by the decoder of their kind, which trusts nothing, into room that
+ * is enough for all that the limits let through; a walk that knows of no kinds
+ * (scan.c) passes what it leaves unread.  No step allocates.
  */
 #include "codec.h"
 
@@ -89,12 +89,11 @@ enum wire_error wire_decode(struct decoder *decoder, struct bytes bytes, struct 
     static const struct scan_limits limits = {DECODE_DEPTH_MAX, DECODE_OBJECTS_MAX};
     struct bytes rest =
         bytes_of(bytes.data + MESSAGE_HEADER_BYTES, bytes.size - MESSAGE_HEADER_BYTES);
-    error = scan_read(rest, limits, decoder->objects);
-    if (error != WIRE_OK) return error;
-    struct fields body = fields_of(&decoder->objects[0]);
+    struct fields body = fields_of(rest, limits);
     decode_body(decoder, &body, header.count, message);
-    if (body.error != WIRE_OK) memset(&message->u, 0, sizeof message->u);
-    return body.error;
+    error = fields_end(&body, rest, limits);
+    if (error != WIRE_OK) memset(&message->u, 0, sizeof message->u);
+    return error;
 }
 
 struct encoder *encoder_new(void)

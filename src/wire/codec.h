@@ -33,9 +33,9 @@ void decoder_destroy(struct decoder **decoder);
 
 /* Decodes the whole of `bytes` into `message`, whose views point into `bytes`
  * and into the decoder: they are borrowed until the next decode, and `bytes`
- * must stay as long.  Allocates nothing that a peer could inflate: a bounded
- * walk has checked every declared size against the bytes that are there before
- * MessagePack-C sees them.  A kind this version does not know decodes as
+ * must stay as long.  Reads the body once, from bytes to `message`, and allocates
+ * nothing: every declared size is checked against the bytes that are there and the
+ * limits of the protocol before it is believed.  A kind this version does not know decodes as
  * MESSAGE_OTHER.  On an error `message` holds only what the header said, if
  * that could be read, else zeros. */
 enum wire_error wire_decode(struct decoder *decoder, struct bytes bytes, struct message *message);

@@ -18,7 +18,6 @@ enum {
 };
 
 struct decoder {
-    msgpack_object objects[DECODE_OBJECTS_MAX]; /* of the body, the outermost first */
     union {
         struct {
             struct bytes names[MESSAGE_NAMES_MAX];

@@ -104,22 +104,21 @@ void decode_hello(struct decoder *decoder, struct fields *body, uint32_t count,
                   struct message_hello *hello)
 {
     struct entries entries = entries_of(body, HELLO_KEYS, HELLO_UNKNOWN);
-    struct fields value;
     uint32_t key;
-    while (entries_next(&entries, &key, &value)) {
-        hello_value(decoder, (enum hello_key)key, &value, hello);
-        fields_close(body, &value);
-    }
+    while (entries_next(&entries, &key))
+        hello_value(decoder, (enum hello_key)key, &entries.fields, hello);
     hello->names = decoder->room.hello.names;
     hello->queues = decoder->room.hello.queues;
     hello->leases = decoder->room.hello.leases;
 
-    entries_need(&entries, 1U << HELLO_ROLE | 1U << HELLO_MINOR | 1U << HELLO_NODE);
-    if (hello->lease_count != count) fields_fail(body, WIRE_FORM);
+    uint32_t needed = 1U << HELLO_ROLE | 1U << HELLO_MINOR | 1U << HELLO_NODE;
     if (hello->role == ROLE_WORKER)
-        entries_need(&entries, 1U << HELLO_SLOTS | 1U << HELLO_NAMES | 1U << HELLO_QUEUES);
-    else /* a producer runs nothing, whatever it says */
-        hello->slots = hello->name_count = hello->queue_count = hello->lease_count = 0;
+        needed |= 1U << HELLO_SLOTS | 1U << HELLO_NAMES | 1U << HELLO_QUEUES;
+    entries_close(&entries, body, needed);
+    if (hello->lease_count != count) fields_fail(body, WIRE_FORM);
+    if (hello->role == ROLE_WORKER) return;
+    /* A producer runs nothing, whatever it says. */
+    hello->slots = hello->name_count = hello->queue_count = hello->lease_count = 0;
 }
 
 static void welcome_value(struct decoder *decoder, enum welcome_key key, struct fields *value,
@@ -149,18 +148,16 @@ void decode_welcome(struct decoder *decoder, struct fields *body, uint32_t count
                     struct message_welcome *welcome)
 {
     struct entries entries = entries_of(body, WELCOME_KEYS, WELCOME_UNKNOWN);
-    struct fields value;
     uint32_t key;
-    while (entries_next(&entries, &key, &value)) {
-        welcome_value(decoder, (enum welcome_key)key, &value, welcome);
-        fields_close(body, &value);
-    }
+    while (entries_next(&entries, &key))
+        welcome_value(decoder, (enum welcome_key)key, &entries.fields, welcome);
     welcome->intakes = decoder->room.welcome.intakes;
     welcome->drops = decoder->room.welcome.drops;
 
-    entries_need(&entries, 1U << WELCOME_MINOR | 1U << WELCOME_NODE | 1U << WELCOME_HEARTBEAT |
-                               1U << WELCOME_SUSPECT | 1U << WELCOME_LOST | 1U << WELCOME_PAYLOAD |
-                               1U << WELCOME_MESSAGE);
+    const uint32_t needed = 1U << WELCOME_MINOR | 1U << WELCOME_NODE | 1U << WELCOME_HEARTBEAT |
+                            1U << WELCOME_SUSPECT | 1U << WELCOME_LOST | 1U << WELCOME_PAYLOAD |
+                            1U << WELCOME_MESSAGE;
+    entries_close(&entries, body, needed);
     if (welcome->drop_count != count) fields_fail(body, WIRE_FORM);
 }
 

@@ -31,30 +31,43 @@ static void read_retries(struct fields *value, struct submission *item)
 static void read_options(struct fields *fields, struct submission *item)
 {
     struct entries entries = entries_of(fields, OPTION_KEYS, OPTION_UNKNOWN);
-    struct fields value;
+    struct fields *value = &entries.fields;
     uint32_t key;
-    while (entries_next(&entries, &key, &value)) {
+    while (entries_next(&entries, &key)) {
         switch ((enum option_key)key) {
-        case OPTION_QUEUE: item->queue = fields_name(&value); break;
-        case OPTION_FLAGS: item->flags = fields_u32(&value); break;
-        case OPTION_ATTEMPTS: item->attempts_max = fields_u32(&value); break;
-        case OPTION_RETRIES: read_retries(&value, item); break;
-        case OPTION_LIMIT: item->limit_ms = fields_u32(&value); break;
-        case OPTION_SOFT: item->soft_ms = fields_u32(&value); break;
-        case OPTION_STALLED: item->stalled_ms = fields_u32(&value); break;
+        case OPTION_QUEUE: item->queue = fields_name(value); break;
+        case OPTION_FLAGS: item->flags = fields_u32(value); break;
+        case OPTION_ATTEMPTS: item->attempts_max = fields_u32(value); break;
+        case OPTION_RETRIES: read_retries(value, item); break;
+        case OPTION_LIMIT: item->limit_ms = fields_u32(value); break;
+        case OPTION_SOFT: item->soft_ms = fields_u32(value); break;
+        case OPTION_STALLED: item->stalled_ms = fields_u32(value); break;
         case OPTION_UNKNOWN: break;
         }
-        fields_close(fields, &value);
     }
+    entries_close(&entries, fields, 0);
 }
 
-static void read_submission(struct fields *item, struct submission *submission)
+/* One by one: clearing the whole at once is an instruction that takes its time to
+ * begin (rep stos). */
+static inline void clear_options(struct submission *item)
 {
-    *submission = (struct submission){0};
-    submission->id = fields_id(item);
-    submission->name = fields_name(item);
-    submission->payload = fields_value(item);
-    if (item->left > 0 && item->next->type != MSGPACK_OBJECT_NIL) read_options(item, submission);
+    item->queue = (struct bytes){0};
+    item->flags = item->attempts_max = item->crashes_max = 0;
+    item->backoff_ms = item->backoff_ms_max = 0;
+    item->limit_ms = item->soft_ms = item->stalled_ms = 0;
+}
+
+static void read_submission(struct fields *fields, struct submission *item)
+{
+    item->id = fields_id(fields);
+    item->name = fields_name(fields);
+    item->payload = fields_value(fields);
+    clear_options(item);
+    if (fields->left == 0 || fields_nil(fields)) return;
+    struct fields copy = *fields;
+    read_options(&copy, item);
+    fields_resume(fields, &copy);
 }
 
 void decode_submit(struct decoder *decoder, struct fields *body, uint32_t count,

@@ -11,7 +11,7 @@ void decode_credit(struct fields *body, struct message_credit *credit)
 
 static void read_assignment(struct fields *item, struct assignment *assignment)
 {
-    assignment->lease = fields_lease(item);
+    fields_lease(item, &assignment->lease);
     assignment->name = fields_name(item);
     assignment->payload = fields_value(item);
     assignment->limit_ms = item->left > 0 ? fields_u32(item) : 0; /* minor 0 ends before it */
@@ -37,7 +37,7 @@ void decode_work(struct decoder *decoder, struct fields *body, uint32_t count,
 
 static void read_completion(struct fields *item, struct completion *completion)
 {
-    completion->lease = fields_lease(item);
+    fields_lease(item, &completion->lease);
     completion->outcome = (enum outcome)fields_choice(item, OUTCOME_DONE, OUTCOME_RETURNED);
     completion->result = fields_value_or_nil(item);
     completion->text = fields_text_or_nil(item);
@@ -61,7 +61,7 @@ void decode_complete(struct decoder *decoder, struct fields *body, uint32_t coun
 
 static void read_progress(struct fields *item, struct progress *progress)
 {
-    progress->lease = fields_lease(item);
+    fields_lease(item, &progress->lease);
     progress->number = fields_u64(item);
     progress->text = fields_text_or_nil(item);
     if (progress->text.size > MESSAGE_PROGRESS_BYTES_MAX) fields_fail(item, WIRE_LARGE);
@@ -86,7 +86,7 @@ void decode_lease_items(struct fields *list, struct lease *leases, uint32_t coun
 {
     for (uint32_t i = 0; i < count && list->error == WIRE_OK; i++) {
         struct fields item = fields_array(list, UINT32_MAX);
-        leases[i] = fields_lease(&item);
+        fields_lease(&item, &leases[i]);
         fields_close(list, &item);
     }
 }

@@ -5,14 +5,9 @@
  */
 #include "header.h"
 
-#include <assert.h>
+#include "big.h"
 
-static uint32_t number_read(const uint8_t *data, size_t size)
-{
-    uint32_t number = 0;
-    for (size_t i = 0; i < size; i++) number = number << 8 | data[i];
-    return number;
-}
+#include <assert.h>
 
 static void number_write(uint8_t *data, size_t size, uint32_t number)
 {
@@ -61,12 +56,12 @@ enum wire_error header_read(struct bytes bytes, struct header *header)
     bool ours = bytes.size >= 3 && bytes.data[2] == MESSAGE_VERSION_MAJOR;
     if (!whole && (ours || bytes.size < 3)) return WIRE_SHORT;
     if (whole) {
-        header->session = number_read(bytes.data + 8, 4);
-        header->sequence = number_read(bytes.data + 12, 4);
+        header->session = big_read32(bytes.data + 8);
+        header->sequence = big_read32(bytes.data + 12);
     }
     if (!ours) return WIRE_MAJOR;
     header->kind = known_kind(bytes.data[3]);
-    header->count = (uint16_t)number_read(bytes.data + 4, 2);
+    header->count = (uint16_t)big_read(bytes.data + 4, 2);
     return WIRE_OK;
 }
 

@@ -1,11 +1,13 @@
 /* wire.c - libFuzzer target: any bytes at all into the decoder.
  *
- * Beyond not crashing: what was decoded can be encoded, and that decodes to the
- * same bytes again.  The first byte of the input chooses the kind, so that the
- * fuzzer need not find the header by itself, and the second the count; after a
- * first byte of 0 the rest is a whole message, header and all.
+ * Beyond not crashing: a body that was taken is well formed to a walk that knows of no
+ * kinds, and one that is not was refused for what the walk says; what was decoded can be
+ * encoded, and that decodes to the same bytes again.  The first byte of the input chooses the kind,
+ * so that the fuzzer need not find the header by itself, and the second the count; after a first
+ * byte of 0 the rest is a whole message, header and all.
  */
-#include "../../src/wire/codec.h"
+#include "../../src/wire/decode.h"
+#include "../../src/wire/header.h"
 
 #include <stdlib.h>
 
@@ -24,6 +26,18 @@ static void check_round_trip(struct encoder *encoder, struct decoder *decoder,
     if (wire_encode(encoder, &again, &twice) != WIRE_OK) abort();
     if (!bytes_equal(bytes_of(kept, once.size), twice)) abort();
     free(kept);
+}
+
+/* The walk comes behind what a header alone is refused for. */
+static void check_walk(struct bytes bytes, enum wire_error error)
+{
+    static const struct scan_limits limits = {DECODE_DEPTH_MAX, DECODE_OBJECTS_MAX};
+    struct header header;
+    if (header_read(bytes, &header) != WIRE_OK || bytes.size > MESSAGE_BYTES_MAX) return;
+    if (header.count > header_items_max(header.kind)) return;
+    enum wire_error walked = scan_check(
+        bytes_of(bytes.data + MESSAGE_HEADER_BYTES, bytes.size - MESSAGE_HEADER_BYTES), limits);
+    if (walked != WIRE_OK && error != walked) abort();
 }
 
 /* Puts a header in front of a body. */
@@ -54,7 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *frame = whole ? NULL : frame_of(data, size);
     struct bytes bytes =
         whole ? bytes_of(data + 1, size - 1) : bytes_of(frame, MESSAGE_HEADER_BYTES + size - 2);
-    if (wire_decode(decoder, bytes, &message) == WIRE_OK && message.kind != MESSAGE_OTHER)
+    enum wire_error error = wire_decode(decoder, bytes, &message);
+    check_walk(bytes, error);
+    if (error == WIRE_OK && message.kind != MESSAGE_OTHER)
         check_round_trip(encoder, witness, &message);
     free(frame);
     return 0;
