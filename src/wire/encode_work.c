@@ -18,38 +18,46 @@ static uint32_t limits_of(const struct assignment *item)
     return item->limit_ms != 0 ? 1 : 0;
 }
 
+static inline void write_assignment(struct encoder *encoder, const struct assignment *item)
+{
+    uint32_t limits = limits_of(item);
+    encode_array(encoder, 5 + limits);
+    encode_lease(encoder, &item->lease);
+    encode_name(encoder, item->name);
+    encode_value(encoder, item->payload);
+    if (limits > 0) encode_number(encoder, item->limit_ms);
+    if (limits > 1) encode_number(encoder, item->soft_ms);
+    if (limits > 2) encode_number(encoder, item->stalled_ms);
+}
+
 void encode_work(struct encoder *encoder, const struct message_work *work)
 {
     assert(work->count <= MESSAGE_ITEMS_MAX);
     encode_array(encoder, 1 + work->count);
     encode_number(encoder, work->backlog);
-    for (uint32_t i = 0; i < work->count; i++) {
-        const struct assignment *item = &work->items[i];
-        const uint32_t limits[] = {item->limit_ms, item->soft_ms, item->stalled_ms};
-        uint32_t limit_count = limits_of(item);
-        encode_array(encoder, 5 + limit_count);
-        encode_lease(encoder, &item->lease);
-        encode_name(encoder, item->name);
-        encode_value(encoder, item->payload);
-        for (uint32_t limit = 0; limit < limit_count; limit++)
-            encode_number(encoder, limits[limit]);
-    }
+    struct encoder copy = *encoder;
+    for (uint32_t i = 0; i < work->count; i++) write_assignment(&copy, &work->items[i]);
+    *encoder = copy;
+}
+
+static inline void write_completion(struct encoder *encoder, const struct completion *item)
+{
+    assert(item->outcome <= OUTCOME_RETURNED);
+    encode_array(encoder, 7);
+    encode_lease(encoder, &item->lease);
+    encode_number(encoder, item->outcome);
+    encode_value_or_nil(encoder, item->result);
+    encode_text(encoder, item->text);
+    encode_number(encoder, item->retry_after_ms);
 }
 
 void encode_complete(struct encoder *encoder, const struct message_complete *complete)
 {
     assert(complete->count <= MESSAGE_ITEMS_MAX);
     encode_array(encoder, complete->count);
-    for (uint32_t i = 0; i < complete->count; i++) {
-        const struct completion *item = &complete->items[i];
-        assert(item->outcome <= OUTCOME_RETURNED);
-        encode_array(encoder, 7);
-        encode_lease(encoder, &item->lease);
-        encode_number(encoder, item->outcome);
-        encode_value_or_nil(encoder, item->result);
-        encode_text(encoder, item->text);
-        encode_number(encoder, item->retry_after_ms);
-    }
+    struct encoder copy = *encoder;
+    for (uint32_t i = 0; i < complete->count; i++) write_completion(&copy, &complete->items[i]);
+    *encoder = copy;
 }
 
 void encode_progress(struct encoder *encoder, const struct message_progress *progress)
