@@ -15,6 +15,19 @@ class Workload(NamedTuple):
     reference: str = "tmesh"  # the system that the others are compared with
     measure: str = "rate"  # or "latency", or "share": of a processor
     usual: bool = True  # run when nothing is chosen
+    size: Optional[int] = None  # of each payload and result; None: 100, for all systems
+
+
+SIZES = {"10B": 10, "1K": 1024, "16K": 16 * 1024, "64K": 64 * 1024, "1M": 1024 * 1024}
+SIZE_TITLES = {"10B": "10 bytes", "1K": "1 KiB", "16K": "16 KiB", "64K": "64 KiB", "1M": "1 MiB"}
+
+
+def sized(kind, about):
+    """A workload for each size; run only if asked for."""
+    return [
+        Workload(f"{kind}-{name}", f"{about} of {SIZE_TITLES[name]}", kind, usual=False, size=size)
+        for name, size in SIZES.items()
+    ]
 
 
 WORKLOADS = {
@@ -28,6 +41,8 @@ WORKLOADS = {
                  measure="latency", usual=False),
         Workload("W3", "throughput, on disk", "W3"),
         Workload("W4", "throughput, each task with a result of 100 bytes", "W4"),
+        *sized("W1", "throughput, payloads"),
+        *sized("W4", "throughput, payloads and results"),
         Workload("map-true", "a process for each line, four at a time: true", "map",
                  reference="tmesh-map"),
         Workload("map-sha256sum", "a process for each line, four at a time: sha256sum of 4 KiB",
@@ -67,25 +82,36 @@ def counts(w1=0, w2=0, w3=0, w4=0, pinned=0):
     return {workload: tasks for workload, tasks in given.items() if tasks}
 
 
+SIZED_TASKS = {"10B": 1000000, "1K": 500000, "16K": 40000, "64K": 12000, "1M": 1000}
+
+
+def with_sizes(tasks, *kinds):
+    """The same, and as many of each size for all systems."""
+    more = {f"{kind}-{name}": n for kind in kinds for name, n in SIZED_TASKS.items()}
+    return {**tasks, **more}
+
+
 def tmesh(name, *options, about):
+    tasks = counts(2000000, 5000, 1000000, 1000000, pinned=1000000)
     return System(
-        name, "tmesh", " ".join(options), None,
-        counts(2000000, 5000, 1000000, 1000000, pinned=1000000),
+        name, "tmesh", " ".join(options), None, with_sizes(tasks, "W1", "W4"),
         {"": about, "W3": f"{about}; journal synced before each ACCEPT"}, kind="tmesh",
     )
 
 
-def limit(mode, about, **tasks):
+def limit(mode, about, *kinds, **tasks):
     return System(
-        f"zmq-{mode}", "zmq", mode, None, counts(**tasks),
-        {"": f"no promise; {about}; 1000 in flight", "W2": f"no promise; {about}"}, kind="limit",
+        f"zmq-{mode}", "zmq", mode, None, with_sizes(counts(**tasks), *kinds),
+        {"": f"no promise; {about}; 1000 in flight, 64 MiB at most",
+         "W2": f"no promise; {about}"},
+        kind="limit",
     )
 
 
-def redis(mode, put, take, settle, batch=100, **tasks):
+def redis(mode, put, take, settle, *kinds, batch=100, **tasks):
     fast = f"{put} of {batch}; {take} of {batch}, {settle}"
     return System(
-        f"redis-{mode}", "redis", mode, "redis", counts(**tasks),
+        f"redis-{mode}", "redis", mode, "redis", with_sizes(counts(**tasks), *kinds),
         {
             "": fast,
             "W2": f"{put}, BLPOP in one write; {'XREADGROUP' if take[0] == 'X' else 'BLMOVE'}, "
@@ -139,21 +165,21 @@ SYSTEMS = [
     System("tmesh-two", "tmesh", "--producers 2 --ventilators 2 --workers 2", None,
            counts(2000000), {"": "two of each: producers, ventilators, workers; tcp"},
            kind="tmesh"),
-    System("zmq-pushpull", "zmq", "pushpull", None, counts(5000000),
+    System("zmq-pushpull", "zmq", "pushpull", None, with_sizes(counts(5000000), "W1"),
            {"": "no promise; 1 hop, no answer"}, kind="limit"),
     limit("rtt", "2 hops: DEALER to ROUTER and back", w2=5000),
-    limit("chain", "3 hops: producer, relay, worker, producer",
+    limit("chain", "3 hops: producer, relay, worker, producer", "W1", "W4",
           w1=1000000, w2=5000, w4=1000000),
-    limit("relay", "4 hops: to the worker by a relay, and back by it",
+    limit("relay", "4 hops: to the worker by a relay, and back by it", "W1", "W4",
           w1=1000000, w2=5000, w4=1000000),
     nats("core", kind="limit", w1=1000000, w2=5000, w4=1000000,
          settings={"": "no promise; queue group, 20000 in flight",
                    "W2": "no promise; queue group"}),
-    redis("lua", "RPUSH", "script LPOP, RPUSH", "LTRIM",
+    redis("lua", "RPUSH", "script LPOP, RPUSH", "LTRIM", "W1", "W4",
           w1=1000000, w2=5000, w3=200000, w4=1000000, pinned=1000000),
     redis("lua1000", "RPUSH", "script LPOP, RPUSH", "LTRIM", batch=1000,
           w1=1000000, w3=400000, w4=1000000, pinned=1000000),
-    redis("lease", "RPUSH", "script LPOP, ZADD of a lease for each", "ZREM",
+    redis("lease", "RPUSH", "script LPOP, ZADD of a lease for each", "ZREM", "W1", "W4",
           w1=600000, w3=200000, w4=600000, pinned=600000),
     redis("stream", "XADD", "XREADGROUP", "XACK", w1=400000, w2=5000, w3=100000, w4=400000),
     redis("streamdel", "XADD", "XREADGROUP", "XACK, XDEL",

@@ -7,7 +7,7 @@
  * that its script takes a time by which it must be settled, and puts back what is
  * late; `stream` reads through a consumer group and acknowledges, `streamdel` also
  * deletes.  Results go to another list.  Whether anything is on disk is the server's
- * configuration.
+ * configuration.  Batches of large payloads are smaller: BATCH_BYTES_MAX, or one.
  */
 #include <hiredis/hiredis.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 
 #include "trial.h"
 
-enum { BATCH = 100, BATCH_MAX = 1000, COMMANDS_IN_FLIGHT = 10 };
+enum { BATCH = 100, BATCH_MAX = 1000, COMMANDS_IN_FLIGHT = 10, BATCH_BYTES_MAX = 1024 * 1024 };
 
 static const char move_script[] = "local items = redis.call('LPOP', KEYS[1], ARGV[1]) "
                                   "if items then redis.call('RPUSH', KEYS[2], unpack(items)) end "
@@ -64,7 +64,9 @@ static int is_lua(const struct trial *trial)
 
 static size_t batch_size(const struct trial *trial)
 {
-    return mode_is(trial, "lua1000") ? BATCH_MAX : BATCH;
+    size_t usual = mode_is(trial, "lua1000") ? BATCH_MAX : BATCH;
+    size_t fit = BATCH_BYTES_MAX / trial->size;
+    return fit < usual ? fit : usual;
 }
 
 static int is_lease(const struct trial *trial)
@@ -120,13 +122,15 @@ static void flush(redisContext *context)
 static size_t append_tasks(redisContext *context, const struct trial *trial, uint64_t first,
                            size_t count)
 {
-    static uint8_t payloads[BATCH_MAX][TRIAL_PAYLOAD_BYTES];
+    static uint8_t *payloads; /* of the one thread that submits */
+    if (!payloads) payloads = trial_payloads(trial, batch_size(trial));
     const char *words[BATCH_MAX + 2] = {"RPUSH", "tasks"};
     size_t sizes[BATCH_MAX + 2] = {5, 5};
     for (size_t i = 0; i < count; i++) {
-        trial_fill(payloads[i], first + i);
-        words[i + 2] = (const char *)payloads[i];
-        sizes[i + 2] = TRIAL_PAYLOAD_BYTES;
+        uint8_t *payload = payloads + i * trial->size;
+        trial_stamp(payload, first + i);
+        words[i + 2] = (const char *)payload;
+        sizes[i + 2] = trial->size;
     }
     if (!is_stream(trial)) {
         check(context, redisAppendCommandArgv(context, (int)count + 2, words, sizes));
@@ -134,7 +138,7 @@ static size_t append_tasks(redisContext *context, const struct trial *trial, uin
     }
     for (size_t i = 0; i < count; i++) {
         const char *add[] = {"XADD", "tasks", "*", "p", words[i + 2]};
-        const size_t add_sizes[] = {4, 5, 1, 1, TRIAL_PAYLOAD_BYTES};
+        const size_t add_sizes[] = {4, 5, 1, 1, trial->size};
         check(context, redisAppendCommandArgv(context, 5, add, add_sizes));
     }
     return count;
@@ -362,11 +366,12 @@ static void prepare(struct client *client)
     } else if (mode_is(trial, "list")) {
         char *one;
         size_t bytes = (size_t)redisFormatCommand(&one, "LMOVE tasks running LEFT RIGHT");
-        client->fetch = malloc(bytes * BATCH);
+        size_t batch = batch_size(trial);
+        client->fetch = malloc(bytes * batch);
         if (!client->fetch) trial_fail("out of memory");
-        for (size_t i = 0; i < BATCH; i++) memcpy(client->fetch + i * bytes, one, bytes);
-        client->fetch_bytes = bytes * BATCH;
-        client->fetch_replies = BATCH;
+        for (size_t i = 0; i < batch; i++) memcpy(client->fetch + i * bytes, one, bytes);
+        client->fetch_bytes = bytes * batch;
+        client->fetch_replies = batch;
         redisFreeCommand(one);
     } else {
         redisReply *made = redisCommand(client->context, "XGROUP CREATE tasks workers $ MKSTREAM");
@@ -404,7 +409,9 @@ static void work(struct trial *trial)
 
 int main(int argc, char **argv)
 {
-    static const struct peer peer = {
-        .modes = " list lua lua1000 lease stream streamdel ", .work = work, .produce = produce};
+    static const struct peer peer = {.modes = " list lua lua1000 lease stream streamdel ",
+                                     .sized = 1,
+                                     .work = work,
+                                     .produce = produce};
     return trial_main(argc, argv, &peer);
 }

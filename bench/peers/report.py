@@ -148,6 +148,29 @@ def map_summary(tables):
     return table(head, rows)
 
 
+def size_summary(tables):
+    """A table of rates for each kind of workload that was run with several sizes."""
+    texts = []
+    for kind in ("W1", "W4"):
+        names = [name for name, workload in catalog.WORKLOADS.items()
+                 if workload.kind == kind and workload.size is not None and name in tables]
+        if not names:
+            continue
+        sizes = [catalog.SIZE_TITLES[name.partition("-")[2]] for name in names]
+        rows = []
+        for system in catalog.SYSTEMS:
+            found = [tables.row(system.name, name) for name in names]
+            if any(found):
+                rows.append([system.name, *(size_cell(row, tables) for row in found)])
+        texts.append(table([f"{kind} tasks/s; CPU µs a task", *sizes], rows))
+    return "\n".join(texts)
+
+
+def size_cell(row, tables):
+    text = cell(row, tables)
+    return f"{text}; {three(row.cpu)}" if row and row.cpu is not None else text
+
+
 def explanation(tables):
     if not any(name in tables for name, _ in COLUMNS):
         return ""
@@ -249,10 +272,11 @@ def whole(session, tables):
         "# tmesh beside others\n",
         machine_text(session) + "\n", noise_text(tables),
         f"Versions: {versions_text(session)}.\n",
-        summary(tables), explanation(tables), map_summary(tables),
+        summary(tables), explanation(tables), map_summary(tables), size_summary(tables),
         "## What was to be reached\n", target_table(tables),
         *(section(rows, tables) for rows in tables.values()),
-        "Medians [least .. most]; payload 100 bytes, a handler that does nothing, one producer, "
+        "Medians [least .. most]; payload 100 bytes unless it says another, a handler that does "
+        "nothing, one producer, "
         "one worker. CPU: user and system seconds of all processes. Foreign: processors that "
         "everything else took meanwhile.\n",
     ]

@@ -38,7 +38,10 @@ def read_options():
     parser.add_argument("--only", metavar="NAME,...", help="systems, or families: zmq,redis-lua")
     parser.add_argument("--workload", metavar="NAME,...",
                         help=f"of {', '.join(catalog.WORKLOADS)}; map: all three; default: all "
-                             "but W2-free")
+                             "but W2-free and those of sizes")
+    parser.add_argument("--sizes", action="store_true",
+                        help="instead: payloads of 10 bytes to 1 MiB, for those that can; some "
+                             "12 minutes")
     parser.add_argument("--list", action="store_true", help="print the systems and end")
     parser.add_argument("--readme", action="store_true",
                         help="also write bench/peers/results and the table in README.md")
@@ -66,10 +69,15 @@ def workloads_of(names):
 
 
 def checked(parser, options):
-    whole = options.only is None and options.workload is None
+    whole = options.only is None and options.workload is None and not options.sizes
     if options.readme and not whole:
-        parser.error("--readme: README.md shows all of it, so not with --only or --workload")
+        parser.error(
+            "--readme: README.md shows all of it, so not with --only, --workload or --sizes")
+    if options.sizes and options.workload:
+        parser.error("--sizes names the workloads, so not with --workload")
     usual = [name for name, workload in catalog.WORKLOADS.items() if workload.usual]
+    if options.sizes:
+        usual = [name for name, workload in catalog.WORKLOADS.items() if workload.size is not None]
     try:
         options.workloads = workloads_of(options.workload.split(",") if options.workload else usual)
     except KeyError as unknown:

@@ -98,15 +98,34 @@ void trial_end(struct trial *trial)
 
 void trial_fill(uint8_t *bytes, uint64_t number)
 {
-    memcpy(bytes, &number, sizeof number);
+    trial_stamp(bytes, number);
     memset(bytes + sizeof number, 'x', TRIAL_PAYLOAD_BYTES - sizeof number);
+}
+
+void trial_stamp(uint8_t *bytes, uint64_t number)
+{
+    memcpy(bytes, &number, sizeof number);
+}
+
+uint8_t *trial_payloads(const struct trial *trial, size_t count)
+{
+    uint8_t *bytes = malloc(count * trial->size);
+    if (!bytes) trial_fail("out of memory");
+    memset(bytes, 'x', count * trial->size);
+    return bytes;
+}
+
+size_t trial_in_flight(const struct trial *trial, size_t usual)
+{
+    size_t fit = TRIAL_FLIGHT_BYTES / trial->size;
+    return fit < usual ? fit : usual;
 }
 
 uint64_t trial_number(const struct trial *trial, const void *bytes, size_t count)
 {
     uint64_t number;
-    if (count != TRIAL_PAYLOAD_BYTES) {
-        trial_fail("INTEGRITY: a payload of %zu bytes instead of %d", count, TRIAL_PAYLOAD_BYTES);
+    if (count != trial->size) {
+        trial_fail("INTEGRITY: a payload of %zu bytes instead of %zu", count, trial->size);
     }
     memcpy(&number, bytes, sizeof number);
     if (number >= trial->tasks) {
@@ -327,9 +346,9 @@ static int report(const struct run *run, const struct trial *trial)
     double tasks = (double)trial->tasks;
     count_times(&count, trial->ledger->handled, trial->tasks);
     if (trial_wants_results(trial)) count_times(&count, trial->ledger->answered, trial->tasks);
-    printf("{\"system\":\"%s%s%s\",\"workload\":\"W%d\",\"tasks\":%llu,\"payload_bytes\":%d",
+    printf("{\"system\":\"%s%s%s\",\"workload\":\"W%d\",\"tasks\":%llu,\"payload_bytes\":%zu",
            trial->system, trial->mode[0] ? "-" : "", trial->mode, (int)trial->workload,
-           (unsigned long long)trial->tasks, TRIAL_PAYLOAD_BYTES);
+           (unsigned long long)trial->tasks, trial->size);
     printf(",\"seconds\":%.6f,\"tasks_per_second\":%.1f,\"cpu_seconds_per_million\":%.3f", seconds,
            tasks / seconds, (double)run->cpu_ns / 1e9 / tasks * 1e6);
     printf(",\"peak_rss_bytes\":%llu,\"lost\":%llu,\"repeated\":%llu",
@@ -350,7 +369,9 @@ static void usage(const struct peer *peer)
     fprintf(stderr,
             "usage: PROGRAM --workload W1|W2|W3|W4 --tasks N [--warm-up N] [--port N]\n"
             "               [--mode NAME] [--data DIRECTORY] [--broker PROCESS]... [--timeout S]\n"
+            "%s"
             "modes:%s\n",
+            peer->sized ? "               [--size BYTES]\n" : "",
             peer->modes ? peer->modes : " none");
     exit(64);
 }
@@ -371,17 +392,17 @@ static int has_mode(const struct peer *peer, const char *mode)
 
 static void read_options(struct trial *trial, int argc, char **argv, const struct peer *peer)
 {
-    static const struct option options[] = {{"workload", required_argument, NULL, 'w'},
-                                            {"tasks", required_argument, NULL, 'n'},
-                                            {"warm-up", required_argument, NULL, 'u'},
-                                            {"port", required_argument, NULL, 'p'},
-                                            {"mode", required_argument, NULL, 'm'},
-                                            {"data", required_argument, NULL, 'd'},
-                                            {"broker", required_argument, NULL, 'b'},
-                                            {"timeout", required_argument, NULL, 't'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"workload", required_argument, NULL, 'w'}, {"tasks", required_argument, NULL, 'n'},
+        {"warm-up", required_argument, NULL, 'u'},  {"port", required_argument, NULL, 'p'},
+        {"mode", required_argument, NULL, 'm'},     {"data", required_argument, NULL, 'd'},
+        {"broker", required_argument, NULL, 'b'},   {"timeout", required_argument, NULL, 't'},
+        {"size", required_argument, NULL, 's'},     {NULL, 0, NULL, 0}};
     const char *slash = strrchr(argv[0], '/');
-    *trial = (struct trial){.system = slash ? slash + 1 : argv[0], .mode = "", .timeout_s = 120};
+    *trial = (struct trial){.system = slash ? slash + 1 : argv[0],
+                            .mode = "",
+                            .size = TRIAL_PAYLOAD_BYTES,
+                            .timeout_s = 120};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case 'w':
@@ -398,9 +419,12 @@ static void read_options(struct trial *trial, int argc, char **argv, const struc
             trial->brokers[trial->broker_count++] = (int)number_of(optarg, INT32_MAX, peer);
             break;
         case 't': trial->timeout_s = (unsigned)number_of(optarg, 86400, peer); break;
+        case 's': trial->size = number_of(optarg, TRIAL_PAYLOAD_BYTES_MAX, peer); break;
         default: usage(peer);
         }
     }
+    if (trial->size != TRIAL_PAYLOAD_BYTES && !peer->sized) usage(peer);
+    if (trial->size < TRIAL_PAYLOAD_BYTES_MIN) usage(peer);
     if (!trial->workload || !trial->tasks || optind != argc || !has_mode(peer, trial->mode)) {
         usage(peer);
     }

@@ -19,7 +19,10 @@
 #include <stdint.h>
 
 enum {
-    TRIAL_PAYLOAD_BYTES = 100, /* of each task, and of each result */
+    TRIAL_PAYLOAD_BYTES = 100, /* of each task, and of each result, unless --size says another */
+    TRIAL_PAYLOAD_BYTES_MIN = sizeof(uint64_t),
+    TRIAL_PAYLOAD_BYTES_MAX = 1024 * 1024,
+    TRIAL_FLIGHT_BYTES = 64 * 1024 * 1024, /* of payloads under way: what tmesh bench allows */
     TRIAL_BROKERS_MAX = 16,
     TRIAL_TASKS_MAX = 100 * 1000 * 1000
 };
@@ -39,6 +42,7 @@ struct trial {
     enum workload workload;
     uint64_t tasks;   /* in all */
     uint64_t warm_up; /* of these, the first, whose latency is not counted */
+    size_t size;      /* of each payload and result; another than usual only for `sized` peers */
     uint16_t port;    /* of the server, on 127.0.0.1 */
     const char *data; /* a directory for what is durable, or NULL */
     int brokers[TRIAL_BROKERS_MAX];
@@ -53,6 +57,7 @@ struct peer {
     const char *modes; /* those there are, between spaces, " list lua "; NULL if only one */
     void (*relay)(struct trial *trial); /* NULL if a server stands in the middle */
     const char *relay_modes;            /* the modes that need it, as `modes`; NULL: all */
+    int sized;                          /* knows trial.size */
     void (*work)(struct trial *trial);
     void (*produce)(struct trial *trial);
 };
@@ -71,6 +76,15 @@ void trial_end(struct trial *trial);
 
 /* Writes the TRIAL_PAYLOAD_BYTES of task `number`, or of its result. */
 void trial_fill(uint8_t *bytes, uint64_t number);
+
+/* Writes into a payload of any size, filled before, that it is that of task `number`. */
+void trial_stamp(uint8_t *bytes, uint64_t number);
+
+/* Room for `count` payloads of trial.size, filled.  Never freed. */
+uint8_t *trial_payloads(const struct trial *trial, size_t count);
+
+/* How many payloads may be under way, at most `usual`: fewer if they are large. */
+size_t trial_in_flight(const struct trial *trial, size_t usual);
 
 /* The number in a payload.  Ends the run if it is none of ours. */
 uint64_t trial_number(const struct trial *trial, const void *bytes, size_t count);

@@ -66,6 +66,8 @@ def run_peer(place, system, workload, tasks):
     argv += ["--workload", workload.kind, "--tasks", str(tasks), "--timeout", str(place.timeout)]
     if system.mode:
         argv += ["--mode", system.mode]
+    if workload.size is not None:
+        argv += ["--size", str(workload.size)]
     if workload.kind == "W2" and system.program != "celery":
         argv += ["--warm-up", str(catalog.WARM_UP)]
     durable = workload.kind == "W3"
@@ -86,6 +88,9 @@ def run_tmesh(place, system, workload, tasks):
     journal = tempfile.mkdtemp(prefix="journal-", dir=place.data)
     argv = [str(place.tmesh), "bench", "--json", "--workload", workload.kind]
     argv += ["--tasks", str(tasks), *system.mode.split()]
+    if workload.size is not None:
+        argv += ["--size", str(workload.size)]
+        argv += ["--result-size", str(workload.size)] if workload.kind == "W4" else []
     if workload.kind == "W3":
         argv += ["--journal", journal]
     try:

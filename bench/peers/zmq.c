@@ -6,8 +6,9 @@
  *   rtt       2: producer to worker and back
  *   chain     3: producer to relay to worker to producer
  *   relay     4: producer to relay to worker, and back by the same way
- * With WINDOW tasks in flight, or one to measure latency.  Answers are a task's
- * number in W1, and as long as the task in the other workloads.
+ * With WINDOW tasks in flight, fewer if they are large, or one to measure latency.
+ * Answers are a task's number in W1, and as long as the task in the other workloads.
+ * A task is copied once, when it is submitted; what was received is passed on as it is.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,15 +31,17 @@ static int mode_is(const struct trial *trial, const char *mode)
 
 static size_t answer_bytes(const struct trial *trial)
 {
-    return trial_wants_results(trial) ? TRIAL_PAYLOAD_BYTES : sizeof(uint64_t);
+    return trial_wants_results(trial) ? trial->size : sizeof(uint64_t);
 }
 
 /* --- sockets --------------------------------------------------------------- */
 
-static void *opened(void *context, int type)
+static void *opened(void *context, int type, const struct trial *trial)
 {
     void *socket = zmq_socket(context, type);
-    int mark = PUSH_MARK;
+    /* A ROUTER drops what is above its mark, and learns late of what was read: half a mark. */
+    int mark = mode_is(trial, "pushpull") ? (int)trial_in_flight(trial, PUSH_MARK)
+                                          : 4 * (int)trial_in_flight(trial, PUSH_MARK / 4);
     if (!socket) trial_fail("zmq: no socket");
     check(zmq_setsockopt(socket, ZMQ_SNDHWM, &mark, sizeof mark), "mark");
     check(zmq_setsockopt(socket, ZMQ_RCVHWM, &mark, sizeof mark), "mark");
@@ -50,7 +53,7 @@ static void *bound(void *context, int type, struct trial *trial)
 {
     char endpoint[ENDPOINT_BYTES], all[4 * ENDPOINT_BYTES];
     size_t bytes = sizeof endpoint;
-    void *socket = opened(context, type);
+    void *socket = opened(context, type, trial);
     check(zmq_bind(socket, "tcp://127.0.0.1:*"), "bind");
     check(zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &bytes), "endpoint");
     snprintf(all, sizeof all, "%s %s", trial_told(trial), endpoint);
@@ -63,7 +66,7 @@ static void *connected(void *context, int type, const struct trial *trial, int i
 {
     char endpoint[ENDPOINT_BYTES] = "";
     const char *at = trial_told(trial);
-    void *socket = opened(context, type);
+    void *socket = opened(context, type, trial);
     for (int used = 0; index >= 0; index--, at += used) {
         if (sscanf(at, "%63s%n", endpoint, &used) != 1) trial_fail("zmq: too few endpoints");
     }
@@ -81,26 +84,57 @@ static int receive(void *socket, void *bytes, size_t size, int flags, size_t *co
     return 1;
 }
 
+/* The same for a message, which was initialised before and is to be closed or sent. */
+static int receive_message(void *socket, zmq_msg_t *message, int flags)
+{
+    int got = zmq_msg_recv(message, socket, flags);
+    if (got < 0 && errno == EAGAIN) return 0;
+    check(got, "receive");
+    return 1;
+}
+
+static void send_message(void *socket, zmq_msg_t *message)
+{
+    check(zmq_msg_send(message, socket, 0), "send");
+}
+
+static void send_task(void *socket, const struct trial *trial, uint8_t *task, uint64_t number)
+{
+    trial_stamp(task, number);
+    check(zmq_send(socket, task, trial->size, 0), "send");
+}
+
+/* Answers a task that was handled: with itself, or with its number alone. */
+static void send_answer(void *socket, const struct trial *trial, zmq_msg_t *task)
+{
+    if (trial_wants_results(trial))
+        send_message(socket, task);
+    else
+        check(zmq_send(socket, zmq_msg_data(task), answer_bytes(trial), 0), "send");
+}
+
+static void handle(struct trial *trial, zmq_msg_t *task)
+{
+    trial_handled(trial, zmq_msg_data(task), zmq_msg_size(task));
+}
+
 /* --- pushpull -------------------------------------------------------------- */
 
 static void push_all(void *socket, struct trial *trial)
 {
-    uint8_t task[TRIAL_PAYLOAD_BYTES];
+    uint8_t *task = trial_payloads(trial, 1);
     trial_begin(trial);
-    for (uint64_t next = 0; next < trial->tasks; next++) {
-        trial_fill(task, next);
-        check(zmq_send(socket, task, sizeof task, 0), "send");
-    }
+    for (uint64_t next = 0; next < trial->tasks; next++) send_task(socket, trial, task, next);
 }
 
 static void pull_all(void *socket, struct trial *trial)
 {
-    uint8_t task[TRIAL_PAYLOAD_BYTES + 1];
-    size_t count = 0;
+    zmq_msg_t task;
+    zmq_msg_init(&task);
     trial_ready(trial);
     for (uint64_t handled = 0; handled < trial->tasks; handled++) {
-        receive(socket, task, sizeof task, 0, &count);
-        trial_handled(trial, task, count);
+        receive_message(socket, &task, 0);
+        handle(trial, &task);
     }
     trial_end(trial);
 }
@@ -108,8 +142,10 @@ static void pull_all(void *socket, struct trial *trial)
 /* --- the producer of the others -------------------------------------------- */
 
 /* Notes an answer, which may be shorter than a result. */
-static uint64_t note_answer(struct trial *trial, const uint8_t *answer, size_t count)
+static uint64_t note_answer(struct trial *trial, zmq_msg_t *message)
 {
+    const void *answer = zmq_msg_data(message);
+    size_t count = zmq_msg_size(message);
     uint64_t number;
     if (count != answer_bytes(trial)) trial_fail("INTEGRITY: an answer of %zu bytes", count);
     if (trial_wants_results(trial)) return trial_answered(trial, answer, count);
@@ -119,17 +155,18 @@ static uint64_t note_answer(struct trial *trial, const uint8_t *answer, size_t c
 
 static void submit_windowed(void *tasks, void *answers, struct trial *trial)
 {
-    uint8_t task[TRIAL_PAYLOAD_BYTES], answer[TRIAL_PAYLOAD_BYTES + 1];
+    uint8_t *task = trial_payloads(trial, 1);
+    size_t window = trial_in_flight(trial, WINDOW);
     uint64_t answered = 0;
-    size_t count = 0;
+    zmq_msg_t answer;
+    zmq_msg_init(&answer);
     trial_begin(trial);
     for (uint64_t next = 0; answered < trial->tasks;) {
-        for (; next < trial->tasks && next - answered < WINDOW; next++) {
-            trial_fill(task, next);
-            check(zmq_send(tasks, task, sizeof task, 0), "send");
+        for (; next < trial->tasks && next - answered < window; next++) {
+            send_task(tasks, trial, task, next);
         }
-        for (int flags = 0; receive(answers, answer, sizeof answer, flags, &count);) {
-            note_answer(trial, answer, count);
+        for (int flags = 0; receive_message(answers, &answer, flags);) {
+            note_answer(trial, &answer);
             answered++;
             flags = ZMQ_DONTWAIT;
             if (answered == trial->tasks) break;
@@ -140,15 +177,15 @@ static void submit_windowed(void *tasks, void *answers, struct trial *trial)
 
 static void submit_singly(void *tasks, void *answers, struct trial *trial)
 {
-    uint8_t task[TRIAL_PAYLOAD_BYTES], answer[TRIAL_PAYLOAD_BYTES + 1];
-    size_t count = 0;
+    uint8_t *task = trial_payloads(trial, 1);
+    zmq_msg_t answer;
+    zmq_msg_init(&answer);
     trial_begin(trial);
     for (uint64_t next = 0; next < trial->tasks; next++) {
         uint64_t start = trial_clock_ns();
-        trial_fill(task, next);
-        check(zmq_send(tasks, task, sizeof task, 0), "send");
-        receive(answers, answer, sizeof answer, 0, &count);
-        if (note_answer(trial, answer, count) != next) trial_fail("INTEGRITY: another's answer");
+        send_task(tasks, trial, task, next);
+        receive_message(answers, &answer, 0);
+        if (note_answer(trial, &answer) != next) trial_fail("INTEGRITY: another's answer");
         trial_latency(trial, next, trial_clock_ns() - start);
     }
     trial_end(trial);
@@ -180,28 +217,30 @@ static void produce(struct trial *trial)
 /* Answers through the socket that tasks come by, to the peer named before each. */
 static void answer_router(void *router, struct trial *trial)
 {
-    uint8_t peer[256], task[TRIAL_PAYLOAD_BYTES + 1];
-    size_t peer_bytes = 0, count = 0;
+    uint8_t peer[256];
+    size_t peer_bytes = 0;
+    zmq_msg_t task;
+    zmq_msg_init(&task);
     trial_ready(trial);
     for (uint64_t handled = 0; handled < trial->tasks; handled++) {
         receive(router, peer, sizeof peer, 0, &peer_bytes);
-        receive(router, task, sizeof task, 0, &count);
-        trial_handled(trial, task, count);
+        receive_message(router, &task, 0);
+        handle(trial, &task);
         check(zmq_send(router, peer, peer_bytes, ZMQ_SNDMORE), "send");
-        check(zmq_send(router, task, answer_bytes(trial), 0), "send");
+        send_answer(router, trial, &task);
     }
 }
 
 static void answer_tasks(void *tasks, void *answers, struct trial *trial)
 {
-    uint8_t task[TRIAL_PAYLOAD_BYTES + 1] = {0};
-    size_t count = 0;
+    zmq_msg_t task;
+    zmq_msg_init(&task);
     check(zmq_send(tasks, "", 0, 0), "hello"); /* by which the relay's ROUTER knows it */
     trial_ready(trial);
     for (uint64_t handled = 0; handled < trial->tasks; handled++) {
-        receive(tasks, task, sizeof task, 0, &count);
-        trial_handled(trial, task, count);
-        check(zmq_send(answers, task, answer_bytes(trial), 0), "send");
+        receive_message(tasks, &task, 0);
+        handle(trial, &task);
+        send_answer(answers, trial, &task);
     }
 }
 
@@ -230,35 +269,35 @@ struct relay {
 /* Returns how many it passed on, at most TURN_MESSAGES. */
 static uint64_t pass_tasks(struct relay *relay, const struct trial *trial)
 {
-    uint8_t task[TRIAL_PAYLOAD_BYTES + 1];
-    size_t count = 0;
+    zmq_msg_t task;
     uint64_t passed = 0;
+    zmq_msg_init(&task);
     for (; passed < TURN_MESSAGES; passed++) {
         if (mode_is(trial, "relay") &&
             !receive(relay->front, relay->producer, sizeof relay->producer, ZMQ_DONTWAIT,
                      &relay->producer_bytes)) {
             break;
         }
-        if (!receive(relay->front, task, sizeof task, ZMQ_DONTWAIT, &count)) break;
+        if (!receive_message(relay->front, &task, ZMQ_DONTWAIT)) break;
         check(zmq_send(relay->back, relay->worker, relay->worker_bytes, ZMQ_SNDMORE), "send");
-        check(zmq_send(relay->back, task, count, 0), "send");
+        send_message(relay->back, &task);
     }
     return passed;
 }
 
 static uint64_t pass_answers(struct relay *relay)
 {
-    uint8_t answer[TRIAL_PAYLOAD_BYTES + 1];
-    size_t count = 0;
+    zmq_msg_t answer;
     uint64_t passed = 0;
+    zmq_msg_init(&answer);
     for (; passed < TURN_MESSAGES; passed++) {
         if (!receive(relay->back, relay->worker, sizeof relay->worker, ZMQ_DONTWAIT,
                      &relay->worker_bytes)) {
             break;
         }
-        receive(relay->back, answer, sizeof answer, 0, &count);
+        receive_message(relay->back, &answer, 0);
         check(zmq_send(relay->front, relay->producer, relay->producer_bytes, ZMQ_SNDMORE), "send");
-        check(zmq_send(relay->front, answer, count, 0), "send");
+        send_message(relay->front, &answer);
     }
     return passed;
 }
@@ -290,6 +329,7 @@ int main(int argc, char **argv)
     static const struct peer peer = {.modes = " pushpull rtt chain relay ",
                                      .relay = relay_all,
                                      .relay_modes = " chain relay ",
+                                     .sized = 1,
                                      .work = work,
                                      .produce = produce};
     return trial_main(argc, argv, &peer);

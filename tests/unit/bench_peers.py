@@ -126,6 +126,20 @@ class Reports(unittest.TestCase):
         self.assertEqual(len(report.failures(tables)), 2)
         self.assertIn("skipped: it is not there", text)
 
+    def test_sizes_stand_side_by_side_with_their_ratio_and_processor_time(self):
+        tables = figures.Tables(
+            [trial("tmesh", "W1-10B", 1, 3000), trial("tmesh", "W1-1M", 1, 50),
+             trial("zmq-relay", "W1-10B", 1, 1000, cpu_seconds_per_million=1.25),
+             failed("zmq-relay", "W1-1M", 1), trial("zmq-chain", "W4-64K", 1, 20)], {})
+        lines = report.size_summary(tables).splitlines()
+        self.assertIn("| W1 tasks/s; CPU µs a task | 10 bytes | 1 MiB |", lines)
+        self.assertIn("| tmesh | 3.00 k; 2.00 | 50.0; 2.00 |", lines)
+        self.assertIn("| zmq-relay | 1.00 k (3.00x); 1.25 | FAILED in 1 of 1 |", lines)
+        self.assertIn("| W4 tasks/s; CPU µs a task | 64 KiB |", lines)
+        self.assertIn("| zmq-chain | 20.0; 2.00 |", lines)
+        self.assertIn("W1-1M: throughput, payloads of 1 MiB", report.whole(session_of([]), tables))
+        self.assertEqual(report.size_summary(self.tables()), "")
+
     def test_the_picture_is_well_formed_and_keeps_within_its_frame(self):
         done = [trial(system.name, workload, number, 10.0 ** (2 * number))
                 for system in catalog.SYSTEMS for workload in system.tasks for number in (1, 2, 3)]
@@ -176,6 +190,28 @@ class Runs(unittest.TestCase):
 
     def one_run(self):
         return self.run_it("--only", "zmq-pushpull", "--workload", "W1", "--runs", "1")
+
+    def test_a_size_is_passed_on_and_only_then(self):
+        path = self.folder / "zmq"
+        figures_of_it = json.dumps({
+            "tasks_per_second": 1000.0, "cpu_seconds_per_million": 1.0, "peak_rss_bytes": 1,
+            "lost": 0, "repeated": 0,
+        })
+        path.write_text(f"#!/bin/sh\necho \"$@\" >>'{self.folder}/said'\n"
+                        f"echo '{figures_of_it}'\n", encoding="utf-8")
+        path.chmod(0o755)
+        self.assertEqual(self.one_run().returncode, 0)
+        done = self.run_it("--only", "zmq-pushpull", "--sizes", "--runs", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = (self.folder / "said").read_text(encoding="utf-8").splitlines()
+        self.assertNotIn("--size", said[0])
+        self.assertEqual([line.rpartition("--size ")[2] for line in said[1:]],
+                         ["10", "1024", "16384", "65536", "1048576"])
+
+    def test_sizes_and_workloads_exclude_each_other(self):
+        done = self.run_it("--sizes", "--workload", "W1")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--sizes names the workloads", done.stderr)
 
     def test_a_run_that_is_whole_ends_well(self):
         self.program(lost=0)
