@@ -40,6 +40,7 @@ struct journal_entry {
     uint32_t soft_ms, stalled_ms;        /* TASK; 0: none */
     uint16_t failures, crashes, losses, attempts_max, crashes_max;
     uint64_t delay_ns; /* WAITING: how long from when this was written */
+    uint64_t order;    /* TASK: its place in line, as the number of an entry; 0: of this one */
     struct bytes queue, name;
     struct bytes payload, result, text; /* absent: none */
 };

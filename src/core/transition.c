@@ -48,17 +48,27 @@ static void note(struct ventilator *ventilator, uint32_t slot, enum record_kind 
     note_delay(ventilator, slot, kind, peer, 0);
 }
 
-/* READY, behind all others. */
-static void line_up(struct ventilator *ventilator, uint32_t slot)
+/* READY, behind all others, with a place in line that it has already. */
+static void stand_last(struct ventilator *ventilator, uint32_t slot)
 {
     struct task *task = &ventilator->tasks[slot];
     struct lane *lane = &ventilator->lanes.lanes[task->lane];
     task->state = TASK_READY;
-    task->order = ++ventilator->orders;
     task_append(ventilator->tasks, &lane->ready, slot);
     if (lane->ready.count == 1) {
         lanes_ready_changed(&ventilator->lanes, task->lane, ventilator->tasks);
     }
+}
+
+/* READY, behind all others.  The place is the number of the entry to come, so that most
+ * entries need not name it: after a restart, who came first is known by the entries. */
+static void line_up(struct ventilator *ventilator, uint32_t slot)
+{
+    if (ventilator->orders < ventilator->appended_lsn) {
+        ventilator->orders = ventilator->appended_lsn;
+    }
+    ventilator->tasks[slot].order = ++ventilator->orders;
+    stand_last(ventilator, slot);
 }
 
 /* READY, before all others: it waited once already. */
@@ -333,12 +343,15 @@ void task_cancel(struct ventilator *ventilator, uint32_t slot)
     task_end(ventilator, slot, TASK_CANCELLED, REASON_CANCELLED);
 }
 
-/* Who had a lease when we stopped may be back with it soon, and keeps it then. */
-static void wait_for_worker(struct ventilator *ventilator, struct task *task)
+/* Who had a lease when we stopped may be back with it soon, and keeps it then.  If not, the
+ * last one in line steps ahead first, and the first one last. */
+static uint64_t wait_for_worker(const struct ventilator *ventilator, struct task *task)
 {
-    assert(task->token != 0);
+    const uint64_t apart_ns_max = 10 * MILLISECOND;
+    assert(task->token != 0 && task->order <= ventilator->leased_latest);
+    uint64_t apart_ns = ventilator->leased_latest - task->order;
     task->state = TASK_WAITING;
-    task->order = ventilator->options.lost_ns;
+    return ventilator->options.lost_ns + (apart_ns < apart_ns_max ? apart_ns : apart_ns_max);
 }
 
 static void restore_end(struct ventilator *ventilator, uint32_t slot)
@@ -361,14 +374,16 @@ void task_restore(struct ventilator *ventilator, uint32_t slot)
         restore_end(ventilator, slot);
         return;
     }
-    if (task->state == TASK_LEASED) wait_for_worker(ventilator, task);
+    uint64_t delay_ns =
+        task->state == TASK_LEASED ? wait_for_worker(ventilator, task) : task->order;
     if (task->state == TASK_WAITING) {
-        heap_set(&ventilator->alarms, slot, instant_after(ventilator->now_ns, task->order));
+        heap_set(&ventilator->alarms, slot, instant_after(ventilator->now_ns, delay_ns));
         lane->waiting++;
         ventilator->totals.waiting++;
     } else {
         assert(task->state == TASK_READY);
-        line_up(ventilator, slot);
+        if (ventilator->orders < task->order) ventilator->orders = task->order;
+        stand_last(ventilator, slot);
         ventilator->totals.ready++;
     }
     note(ventilator, slot, RECORD_RESTORED, PEER_NONE);

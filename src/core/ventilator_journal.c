@@ -66,6 +66,8 @@ static void fill_whole(const struct ventilator *ventilator, uint32_t slot,
     entry->queue = bytes_of(lane->queue, lane->queue_bytes);
     entry->name = bytes_of(lane->name, lane->name_bytes);
     entry->payload = store_get(&ventilator->store, task->payload);
+    bool has_place = task->state == TASK_READY || task->state == TASK_LEASED;
+    if (has_place && task->order != entry->lsn) entry->order = task->order;
     entry->soft_ms = task->soft_ms;
     entry->stalled_ms = task->stalled_ms;
 }

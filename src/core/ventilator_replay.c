@@ -2,14 +2,15 @@
  *
  * While entries come, only the records of tasks are kept up to date, each by
  * its latest entry.  When the last one was read, every task goes to where its
- * state belongs.  Nobody is connected yet: producers that are owed results are
- * absent, and what was leased waits a while for its worker to come back.
+ * state belongs, those that are ready in the order in which they stood in line.  Nobody is
+ * connected yet: producers that are owed results are absent, and what was leased waits a while for
+ * its worker to come back.
  */
 #include "name.h"
 #include "planted.h"
 #include "ventilator_state.h"
 
-enum { RESTORED_EACH_STEP = 1024 };
+enum { RESTORED_EACH_STEP = 1024, ORDERED_EACH_STEP = 65536 };
 
 /* A lane must not be given to others while tasks name it, although none of them
  * stands in it yet. */
@@ -123,7 +124,17 @@ static void read_change(struct ventilator *ventilator, struct task *task,
     task->backoff_ms = entry->backoff_ms;
     task->backoff_ms_max = entry->backoff_ms_max;
     task->limit_ms = entry->limit_ms;
-    task->order = entry->delay_ns;
+}
+
+/* Of a task that waits it is the delay; who comes back from a worker keeps the place it had. */
+static void read_place(struct task *task, enum task_state before, const struct journal_entry *entry)
+{
+    if (entry->state == TASK_WAITING)
+        task->order = entry->delay_ns;
+    else if (entry->order != 0)
+        task->order = entry->order;
+    else if (before != TASK_READY && before != TASK_LEASED)
+        task->order = entry->lsn;
 }
 
 static bool keep_value(struct ventilator *ventilator, struct bytes value, struct stored *stored)
@@ -155,6 +166,7 @@ static enum reason replay_whole(struct ventilator *ventilator, const struct jour
     task->stalled_ms = entry->stalled_ms;
     task->holder = PEER_NONE;
     read_change(ventilator, task, entry);
+    read_place(task, TASK_NONE, entry);
     keep_lane(ventilator, task);
     ventilator_note_written(ventilator, row, entry->lsn);
     task_drop_values(ventilator, task);
@@ -191,6 +203,7 @@ static enum reason change(struct ventilator *ventilator, struct task *task,
     }
     if (entry->kind == JOURNAL_LEASED) {
         if (ended || entry->token == 0) return REASON_MALFORMED;
+        if (task->state == TASK_WAITING) task->order = entry->lsn; /* it had ripened */
         task->state = TASK_LEASED;
         task->attempt = entry->attempt;
         task->token = entry->token;
@@ -198,7 +211,9 @@ static enum reason change(struct ventilator *ventilator, struct task *task,
     }
     if (ended != (entry->state >= TASK_DONE)) return REASON_MALFORMED;
     leave_lane(ventilator, task);
+    enum task_state before = (enum task_state)task->state;
     read_change(ventilator, task, entry);
+    read_place(task, before, entry);
     keep_lane(ventilator, task);
     if (entry->text.data == NULL) return REASON_NONE;
     return keep_value(ventilator, entry->text, &task->text) ? REASON_NONE : REASON_BUSY;
@@ -245,34 +260,80 @@ void ventilator_replay(struct ventilator *ventilator, const struct journal_entry
     }
 }
 
-static void restore(struct ventilator *ventilator, uint32_t row)
+static void restore(struct ventilator *ventilator, uint32_t slot)
 {
-    uint32_t slot = known_task(&ventilator->known, row);
-    if (slot == TASK_NOWHERE) {
-        task_restore_ended(ventilator, row);
-        return;
-    }
     leave_lane(ventilator, &ventilator->tasks[slot]);
     task_restore(ventilator, slot);
 }
 
-/* In the order of rows, not of age, so that the place to go on at stays good;
- * first come first served is only roughly kept across a restart.  */
+/* Sorts what is ready by its place in line: nothing has an alarm yet, so their heap is free
+ * for it.  The three return false when there is more to do. */
+static bool restore_order(struct ventilator *ventilator)
+{
+    for (uint32_t left = ORDERED_EACH_STEP; ventilator->restored_next < ventilator->known.ids.fresh;
+         ventilator->restored_next++) {
+        uint32_t slot = known_task(&ventilator->known, ventilator->restored_next);
+        if (left-- == 0) return false;
+        if (slot == TASK_NOWHERE) continue;
+        const struct task *task = &ventilator->tasks[slot];
+        if (task->state == TASK_READY) heap_set(&ventilator->alarms, slot, task->order);
+        if (task->state == TASK_LEASED && task->order > ventilator->leased_latest) {
+            ventilator->leased_latest = task->order;
+        }
+    }
+    return true;
+}
+
+static bool restore_lines(struct ventilator *ventilator)
+{
+    const struct heap_entry *first;
+    for (uint32_t left = RESTORED_EACH_STEP; (first = heap_first(&ventilator->alarms)) != NULL;) {
+        uint32_t slot = first->owner;
+        if (left-- == 0) return false;
+        heap_remove(&ventilator->alarms, slot);
+        restore(ventilator, slot);
+    }
+    return true;
+}
+
+static bool restore_rest(struct ventilator *ventilator)
+{
+    for (uint32_t left = RESTORED_EACH_STEP;
+         ventilator->restored_next < ventilator->known.ids.fresh; ventilator->restored_next++) {
+        uint32_t row = ventilator->restored_next, slot = known_task(&ventilator->known, row);
+        bool ended = slot == TASK_NOWHERE && ventilator->known.rows[row].state != TASK_NONE;
+        bool waits = slot != TASK_NOWHERE && ventilator->tasks[slot].state != TASK_READY;
+        if (!ended && !waits) continue;
+        if (left-- == 0) return false;
+        if (ended)
+            task_restore_ended(ventilator, row);
+        else
+            restore(ventilator, slot);
+    }
+    return true;
+}
+
+static bool restore_more(struct ventilator *ventilator)
+{
+    switch (ventilator->restoring) {
+    case RESTORES_ORDER: return restore_order(ventilator);
+    case RESTORES_LINES: return restore_lines(ventilator);
+    case RESTORES_REST: break;
+    }
+    return restore_rest(ventilator);
+}
+
 void ventilator_replayed(struct ventilator *ventilator, uint64_t last_lsn)
 {
     /* Nothing may be left of the journal but the count of its entries. */
-    if (ventilator->restored_next == 0) {
+    if (ventilator->restoring == RESTORES_ORDER && ventilator->restored_next == 0) {
         assert(last_lsn >= ventilator->appended_lsn);
         ventilator->appended_lsn = ventilator->durable_lsn = last_lsn;
     }
-    uint32_t left = RESTORED_EACH_STEP;
-    for (; ventilator->restored_next < ventilator->known.ids.fresh; ventilator->restored_next++) {
-        const struct known_row *row = &ventilator->known.rows[ventilator->restored_next];
-        if (row->task == 0 && row->state == TASK_NONE) continue;
-        if (left-- == 0) {
-            ventilator->out->more = true;
-            return;
-        }
-        restore(ventilator, ventilator->restored_next);
+    while (restore_more(ventilator)) {
+        if (ventilator->restoring == RESTORES_REST) return;
+        ventilator->restoring++;
+        ventilator->restored_next = 0;
     }
+    ventilator->out->more = true;
 }

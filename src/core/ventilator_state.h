@@ -73,7 +73,7 @@ struct ventilator {
     struct turn turn;
     uint64_t started_ns;
     uint64_t random;
-    uint64_t orders; /* the latest place in line */
+    uint64_t orders; /* the latest place in line; with a journal, not below its entries' numbers */
     bool draining;
     struct known known;
     struct task *tasks;
@@ -98,8 +98,12 @@ struct ventilator {
     struct held held;
     uint64_t journal_bytes;
     bool journal_full;
-    uint64_t copied_ns;     /* when something was copied forward last */
-    uint32_t restored_next; /* while replay ends: the first that is not in its place yet */
+    uint64_t copied_ns; /* when something was copied forward last */
+    /* While replay ends: what is done, the slot to go on at, and the latest place in line of
+     * what was leased. */
+    enum restoring { RESTORES_ORDER, RESTORES_LINES, RESTORES_REST } restoring;
+    uint32_t restored_next;
+    uint64_t leased_latest;
 
     /* Only while a step runs: */
     uint64_t now_ns;

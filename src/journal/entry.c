@@ -11,7 +11,8 @@ enum {
     HAS_RESULT = 2,
     HAS_TEXT = 4,
     HAS_LIMITS = 8,
-    HAS_KNOWN = HAS_PAYLOAD | HAS_RESULT | HAS_TEXT | HAS_LIMITS
+    HAS_ORDER = 16,
+    HAS_KNOWN = HAS_PAYLOAD | HAS_RESULT | HAS_TEXT | HAS_LIMITS | HAS_ORDER
 };
 
 enum {
@@ -20,13 +21,14 @@ enum {
     SETTLED_BYTES = ID_BYTES + 1,
     BLOCK_BYTES = 62,
     VALUES_AT = ID_BYTES + BLOCK_BYTES - 1,
-    LIMITS_BYTES = 8
+    LIMITS_BYTES = 8,
+    ORDER_BYTES = 8
 };
 
 static uint8_t allowed(enum journal_entry_kind kind)
 {
     switch (kind) {
-    case JOURNAL_TASK: return HAS_PAYLOAD | HAS_RESULT | HAS_TEXT | HAS_LIMITS;
+    case JOURNAL_TASK: return HAS_PAYLOAD | HAS_RESULT | HAS_TEXT | HAS_LIMITS | HAS_ORDER;
     case JOURNAL_DONE: return HAS_RESULT | HAS_TEXT;
     case JOURNAL_CHANGED: return HAS_TEXT;
     case JOURNAL_LEASED:
@@ -42,6 +44,7 @@ static uint8_t present(const struct journal_entry *entry)
     if (entry->result.data != NULL) flags |= HAS_RESULT;
     if (entry->text.data != NULL) flags |= HAS_TEXT;
     if (entry->soft_ms != 0 || entry->stalled_ms != 0) flags |= HAS_LIMITS;
+    if (entry->order != 0) flags |= HAS_ORDER;
     return flags & allowed(entry->kind);
 }
 
@@ -62,6 +65,7 @@ uint32_t entry_bytes(const struct journal_entry *entry)
     if (values & HAS_RESULT) bytes += 4 + (uint64_t)entry->result.size;
     if (values & HAS_TEXT) bytes += 4 + (uint64_t)entry->text.size;
     if (values & HAS_LIMITS) bytes += LIMITS_BYTES;
+    if (values & HAS_ORDER) bytes += ORDER_BYTES;
     assert(bytes <= RECORD_BYTES_MAX);
     return (uint32_t)bytes;
 }
@@ -133,6 +137,10 @@ static uint8_t *write_whole(uint8_t *at, const struct journal_entry *entry)
     if (values & HAS_RESULT) at = write_value(at, entry->result);
     if (values & HAS_TEXT) at = write_value(at, entry->text);
     if (values & HAS_LIMITS) at = write_limits(at, entry);
+    if (values & HAS_ORDER) {
+        little_write64(at, entry->order);
+        at += ORDER_BYTES;
+    }
     return at;
 }
 
@@ -219,6 +227,13 @@ static bool read_limits(struct rest *rest, struct journal_entry *entry)
     return true;
 }
 
+static bool read_order(struct rest *rest, struct journal_entry *entry)
+{
+    const uint8_t *at = take(rest, ORDER_BYTES);
+    if (at != NULL) entry->order = little_read64(at);
+    return at != NULL;
+}
+
 static bool read_whole(struct rest *rest, struct journal_entry *entry)
 {
     uint8_t values;
@@ -229,7 +244,8 @@ static bool read_whole(struct rest *rest, struct journal_entry *entry)
     if ((values & HAS_PAYLOAD) && !read_value(rest, &entry->payload)) return false;
     if ((values & HAS_RESULT) && !read_value(rest, &entry->result)) return false;
     if ((values & HAS_TEXT) && !read_value(rest, &entry->text)) return false;
-    return !(values & HAS_LIMITS) || read_limits(rest, entry);
+    if ((values & HAS_LIMITS) && !read_limits(rest, entry)) return false;
+    return !(values & HAS_ORDER) || read_order(rest, entry);
 }
 
 static bool read_leased(struct rest *rest, struct journal_entry *entry)

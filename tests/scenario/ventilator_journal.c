@@ -8,8 +8,6 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
-
 static void begin(struct story *story)
 {
     struct ventilator_options options = story_journalled();

@@ -57,6 +57,7 @@ static struct journal_entry entry_by_chance(enum journal_entry_kind kind, uint64
     entry.payload = some(chance);
     if (random_up_to(chance, 1) == 0) entry.soft_ms = (uint32_t)random_next(chance);
     if (random_up_to(chance, 1) == 0) entry.stalled_ms = (uint32_t)random_next(chance);
+    if (random_up_to(chance, 1) == 0) entry.order = random_next(chance);
     entry.queue = bytes_of(VALUES, (size_t)random_up_to(chance, MESSAGE_NAME_BYTES_MAX));
     entry.name = bytes_of(VALUES + 7, (size_t)random_up_to(chance, MESSAGE_NAME_BYTES_MAX));
     return entry;
@@ -76,7 +77,7 @@ static bool same_entry(const struct journal_entry *a, const struct journal_entry
            a->soft_ms == b->soft_ms && a->stalled_ms == b->stalled_ms &&
            a->failures == b->failures && a->crashes == b->crashes && a->losses == b->losses &&
            a->attempts_max == b->attempts_max && a->crashes_max == b->crashes_max &&
-           a->delay_ns == b->delay_ns && same_bytes(a->queue, b->queue) &&
+           a->delay_ns == b->delay_ns && a->order == b->order && same_bytes(a->queue, b->queue) &&
            same_bytes(a->name, b->name) && same_bytes(a->payload, b->payload) &&
            same_bytes(a->result, b->result) && same_bytes(a->text, b->text);
 }
@@ -170,7 +171,10 @@ static void unknown_kinds_states_and_values_are_refused(void **state)
     data[bytes.size - 1] = 1; /* a payload, which a change has not */
     assert_false(entry_read(JOURNAL_CHANGED, bytes, &back));
     assert_false(entry_is_later(JOURNAL_CHANGED, bytes));
-    data[bytes.size - 1] = 16; /* what nothing has yet */
+    data[bytes.size - 1] = 16; /* a place in line, likewise */
+    assert_false(entry_read(JOURNAL_CHANGED, bytes, &back));
+    assert_false(entry_is_later(JOURNAL_CHANGED, bytes));
+    data[bytes.size - 1] = 32; /* what nothing has yet */
     assert_false(entry_read(JOURNAL_CHANGED, bytes, &back));
     assert_true(entry_is_later(JOURNAL_CHANGED, bytes));
     assert_false(entry_is_later(JOURNAL_CHANGED, bytes_of(data, bytes.size - 1)));

@@ -69,12 +69,19 @@ static const struct journal_entry ENTRIES[] = {
      .queue = TEXT("default"),
      .name = TEXT("mail.send"),
      .payload = TEXT("hello")},
+    {.kind = JOURNAL_TASK,
+     .id = {TASK},
+     .state = TASK_READY,
+     .order = 1,
+     .queue = TEXT("default"),
+     .name = TEXT("mail.send"),
+     .payload = TEXT("hello")},
 };
 enum { ENTRY_COUNT = sizeof ENTRIES / sizeof *ENTRIES };
 
 /* The blocks that stand behind each other from SEGMENT_DATA_AT on. */
 static const char *const BLOCKS[] = {"opening", "TASK",   "LEASED", "CHANGED", "DONE",
-                                     "SETTLED", "limits", "mark",   "seal"};
+                                     "SETTLED", "limits", "order",  "mark",    "seal"};
 enum { BLOCK_COUNT = sizeof BLOCKS / sizeof *BLOCKS };
 
 static struct goldens goldens;
@@ -179,6 +186,7 @@ static void check_entry(const struct journal_record *record)
     assert_int_equal(entry.limit_ms, expected->limit_ms);
     assert_int_equal(entry.soft_ms, expected->soft_ms);
     assert_int_equal(entry.stalled_ms, expected->stalled_ms);
+    assert_int_equal(entry.order, expected->order);
     assert_true(bytes_equal(entry.queue, expected->queue));
     assert_true(bytes_equal(entry.name, expected->name));
     assert_true(bytes_equal(entry.payload, expected->payload));
