@@ -43,7 +43,7 @@ struct run {
 bool command_open(struct command *command, const struct command_options *options)
 {
     const struct environment *environment = options->environment;
-    *command = (struct command){.options = *options, .nothing = -1};
+    *command = (struct command){.options = *options, .nothing = -1, .ring_ns = INSTANT_NEVER};
     command->complaint.log = options->log;
     size_t count = 0;
     command->variables =
@@ -200,11 +200,21 @@ static bool has_exited(pid_t pid)
     return info.si_pid != 0;
 }
 
-static int patience_ms(const struct run *run, uint64_t deadline_ns)
+static int patience_ms(const struct command *command, const struct run *run, uint64_t deadline_ns)
 {
-    if (!run->exited) return run->watch < 0 ? BLIND_MS : -1;
+    int longest_ms = !run->exited && run->watch < 0 ? BLIND_MS : -1;
+    uint64_t due_ns = command->ring_ns < deadline_ns ? command->ring_ns : deadline_ns;
+    if (due_ns == INSTANT_NEVER) return longest_ms;
     uint64_t now_ns = clock_now_ns();
-    return now_ns >= deadline_ns ? 0 : (int)((deadline_ns - now_ns) / MILLISECOND) + 1;
+    int left_ms = now_ns >= due_ns ? 0 : (int)((due_ns - now_ns) / MILLISECOND) + 1;
+    return longest_ms >= 0 && longest_ms < left_ms ? longest_ms : left_ms;
+}
+
+static void ring_if_due(struct command *command)
+{
+    if (command->ring_ns == INSTANT_NEVER || clock_now_ns() < command->ring_ns) return;
+    command->ring_ns = INSTANT_NEVER;
+    command->options.ring(command->options.ring_context);
 }
 
 /* Reads both streams until they and the program have ended.  Those that others
@@ -218,7 +228,7 @@ static void pump(struct command *command, struct run *run, struct tmesh_job *job
             {.fd = run->errors, .events = POLLIN},
             {.fd = run->exited ? -1 : run->watch, .events = POLLIN},
         };
-        if (poll(polls, 3, patience_ms(run, deadline_ns)) < 0) {
+        if (poll(polls, 3, patience_ms(command, run, deadline_ns)) < 0) {
             if (errno == EINTR) continue;
             end_early(run, ENDING_MEMORY);
             return;
@@ -231,6 +241,7 @@ static void pump(struct command *command, struct run *run, struct tmesh_job *job
             deadline_ns = instant_after(clock_now_ns(), GRACE_MS * MILLISECOND);
         }
         if (run->exited && clock_now_ns() >= deadline_ns) return;
+        ring_if_due(command);
     }
 }
 
@@ -338,11 +349,17 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
         if (outcome != OUTCOME_DONE) job_explain_more(job, ": ", tail);
         if (outcome == OUTCOME_FAILED) take_wish(command, job);
     }
+    command->ring_ns = INSTANT_NEVER;
     let_streams_end(&run);
     descriptor_close(&run.output);
     descriptor_close(&run.errors);
     descriptor_close(&run.watch);
     return outcome;
+}
+
+void command_ring_at(struct command *command, uint64_t ring_ns)
+{
+    command->ring_ns = ring_ns;
 }
 
 void command_tell(struct command *command)

@@ -35,6 +35,8 @@ struct command_options {
     const struct spawn_limits *limits;
     atomic_int *group; /* the warden's, for this slot; NULL: no command will be run */
     struct log log;
+    void (*ring)(void *context); /* see command_ring_at */
+    void *ring_context;
 };
 
 struct command {
@@ -43,7 +45,8 @@ struct command {
     struct task_variables task;
     struct complaint complaint;
     struct wish wish;
-    int nothing; /* /dev/null, the standard input when there is no payload; -1 until needed */
+    int nothing;      /* /dev/null, the standard input when there is no payload; -1 until needed */
+    uint64_t ring_ns; /* when to ring; INSTANT_NEVER */
     pthread_mutex_t lock;
     pid_t pid; /* guarded by `lock`; 0 when none runs.  Not waited for yet: the number is ours */
     bool stopped;
@@ -56,6 +59,10 @@ void command_close(struct command *command);
 
 /* Runs `argv` to its end with the job's payload on standard input. */
 enum outcome command_run(struct command *command, struct tmesh_job *job, char *const *argv);
+
+/* While the next run goes on at `ring_ns`, options.ring is called, once, in the thread of
+ * command_run: its caller has something else to do then, and nobody else to do it. */
+void command_ring_at(struct command *command, uint64_t ring_ns);
 
 /* Sends SIGTERM to the run's process group, or kills it, also when its process is only
  * about to be started.  Any thread. */

@@ -12,6 +12,7 @@
 enum {
     BRIEF_NS = 100 * 1000,         /* results may wait while a job as short as this runs */
     BATCH_AGE_NS = 200 * 1000,     /* .. but no longer than this */
+    COMMAND_AGE_NS = 5000 * 1000,  /* and while a command runs, no longer than this */
     STUCK_NS = 1000 * 1000,        /* jobs behind one that runs longer go to others */
     EXAMINED = 4,                  /* slots looked at each time for such */
     MEMORY_PAUSE_NS = 10 * 1000000 /* between two tries to get memory */
@@ -263,16 +264,30 @@ void slot_keep(struct slot *slot, const struct batch_run *run)
     batch_add(batch, run, job);
 }
 
+/* While a command runs its slot's thread is free to hand over what waits, and rings when
+ * it should: so results need not go before it. */
+static bool may_wait_beside(const struct handler *handler)
+{
+    return handler != NULL && handler->kind != HANDLER_FUNCTION;
+}
+
+static void ring(void *context)
+{
+    slot_hand_over(context);
+}
+
 /* Adds what the current run came to, and takes the next of the slot's own jobs,
  * with one look at the clock. */
-static enum slot_step conclude(struct slot *slot, enum outcome outcome, uint64_t run_ns)
+static enum slot_step conclude(struct slot *slot, const struct handler *handler,
+                               enum outcome outcome, uint64_t run_ns)
 {
+    uint64_t age_ns = may_wait_beside(handler) ? COMMAND_AGE_NS : BATCH_AGE_NS;
     (void)pthread_mutex_lock(&slot->lock);
     slot_keep(slot,
               &(struct batch_run){.job = slot->current, .outcome = outcome, .run_ns = run_ns});
     const struct batch *batch = slot->batch;
     bool due = batch->count == BATCH_JOBS_MAX || batch->bytes.used >= BATCH_BYTES ||
-               slot->now_ns - batch->since_ns > BATCH_AGE_NS;
+               slot->now_ns - batch->since_ns > age_ns;
     enum slot_step step = next_step(slot);
     (void)pthread_mutex_unlock(&slot->lock);
     if (due) slot_hand_over(slot);
@@ -305,12 +320,15 @@ static enum slot_step run_current(struct slot *slot)
     const struct handler *handler = find_handler(slot, slot->running->assignment.name);
     if (!is_brief(slot, handler)) {
         if (slot_is_stopping(slot)) return SLOT_STOPS;
-        if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0)
+        uint64_t since_ns = atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed);
+        if (since_ns != 0 && may_wait_beside(handler))
+            command_ring_at(&slot->command, since_ns + COMMAND_AGE_NS);
+        else if (since_ns != 0)
             slot_hand_over(slot);
     }
     enum outcome outcome = name_cause(slot, run(slot, handler));
     uint64_t run_ns = slot_lap(slot, outcome != OUTCOME_RETURNED ? handler : NULL);
-    return conclude(slot, outcome, run_ns);
+    return conclude(slot, handler, outcome, run_ns);
 }
 
 /* Gives a round to the child, and looks at what is left of the slot's own jobs. */
@@ -358,6 +376,8 @@ bool slot_open(struct slot *slot, struct pool *pool)
         .limits = &pool->options.command_limits,
         .group = groups == NULL ? NULL : &groups[slot - pool->slots],
         .log = pool->options.log,
+        .ring = ring,
+        .ring_context = slot,
     };
     if (!command_open(&slot->command, &options)) goto no_command;
     if (pthread_mutex_init(&slot->lock, NULL) != 0) goto no_lock;
