@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -118,16 +117,13 @@ static void signal_group(pid_t pid, int number)
 static int start(struct command *command, struct run *run, const struct tmesh_job *job,
                  char *const *argv)
 {
-    char path[PATH_MAX];
-    int error = spawn_find(argv[0], command->options.environment->search, path, sizeof path);
-    if (error != 0) return error;
     run->input = input_fd(command, job);
     if (run->input < 0 || !open_pipe(&run->output, &run->child_output) ||
         !open_pipe(&run->errors, &run->child_errors))
         return errno;
 
     const struct spawn spawn = {
-        .path = path,
+        .path = command->program.path,
         .argv = argv,
         .environment = command->variables,
         .input = run->input,
@@ -136,7 +132,12 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
         .limits = command->options.limits,
         .group = command->options.group,
     };
-    error = spawn_start(&spawn, &run->pid);
+    const char *search = command->options.environment->search;
+    int error;
+    do {
+        error = program_find(&command->program, argv[0], search, clock_now_ns());
+        if (error == 0) error = spawn_start(&spawn, &run->pid);
+    } while (error != 0 && program_forget(&command->program));
     if (error != 0) return error;
     run->watch = (int)syscall(SYS_pidfd_open, run->pid, 0);
 
@@ -217,6 +218,14 @@ static void ring_if_due(struct command *command)
     command->options.ring(command->options.ring_context);
 }
 
+/* Closes a stream of which nothing is left. */
+static bool is_readable(const struct pollfd *polled, int *stream)
+{
+    if ((polled->revents & POLLIN) != 0) return true;
+    if (polled->revents != 0) descriptor_close(stream);
+    return false;
+}
+
 /* Reads both streams until they and the program have ended.  Those that others
  * still hold are given up a little after the program's end. */
 static void pump(struct command *command, struct run *run, struct tmesh_job *job)
@@ -233,8 +242,8 @@ static void pump(struct command *command, struct run *run, struct tmesh_job *job
             end_early(run, ENDING_MEMORY);
             return;
         }
-        if (polls[0].revents != 0) read_output(run, &job->result);
-        if (polls[1].revents != 0) read_errors(command, run);
+        if (is_readable(&polls[0], &run->output)) read_output(run, &job->result);
+        if (is_readable(&polls[1], &run->errors)) read_errors(command, run);
         if (!run->exited && (polls[2].revents != 0 || (run->watch < 0 && has_exited(run->pid)))) {
             run->exited = true;
             let_streams_end(run);

@@ -24,6 +24,7 @@
 #include "complaint.h"
 #include "environment.h"
 #include "job.h"
+#include "program.h"
 #include "spawn.h"
 #include "wish.h"
 
@@ -45,6 +46,7 @@ struct command {
     struct task_variables task;
     struct complaint complaint;
     struct wish wish;
+    struct program program;
     int nothing;      /* /dev/null, the standard input when there is no payload; -1 until needed */
     uint64_t ring_ns; /* when to ring; INSTANT_NEVER */
     pthread_mutex_t lock;

@@ -13,43 +13,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static int check_program(const char *path)
-{
-    struct stat status;
-    if (stat(path, &status) != 0) return errno == EACCES ? EACCES : ENOENT;
-    return S_ISREG(status.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
-}
-
-int spawn_find(const char *program, const char *search, char *path, size_t path_bytes)
-{
-    assert(program != NULL && search != NULL);
-    if (strchr(program, '/') != NULL) {
-        if (strlen(program) >= path_bytes) return ENAMETOOLONG;
-        memcpy(path, program, strlen(program) + 1);
-        return check_program(path);
-    }
-    int answer = ENOENT;
-    for (const char *folder = search; *folder != '\0';) {
-        size_t size = strcspn(folder, ":");
-        int written = snprintf(path, path_bytes, "%.*s/%s", (int)size, folder, program);
-        if (size > 0 && written > 0 && (size_t)written < path_bytes) {
-            int error = check_program(path);
-            if (error == 0) return 0;
-            if (error == EACCES) answer = EACCES;
-        }
-        folder += size;
-        if (*folder == ':') folder++;
-    }
-    return answer;
-}
 
 void spawn_close_from(int first)
 {

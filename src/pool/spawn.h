@@ -26,19 +26,13 @@ struct spawn_limits {
 };
 
 struct spawn {
-    const char *path; /* found by spawn_find */
+    const char *path; /* of the program's file, as program.h finds it */
     char *const *argv;
     char *const *environment;
     int input, output, errors; /* become 0, 1 and 2; each must be above 2, and close-on-exec */
     const struct spawn_limits *limits;
     atomic_int *group; /* gets the number of its group before it is entered, and 0 if it is not */
 };
-
-/* Finds the file that `program` names: itself if it has a slash, else the first
- * one in the directories of `search` that may be executed.  An empty directory
- * in `search` is skipped: the working directory is searched only by name.
- * Returns 0, ENOENT, EACCES or ENAMETOOLONG. */
-int spawn_find(const char *program, const char *search, char *path, size_t path_bytes);
 
 /* Starts it, and returns when the program was entered, or with the errno value
  * that tells why it was not.  The process leads a session and a group of its

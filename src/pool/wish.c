@@ -25,7 +25,7 @@ void wish_close(struct wish *wish)
 
 void wish_clear(const struct wish *wish)
 {
-    if (wish->fd >= 0) (void)!ftruncate(wish->fd, 0);
+    if (wish->fd >= 0 && lseek(wish->fd, 0, SEEK_END) != 0) (void)!ftruncate(wish->fd, 0);
 }
 
 static size_t skip_blanks(const char *text, size_t at, size_t size)
