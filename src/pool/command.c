@@ -130,12 +130,15 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
         .output = run->child_output,
         .errors = run->child_errors,
         .limits = command->options.limits,
+        .dispositions = &command->dispositions,
         .group = command->options.group,
     };
     const char *search = command->options.environment->search;
+    uint64_t now_ns = clock_now_ns();
     int error;
+    dispositions_look(&command->dispositions, now_ns);
     do {
-        error = program_find(&command->program, argv[0], search, clock_now_ns());
+        error = program_find(&command->program, argv[0], search, now_ns);
         if (error == 0) error = spawn_start(&spawn, &run->pid);
     } while (error != 0 && program_forget(&command->program));
     if (error != 0) return error;

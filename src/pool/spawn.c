@@ -30,6 +30,13 @@ void spawn_close_from(int first)
     for (int fd = first; fd < (int)limit.rlim_cur; fd++) (void)close(fd);
 }
 
+static bool unmask_signals(void)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+}
+
 /* The handlers go before the mask: one of the host's must not run here. */
 bool spawn_calm_signals(void)
 {
@@ -37,9 +44,7 @@ bool spawn_calm_signals(void)
     memset(&plain, 0, sizeof plain);
     plain.sa_handler = SIG_DFL;
     for (int number = 1; number < NSIG; number++) (void)sigaction(number, &plain, NULL);
-    sigset_t none;
-    (void)sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+    return unmask_signals();
 }
 
 /* Sets a limit that the program cannot raise.  Returns 0 or an errno value. */
@@ -85,7 +90,9 @@ static int become_runner(const struct spawn *spawn, pid_t parent)
     spawn_close_from(3);
     int error = set_limits(spawn->limits);
     if (error != 0) return error;
-    if (!spawn_calm_signals()) return errno;
+    /* The handlers go before the mask: one of the host's must not run here. */
+    dispositions_reset(spawn->dispositions);
+    if (!unmask_signals()) return errno;
     return spawn->limits->calls == SPAWN_SANDBOXED ? sandbox_enter() : 0;
 }
 

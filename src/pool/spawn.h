@@ -6,6 +6,8 @@
 #ifndef POOL_SPAWN_H
 #define POOL_SPAWN_H
 
+#include "dispositions.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +33,7 @@ struct spawn {
     char *const *environment;
     int input, output, errors; /* become 0, 1 and 2; each must be above 2, and close-on-exec */
     const struct spawn_limits *limits;
+    const struct dispositions *dispositions; /* the host's */
     atomic_int *group; /* gets the number of its group before it is entered, and 0 if it is not */
 };
 
