@@ -4,18 +4,12 @@
 #include "backlog.h"
 #include "mesh.h"
 
-#include <stdio.h>
-
 int own_mesh_open(struct own_mesh *mesh, uint32_t slots, struct logging *logging)
 {
-    char bind[SCRATCH_BYTES + 16];
     tmesh_error_t error;
     *mesh = (struct own_mesh){.producer = NULL};
-    int status = scratch_make(mesh->directory, NULL);
-    if (status) return status;
-    snprintf(bind, sizeof bind, "ipc://%s/front", mesh->directory);
     tmesh_ventilator_options_t embed = {
-        .bind = bind, .log = logging_write, .log_context = logging, .log_level = logging->least};
+        .log = logging_write, .log_context = logging, .log_level = logging->least};
     tmesh_producer_options_t options = {
         .embed = &embed, .log = logging_write, .log_context = logging, .log_level = logging->least};
     logging_hold(logging);
@@ -24,7 +18,7 @@ int own_mesh_open(struct own_mesh *mesh, uint32_t slots, struct logging *logging
 
     /* Its programs are the user's, as those of xargs are: they see what the user sees. */
     static const char *const everything[] = {"*", NULL};
-    tmesh_worker_options_t worker = {.connect = tmesh_producer_endpoint(mesh->producer),
+    tmesh_worker_options_t worker = {.beside = mesh->producer,
                                      .label = "map",
                                      .slots = slots,
                                      .allow_exec = true,
@@ -41,5 +35,4 @@ void own_mesh_close(struct own_mesh *mesh)
 {
     tmesh_worker_destroy(&mesh->worker);
     tmesh_producer_destroy(&mesh->producer);
-    scratch_remove(mesh->directory);
 }

@@ -1,19 +1,16 @@
 /* own_mesh.h - a whole mesh in this process: a producer with a ventilator inside
  * it, and a worker beside it that runs any program.
  *
- * They meet at a socket file in a directory that only this user can enter:
- * whoever reaches that socket can run programs as this user.
+ * They meet in memory: nobody else can get in and run programs as this user.
  */
 #ifndef NODES_OWN_MESH_H
 #define NODES_OWN_MESH_H
 
 #include "logging.h"
-#include "scratch.h"
 
 struct own_mesh {
     tmesh_producer_t *producer;
     tmesh_worker_t *worker;
-    char directory[SCRATCH_BYTES]; /* "" until it was made */
 };
 
 /* Starts all three.  Returns 0, or an exit status after saying what is wrong;

@@ -19,6 +19,7 @@ extern "C" {
 #endif
 
 typedef struct tmesh_worker tmesh_worker_t;
+typedef struct tmesh_producer tmesh_producer_t;
 
 /* One run of one task, as its handler sees it.  Borrowed for the call of the
  * handler; used only from the thread it runs on. */
@@ -168,7 +169,14 @@ enum tmesh_pool {
 
 /* Zero means the default everywhere. */
 typedef struct tmesh_worker_options {
-    const char *connect;       /* fronts, separated by commas; at most 64.  Required */
+    const char *connect;       /* fronts, separated by commas; at most 64.  Required, unless
+                                  `beside` is set */
+    tmesh_producer_t *beside;  /* a producer of this process that carries a ventilator (its
+                                  `embed`): the worker serves that one as well, without a network,
+                                  whatever its `bind`.  Borrowed: destroy the worker first, or
+                                  tmesh_producer_destroy waits for it, for ever if in one thread.
+                                  In a process pool the nursery is a copy of a process that has
+                                  the producer's threads already, see tmesh_pool */
     const char *label;         /* shown to operators, who drain it by this name; cut at 127
                                   bytes; default: host and process */
     uint32_t slots;            /* handlers at once, at most 1,024; default: the processors online */
@@ -222,7 +230,8 @@ typedef struct tmesh_worker_options {
 } tmesh_worker_options_t;
 
 /* Starts a worker.  Does not wait for a connection; reconnects for ever.
- * Returns NULL on failure: TMESH_E_INVALID (also: nothing to serve),
+ * Returns NULL on failure: TMESH_E_INVALID (also: nothing to serve, or `beside` carries no
+ * ventilator),
  * TMESH_E_FULL (more than 256 names to serve), TMESH_E_ENDPOINT, TMESH_E_MODULE,
  * TMESH_E_SYSTEM.  `options` is read during the call only. */
 TMESH_EXPORT tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options,

@@ -4,6 +4,7 @@
 #include "../watch/clock.h"
 #include "../watch/thread.h"
 #include "../wire/codec.h"
+#include "embedded.h"
 #include "failure.h"
 #include "producer_node.h"
 #include "spin.h"
@@ -18,8 +19,6 @@
 enum { OUTBOX_DEFAULT = 100000, AWAITED_DEFAULT = 1000000, SETTLED_EACH_LOCK = 4096 };
 static const uint64_t BYTES_DEFAULT = UINT64_C(256) * 1024 * 1024;
 static const uint64_t BYTES_MAX = UINT64_C(16) << 30;
-
-static const char EMBEDDED_FRONT[] = "inproc://front";
 
 static enum tmesh_err read_guard(struct tmesh_producer *producer,
                                  const tmesh_producer_options_t *options, tmesh_error_t *error)
@@ -195,6 +194,11 @@ tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tm
         .write = options->log, .context = options->log_context, .least = options->log_level};
     if (start(producer, options, error) != TMESH_OK) tmesh_producer_destroy(&producer);
     return producer;
+}
+
+void *embedded_context(const tmesh_producer_t *producer)
+{
+    return producer->ventilator != NULL ? producer->context : NULL;
 }
 
 const char *tmesh_producer_endpoint(const tmesh_producer_t *producer)

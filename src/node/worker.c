@@ -8,6 +8,7 @@
 #include "../watch/clock.h"
 #include "../watch/thread.h"
 #include "../wire/codec.h"
+#include "embedded.h"
 #include "failure.h"
 #include "spin.h"
 #include "worker_node.h"
@@ -20,9 +21,13 @@ static void wake(void *context)
     waker_wake(&((struct tmesh_worker *)context)->waker);
 }
 
-static enum tmesh_err open_sockets(struct tmesh_worker *node, tmesh_error_t *error)
+static enum tmesh_err open_sockets(struct tmesh_worker *node, const tmesh_worker_options_t *options,
+                                   tmesh_error_t *error)
 {
-    node->context = net_context_new();
+    if (options->beside != NULL)
+        node->context = embedded_context(options->beside);
+    else
+        node->context = node->own_context = net_context_new();
     if (node->context == NULL) {
         return failure(error, TMESH_E_SYSTEM, "no ZeroMQ context: too few descriptors or memory");
     }
@@ -94,7 +99,7 @@ tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options, tmesh_er
         .write = options->log, .context = options->log_context, .least = options->log_level};
     if (worker_setup_read(&node->setup, options, error) != TMESH_OK ||
         spin_read(options->spin_us, &node->spin_ns, error) != TMESH_OK ||
-        open_sockets(node, error) != TMESH_OK || build_core(node, error) != TMESH_OK ||
+        open_sockets(node, options, error) != TMESH_OK || build_core(node, error) != TMESH_OK ||
         start_threads(node, options, error) != TMESH_OK) {
         tmesh_worker_destroy(&node);
     }
@@ -165,7 +170,7 @@ void tmesh_worker_destroy(tmesh_worker_t **worker)
     }
     pool_destroy(&node->pool); /* before the memory that its jobs point into */
     dials_destroy(&node->dials);
-    net_context_destroy(&node->context);
+    net_context_destroy(&node->own_context);
     waker_close(&node->waker);
     waker_close(&node->asked);
     decoder_destroy(&node->decoder);

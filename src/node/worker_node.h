@@ -25,7 +25,8 @@ enum wish { WISH_RUN, WISH_DRAIN, WISH_STOP };
 struct tmesh_worker {
     struct worker_setup setup;
     struct log log;
-    void *context;
+    void *context; /* in `own_context`, or that of the producer it is beside */
+    void *own_context;
     struct dials *dials;
     struct waker waker;
     struct waker asked; /* the host's to watch: readable once somebody asked us to drain */

@@ -3,6 +3,7 @@
 
 #include "../pool/nursery.h"
 #include "../pool/sandbox.h"
+#include "embedded.h"
 #include "failure.h"
 
 #include <stdio.h>
@@ -142,14 +143,30 @@ static enum tmesh_err read_commands(struct worker_setup *setup,
     return TMESH_OK;
 }
 
-enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_options_t *options,
-                                 tmesh_error_t *error)
+static enum tmesh_err read_addresses(struct worker_setup *setup,
+                                     const tmesh_worker_options_t *options, tmesh_error_t *error)
 {
-    if (options->connect == NULL) {
+    if (options->connect == NULL && options->beside == NULL) {
         return failure(error, TMESH_E_INVALID,
                        "a worker needs ventilators to connect to, such as tcp://127.0.0.1:5555");
     }
     enum tmesh_err result = endpoints_read(&setup->endpoints, options->connect, error);
+    if (result != TMESH_OK || options->beside == NULL) return result;
+    if (embedded_context(options->beside) == NULL) {
+        return failure(error, TMESH_E_INVALID,
+                       "beside: the producer carries no ventilator; give it one with `embed`");
+    }
+    if (setup->endpoints.count == ENDPOINTS_MAX) {
+        return failure(error, TMESH_E_INVALID, "more than %d endpoints", ENDPOINTS_MAX);
+    }
+    endpoints_add(&setup->endpoints, EMBEDDED_FRONT);
+    return TMESH_OK;
+}
+
+enum tmesh_err worker_setup_read(struct worker_setup *setup, const tmesh_worker_options_t *options,
+                                 tmesh_error_t *error)
+{
+    enum tmesh_err result = read_addresses(setup, options, error);
     if (result != TMESH_OK) return result;
     identity_label(options->label, setup->label);
     setup->registry = registry_new();
