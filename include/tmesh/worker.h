@@ -173,8 +173,8 @@ typedef struct tmesh_worker_options {
                                   `beside` is set */
     tmesh_producer_t *beside;  /* a producer of this process that carries a ventilator (its
                                   `embed`): the worker serves that one as well, without a network,
-                                  whatever its `bind`.  Borrowed: destroy the worker first, or
-                                  tmesh_producer_destroy waits for it, for ever if in one thread.
+                                  whatever its `bind`.  Read during the call only: they may be
+                                  destroyed in any order.
                                   In a process pool the nursery is a copy of a process that has
                                   the producer's threads already, see tmesh_pool */
     const char *label;         /* shown to operators, who drain it by this name; cut at 127

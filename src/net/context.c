@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <zmq.h>
 
 /* Four sockets to each of 64 ventilators is the most a node opens; the rest is
@@ -46,4 +48,39 @@ void net_context_destroy(void **context)
     if (*context == NULL) return;
     while (zmq_ctx_term(*context) != 0 && errno == EINTR) continue;
     *context = NULL;
+}
+
+struct net_shared {
+    void *context;
+    atomic_uint holders;
+};
+
+struct net_shared *net_shared_new(void)
+{
+    struct net_shared *shared = calloc(1, sizeof *shared);
+    if (shared == NULL) return NULL;
+    shared->context = net_context_new();
+    if (shared->context != NULL) return net_shared_hold(shared);
+    free(shared);
+    return NULL;
+}
+
+struct net_shared *net_shared_hold(struct net_shared *shared)
+{
+    atomic_fetch_add(&shared->holders, 1);
+    return shared;
+}
+
+void net_shared_release(struct net_shared **shared)
+{
+    struct net_shared *released = *shared;
+    *shared = NULL;
+    if (released == NULL || atomic_fetch_sub(&released->holders, 1) > 1) return;
+    net_context_destroy(&released->context);
+    free(released);
+}
+
+void *net_shared_context(const struct net_shared *shared)
+{
+    return shared->context;
 }

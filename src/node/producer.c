@@ -160,10 +160,11 @@ static enum tmesh_err open_sockets(struct tmesh_producer *producer, tmesh_error_
 static enum tmesh_err start(struct tmesh_producer *producer,
                             const tmesh_producer_options_t *options, tmesh_error_t *error)
 {
-    producer->context = net_context_new();
-    if (producer->context == NULL) {
+    producer->shared = net_shared_new();
+    if (producer->shared == NULL) {
         return failure(error, TMESH_E_SYSTEM, "no ZeroMQ context: too few descriptors or memory");
     }
+    producer->context = net_shared_context(producer->shared);
     identity_label(options->label, producer->label);
     enum tmesh_err result = read_addresses(producer, options, error);
     if (result == TMESH_OK) result = read_limits(producer, options, error);
@@ -196,9 +197,14 @@ tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tm
     return producer;
 }
 
-void *embedded_context(const tmesh_producer_t *producer)
+bool embedded_is_there(const tmesh_producer_t *producer)
 {
-    return producer->ventilator != NULL ? producer->context : NULL;
+    return producer->ventilator != NULL;
+}
+
+struct net_shared *embedded_context(const tmesh_producer_t *producer)
+{
+    return embedded_is_there(producer) ? net_shared_hold(producer->shared) : NULL;
 }
 
 const char *tmesh_producer_endpoint(const tmesh_producer_t *producer)
@@ -322,7 +328,7 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
     dials_destroy(&producer->dials);
     tmesh_ventilator_destroy(&producer->ventilator);
     pipe_destroy(&producer->pipe);
-    net_context_destroy(&producer->context);
+    net_shared_release(&producer->shared);
     waker_close(&producer->exchange.waker);
     if (producer->exchange.answers_fd >= 0) (void)close(producer->exchange.answers_fd);
     decoder_destroy(&producer->decoder);

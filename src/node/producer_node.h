@@ -27,6 +27,7 @@
 struct dials;
 struct decoder;
 struct encoder;
+struct net_shared;
 struct pipe;
 struct spool;
 
@@ -40,7 +41,8 @@ struct tmesh_producer {
     uint64_t spin_ns;
     uint64_t kept_bytes_max; /* guarded: outbox and awaited */
     struct log log;
-    void *context;
+    struct net_shared *shared;      /* with the workers beside it */
+    void *context;                  /* in `shared` */
     tmesh_ventilator_t *ventilator; /* embedded, or NULL, */
     struct pipe *pipe;              /* and the way to it */
     bool has_spool;

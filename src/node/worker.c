@@ -24,14 +24,13 @@ static void wake(void *context)
 static enum tmesh_err open_sockets(struct tmesh_worker *node, const tmesh_worker_options_t *options,
                                    tmesh_error_t *error)
 {
-    if (options->beside != NULL)
-        node->context = embedded_context(options->beside);
-    else
-        node->context = node->own_context = net_context_new();
-    if (node->context == NULL) {
+    bool beside = options->beside != NULL;
+    node->shared = beside ? embedded_context(options->beside) : net_shared_new();
+    if (node->shared == NULL) {
         return failure(error, TMESH_E_SYSTEM, "no ZeroMQ context: too few descriptors or memory");
     }
-    node->dials = dials_new(node->context, node->setup.endpoints.items, node->setup.endpoints.count,
+    void *context = net_shared_context(node->shared);
+    node->dials = dials_new(context, node->setup.endpoints.items, node->setup.endpoints.count,
                             MESSAGE_BYTES_MAX);
     if (node->dials == NULL || waker_open(&node->waker) != 0 || waker_open(&node->asked) != 0) {
         return failure(error, TMESH_E_SYSTEM, "too few descriptors or memory for sockets");
@@ -170,7 +169,7 @@ void tmesh_worker_destroy(tmesh_worker_t **worker)
     }
     pool_destroy(&node->pool); /* before the memory that its jobs point into */
     dials_destroy(&node->dials);
-    net_context_destroy(&node->own_context);
+    net_shared_release(&node->shared);
     waker_close(&node->waker);
     waker_close(&node->asked);
     decoder_destroy(&node->decoder);

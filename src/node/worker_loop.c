@@ -228,6 +228,7 @@ static bool take_finished(struct tmesh_worker *node, uint64_t now_ns)
 static void stop(struct tmesh_worker *node, uint64_t now_ns)
 {
     tell_starts(node, now_ns);
+    pool_fetch(node->pool);
     while (take_finished(node, now_ns)) {
     }
     turn_until_done(node, WORKER_STOP, now_ns);

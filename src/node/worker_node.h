@@ -17,6 +17,7 @@
 struct dials;
 struct decoder;
 struct encoder;
+struct net_shared;
 struct pool;
 struct pool_lender;
 
@@ -25,8 +26,7 @@ enum wish { WISH_RUN, WISH_DRAIN, WISH_STOP };
 struct tmesh_worker {
     struct worker_setup setup;
     struct log log;
-    void *context; /* in `own_context`, or that of the producer it is beside */
-    void *own_context;
+    struct net_shared *shared; /* with the producer it is beside, or alone */
     struct dials *dials;
     struct waker waker;
     struct waker asked; /* the host's to watch: readable once somebody asked us to drain */

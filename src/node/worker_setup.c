@@ -152,7 +152,7 @@ static enum tmesh_err read_addresses(struct worker_setup *setup,
     }
     enum tmesh_err result = endpoints_read(&setup->endpoints, options->connect, error);
     if (result != TMESH_OK || options->beside == NULL) return result;
-    if (embedded_context(options->beside) == NULL) {
+    if (!embedded_is_there(options->beside)) {
         return failure(error, TMESH_E_INVALID,
                        "beside: the producer carries no ventilator; give it one with `embed`");
     }

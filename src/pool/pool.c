@@ -247,14 +247,9 @@ static uint32_t exchange(struct pool *pool, struct pool_done *done, uint32_t don
     return count;
 }
 
-/* Fetches results that a slot meant to hand over with those of its next job,
- * and could not, because that one is long against its habit. */
-static void sweep(struct pool *pool)
+/* Fetches results that have waited in the slots since before `since_ns`. */
+static void fetch(struct pool *pool, uint64_t since_ns)
 {
-    uint64_t now_ns = clock_now_ns();
-    if (now_ns - pool->swept_ns < SWEEP_NS) return;
-    pool->swept_ns = now_ns;
-    uint64_t since_ns = now_ns - SWEEP_NS;
     for (uint32_t i = 0; i < pool->options.slots; i++) {
         struct slot *slot = &pool->slots[i];
         uint64_t oldest_ns = atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed);
@@ -267,6 +262,21 @@ static void sweep(struct pool *pool)
         else
             free(fresh);
     }
+}
+
+/* What a slot meant to hand over with the results of its next job, and could not, because
+ * that one is long against its habit; or is a command, and the slot waits for company. */
+static void sweep(struct pool *pool)
+{
+    uint64_t now_ns = clock_now_ns();
+    if (now_ns - pool->swept_ns < SWEEP_NS) return;
+    pool->swept_ns = now_ns;
+    fetch(pool, now_ns - SWEEP_NS);
+}
+
+void pool_fetch(struct pool *pool)
+{
+    fetch(pool, INSTANT_NEVER);
 }
 
 uint32_t pool_collect(struct pool *pool, struct pool_done *done, uint32_t done_max)

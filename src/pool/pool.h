@@ -141,6 +141,10 @@ struct pool_done {
  * no other. */
 uint32_t pool_collect(struct pool *pool, struct pool_done *done, uint32_t done_max);
 
+/* Has the next pool_collect hand over all that has finished, also what slots keep for a
+ * moment to hand it over with more.  The thread of pool_collect. */
+void pool_fetch(struct pool *pool);
+
 /* Whether a slot may borrow the loop: functions run in the slots, one has nothing to do, and
  * no job waits.  The thread of pool_collect. */
 bool pool_may_lend(struct pool *pool);

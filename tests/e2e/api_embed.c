@@ -13,6 +13,7 @@
 
 static const tmesh_handler_t echo = {.name = "echo", .handler = handle_echo};
 static const tmesh_ventilator_options_t with_bind = {.bind = "tcp://127.0.0.1:0"};
+static const tmesh_ventilator_options_t without_bind = {0};
 
 static void start(struct mesh *mesh, const tmesh_handler_t *handler)
 {
@@ -80,10 +81,9 @@ static void what_it_could_not_drain_in_time_is_unknown(void **state)
 static void without_a_front_it_keeps_tasks_for_nobody_else(void **state)
 {
     (void)state;
-    static const tmesh_ventilator_options_t no_bind = {0};
     struct mesh mesh = {0};
     struct ledger ledger = {0};
-    mesh_producer(&mesh, &(tmesh_producer_options_t){.embed = &no_bind});
+    mesh_producer(&mesh, &(tmesh_producer_options_t){.embed = &without_bind});
     assert_null(tmesh_producer_endpoint(mesh.producer));
     const tmesh_task_t task = {.name = "echo", .report_accepted = true};
     tmesh_id_t id;
@@ -100,6 +100,59 @@ static void without_a_front_it_keeps_tasks_for_nobody_else(void **state)
     assert_int_equal(tmesh_producer_poll(mesh.producer, 0, 0, ledger_note, &ledger), 0);
     ledger_clear(&ledger);
     mesh_stop(&mesh);
+}
+
+static void worker_beside(struct mesh *mesh, const char *connect)
+{
+    const tmesh_worker_options_t options = {.connect = connect,
+                                            .beside = mesh->producer,
+                                            .slots = 2,
+                                            .handlers = &echo,
+                                            .handler_count = 1};
+    tmesh_error_t error;
+    mesh->worker = tmesh_worker_new(&options, &error);
+    if (mesh->worker == NULL) fail_msg("%s", error.text);
+}
+
+static void a_worker_beside_it_needs_no_front(void **state)
+{
+    (void)state;
+    struct mesh mesh = {0};
+    struct ledger ledger = {0};
+    mesh_producer(&mesh, &(tmesh_producer_options_t){.embed = &without_bind});
+    worker_beside(&mesh, NULL);
+    for (int at = 0; at < 1000; at++) (void)mesh_submit(&mesh, "echo", "x");
+    ledger_await(&ledger, mesh.producer, 1000);
+    for (size_t at = 0; at < ledger.count; at++) assert_string_equal(ledger.rows[at].result, "x");
+    /* The next one finds the same place, and what the first has not run. */
+    tmesh_worker_destroy(&mesh.worker);
+    (void)mesh_submit(&mesh, "echo", "later");
+    worker_beside(&mesh, NULL);
+    ledger_await(&ledger, mesh.producer, 1001);
+    assert_string_equal(ledger.rows[1000].result, "later");
+    assert_int_equal(tmesh_worker_drain(mesh.worker, PATIENCE_MS), TMESH_OK);
+    ledger_clear(&ledger);
+    mesh_stop(&mesh); /* the producer first */
+}
+
+static void it_may_end_before_the_worker_beside_it(void **state)
+{
+    (void)state;
+    struct mesh mesh = {0}, other = {0};
+    struct ledger ledger = {0};
+    mesh_ventilator(&other, NULL);
+    mesh_producer(&mesh, &(tmesh_producer_options_t){.embed = &without_bind});
+    worker_beside(&mesh, tmesh_ventilator_endpoint(other.ventilator));
+    (void)mesh_submit(&mesh, "echo", "its own");
+    ledger_await(&ledger, mesh.producer, 1);
+    tmesh_producer_destroy(&mesh.producer);
+    mesh_producer(&other, NULL);
+    (void)mesh_submit(&other, "echo", "another's");
+    ledger_await(&ledger, other.producer, 2);
+    assert_string_equal(ledger.rows[1].result, "another's");
+    ledger_clear(&ledger);
+    mesh_stop(&mesh);
+    mesh_stop(&other);
 }
 
 static void others_may_submit_to_it_and_it_beside_others(void **state)
@@ -140,6 +193,8 @@ int main(void)
         cmocka_unit_test(closing_drains_it),
         cmocka_unit_test(what_it_could_not_drain_in_time_is_unknown),
         cmocka_unit_test(without_a_front_it_keeps_tasks_for_nobody_else),
+        cmocka_unit_test(a_worker_beside_it_needs_no_front),
+        cmocka_unit_test(it_may_end_before_the_worker_beside_it),
         cmocka_unit_test(others_may_submit_to_it_and_it_beside_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

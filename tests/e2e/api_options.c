@@ -228,6 +228,13 @@ static void a_worker_says_which_option_is_wrong(void **state)
     options.connect = NULL;
     assert_null(tmesh_worker_new(&options, &error));
     check(&error, TMESH_E_INVALID, "needs ventilators to connect to");
+    const tmesh_producer_options_t plain = {.connect = "tcp://127.0.0.1:5555"};
+    tmesh_producer_t *producer = tmesh_producer_new(&plain, &error);
+    assert_non_null(producer);
+    options.beside = producer;
+    assert_null(tmesh_worker_new(&options, &error));
+    check(&error, TMESH_E_INVALID, "beside: the producer carries no ventilator");
+    tmesh_producer_destroy(&producer);
 }
 
 /* ---- Not yet there, or not willing ---- */
