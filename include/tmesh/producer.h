@@ -55,8 +55,6 @@
 extern "C" {
 #endif
 
-typedef struct tmesh_producer tmesh_producer_t;
-
 /* What becomes of an accepted task whose ventilator dies or stays away. */
 enum tmesh_guard {
     TMESH_GUARD_NONE = 0, /* it is waited for; if it is back without the task, `unknown` */

@@ -22,6 +22,9 @@ enum {
     TMESH_LOG_LINE_BYTES_MAX = 1024
 };
 
+/* Whoever submits tasks: tmesh/producer.h. */
+typedef struct tmesh_producer tmesh_producer_t;
+
 /* A task's id: a UUIDv7 (RFC 9562, section 5.7), so ids sort by the time they
  * were made. */
 typedef struct tmesh_id {

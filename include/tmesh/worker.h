@@ -19,7 +19,6 @@ extern "C" {
 #endif
 
 typedef struct tmesh_worker tmesh_worker_t;
-typedef struct tmesh_producer tmesh_producer_t;
 
 /* One run of one task, as its handler sees it.  Borrowed for the call of the
  * handler; used only from the thread it runs on. */
@@ -172,11 +171,10 @@ typedef struct tmesh_worker_options {
     const char *connect;       /* fronts, separated by commas; at most 64.  Required, unless
                                   `beside` is set */
     tmesh_producer_t *beside;  /* a producer of this process that carries a ventilator (its
-                                  `embed`): the worker serves that one as well, without a network,
-                                  whatever its `bind`.  Read during the call only: they may be
-                                  destroyed in any order.
-                                  In a process pool the nursery is a copy of a process that has
-                                  the producer's threads already, see tmesh_pool */
+                                  `embed`): the worker serves that one as well, without a
+                                  network, whatever its `bind`.  Read during the call only: they
+                                  may be destroyed in any order.  In a process pool the nursery
+                                  is then forked from a process that has threads already */
     const char *label;         /* shown to operators, who drain it by this name; cut at 127
                                   bytes; default: host and process */
     uint32_t slots;            /* handlers at once, at most 1,024; default: the processors online */
@@ -231,8 +229,7 @@ typedef struct tmesh_worker_options {
 
 /* Starts a worker.  Does not wait for a connection; reconnects for ever.
  * Returns NULL on failure: TMESH_E_INVALID (also: nothing to serve, or `beside` carries no
- * ventilator),
- * TMESH_E_FULL (more than 256 names to serve), TMESH_E_ENDPOINT, TMESH_E_MODULE,
+ * ventilator), TMESH_E_FULL (more than 256 names to serve), TMESH_E_ENDPOINT, TMESH_E_MODULE,
  * TMESH_E_SYSTEM.  `options` is read during the call only. */
 TMESH_EXPORT tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options,
                                               tmesh_error_t *error);
