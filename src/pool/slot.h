@@ -66,6 +66,7 @@ struct slot {
         uint64_t looked_ns, tick_ns;   /* the time, exactly and by the tick, when it looked last */
         uint32_t guesses, guesses_max; /* runs since */
         uint64_t mean_ns;              /* of the runs between the two latest looks, .. */
+        uint64_t excess_ns;            /* what runs were said to take beyond what they did */
         const struct handler *handler; /* .. the last of which was this one's */
     } laps;                            /* see slot_clock.c */
     const struct pool_job *running;    /* of `taken`: what it runs, or ran last */

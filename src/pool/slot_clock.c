@@ -5,7 +5,8 @@
  * took last.  In between the slot looks at the kernel's tick only, which is cheap, and which
  * moves when one of them lasts after all.
  *
- * What depends on it stays right: times of runs add up exactly; results are handed over at
+ * What depends on it stays right: times of runs add up, since what one was said to take
+ * too long is taken off those after it; results are handed over at
  * most those 50 us later; no job begins later than its fence allows; and a job that has a
  * time limit begins with a look.
  *
@@ -47,11 +48,23 @@ static void note_run(struct slot *slot, const struct handler *handler, uint64_t 
     if (runs != before) atomic_store_explicit(streak, runs, memory_order_relaxed);
 }
 
-void slot_look(struct slot *slot)
+/* Looks, and returns what is left of the time since the look before when all that runs were
+ * said to take is taken off. */
+static uint64_t settle(struct slot *slot)
 {
+    uint64_t since_ns = slot->laps.looked_ns;
+    uint64_t said_ns = slot->laps.guesses * slot->laps.mean_ns + slot->laps.excess_ns;
     slot->laps.tick_ns = clock_tick_ns(); /* first: not later than what is exact */
     slot->now_ns = slot->laps.looked_ns = clock_now_ns();
     slot->laps.guesses = 0;
+    uint64_t passed_ns = slot->now_ns - since_ns;
+    slot->laps.excess_ns = said_ns > passed_ns ? said_ns - passed_ns : 0;
+    return passed_ns > said_ns ? passed_ns - said_ns : 0;
+}
+
+void slot_look(struct slot *slot)
+{
+    (void)settle(slot);
 }
 
 void slot_look_for(struct slot *slot, const struct pool_job *job)
@@ -64,7 +77,7 @@ void slot_look_for(struct slot *slot, const struct pool_job *job)
 
 static bool may_guess(const struct slot *slot, const struct handler *handler)
 {
-    return handler != NULL && handler == slot->laps.handler &&
+    return handler != NULL && handler == slot->laps.handler && slot->laps.excess_ns == 0 &&
            slot->laps.guesses < slot->laps.guesses_max && slot_is_brisk(slot, handler) &&
            clock_tick_ns() == slot->laps.tick_ns;
 }
@@ -84,13 +97,10 @@ uint64_t slot_lap(struct slot *slot, const struct handler *handler)
         return slot->laps.mean_ns;
     }
     uint64_t since_ns = slot->laps.looked_ns, tick_ns = slot->laps.tick_ns;
-    uint64_t guessed_ns = slot->laps.guesses * slot->laps.mean_ns;
     uint32_t runs = slot->laps.guesses + 1;
-    slot_look(slot);
-    uint64_t all_ns = slot->now_ns - since_ns;
-    uint64_t run_ns = all_ns > guessed_ns ? all_ns - guessed_ns : 0;
+    uint64_t run_ns = settle(slot);
     bool ticked = slot->laps.tick_ns != tick_ns; /* it may be this run that took long */
-    slot->laps.mean_ns = all_ns / runs;
+    slot->laps.mean_ns = (slot->now_ns - since_ns) / runs;
     slot->laps.guesses_max = guesses_for(slot->laps.mean_ns);
     slot->laps.handler = handler;
     if (handler != NULL) note_run(slot, handler, ticked ? run_ns : slot->laps.mean_ns);

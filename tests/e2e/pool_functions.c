@@ -343,7 +343,8 @@ static void the_times_of_short_runs_add_up(void **state)
     uint64_t passed_ns = clock_now_ns() - began_ns;
     for (uint32_t i = 0; i < SPINS; i++) sum_ns += stage->outings[i].run_ns;
     assert_true(sum_ns >= SPINS * (uint64_t)SPIN_NS * 9 / 10);
-    assert_true(sum_ns <= passed_ns + passed_ns / 10);
+    /* What the last runs were said to take too long nobody paid back. */
+    assert_true(sum_ns <= passed_ns + 50000);
     stage_destroy(&stage);
 }
 
