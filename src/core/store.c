@@ -13,10 +13,16 @@ enum {
     SLAB_VALUE_BYTES_MAX = STORE_SPAN_BYTES / 2,
     LINEAR_CLASSES = 8, /* one unit apart; beyond, four to each doubling */
     ORDER_MAX = STORE_ORDERS - 1,
-    SPANS_PER_RUN_MAX = 1 << ORDER_MAX
+    SPANS_PER_RUN_MAX = 1 << ORDER_MAX,
+    /* A smaller store has no runs to spare. */
+    SPANS_TO_BORROW_MIN = 4 * SPANS_PER_RUN_MAX
 };
 
+static const uint32_t PIN_PLACE = UINT32_MAX - PINS_MAX; /* that of value 0, which is none */
+
 _Static_assert(SPANS_PER_RUN_MAX *STORE_SPAN_BYTES == STORE_VALUE_BYTES_MAX, "largest value");
+_Static_assert(STORE_VALUE_BYTES_MAX / UNIT_BYTES > PINS_MAX,
+               "places of pinned values are no others");
 
 /* A span is described by its run's first span; all others are SPAN_INNER. */
 enum span_kind { SPAN_INNER = 0, SPAN_FREE, SPAN_SLAB, SPAN_RUN };
@@ -42,6 +48,7 @@ void store_init(struct store *store, struct arena *arena, uint64_t bytes_max)
         .region = arena_take(arena, span_count, STORE_SPAN_BYTES),
         .span_count = span_count,
     };
+    pins_init(&store->pins, arena);
 }
 
 /* ---- Lists of spans ---- */
@@ -89,9 +96,21 @@ static uint32_t order_available(const struct store *store, uint32_t order)
     return order;
 }
 
+/* What is pinned is not to be had from the region as well. */
+static uint64_t spans_pinned(uint64_t bytes)
+{
+    return (bytes + STORE_SPAN_BYTES - 1) / STORE_SPAN_BYTES;
+}
+
+static bool has_fresh_run(const struct store *store)
+{
+    uint64_t pinned = spans_pinned(store->pins.bytes);
+    return store->fresh + SPANS_PER_RUN_MAX + pinned <= store->span_count;
+}
+
 static bool run_fits(const struct store *store, uint32_t order)
 {
-    return store->fresh < store->span_count || order_available(store, order) <= ORDER_MAX;
+    return order_available(store, order) <= ORDER_MAX || has_fresh_run(store);
 }
 
 /* Returns the first span of a run for which run_fits said yes.  The caller marks it. */
@@ -213,6 +232,57 @@ static void cell_give(struct store *store, uint32_t span, uint32_t unit)
     run_give(store, span, 0);
 }
 
+/* ---- Memory of others ---- */
+
+void store_offer(struct store *store, struct bytes memory, void *lender)
+{
+    pins_offer(&store->pins, memory, lender);
+}
+
+bool store_took(struct store *store)
+{
+    return pins_taken(&store->pins);
+}
+
+void *store_returned(struct store *store)
+{
+    return pins_returned(&store->pins);
+}
+
+void *store_reclaim(struct store *store)
+{
+    return pins_reclaim(&store->pins);
+}
+
+static bool may_borrow(const struct store *store, struct bytes value)
+{
+    uint32_t cost = pins_cost(&store->pins, value);
+    if (cost == UINT32_MAX || store->span_count < SPANS_TO_BORROW_MIN) return false;
+    uint64_t pinned = spans_pinned(store->pins.bytes + cost);
+    return pinned <= store->span_count / 2 && store->fresh + pinned <= store->span_count;
+}
+
+static struct stored borrow(struct store *store, struct bytes value)
+{
+    uint64_t before = store->pins.bytes;
+    uint32_t number = pins_keep(&store->pins, value);
+    store->bytes_used += store->pins.bytes - before;
+    return (struct stored){.place = PIN_PLACE + number, .size = value.size};
+}
+
+/* Whoever has a place that is in no span that was ever used has one of these. */
+static uint32_t pin_of(struct stored stored)
+{
+    assert(stored.place > PIN_PLACE);
+    return stored.place - PIN_PLACE;
+}
+
+static void drop_borrowed(struct store *store, struct stored *stored)
+{
+    store->bytes_used -= pins_drop(&store->pins, pin_of(*stored));
+    *stored = (struct stored){.place = 0, .size = 0};
+}
+
 /* ---- Values ---- */
 
 bool store_fits(const struct store *store, uint32_t size)
@@ -248,7 +318,12 @@ static inline struct stored claim(struct store *store, uint32_t size)
     return stored;
 }
 
-struct stored store_put(struct store *store, struct bytes value)
+struct stored store_put_large(struct store *store, struct bytes value)
+{
+    return may_borrow(store, value) ? borrow(store, value) : store_put_copy(store, value);
+}
+
+struct stored store_put_copy(struct store *store, struct bytes value)
 {
     struct stored stored = {.place = 0, .size = 0};
     if (value.data == NULL) return stored;
@@ -278,7 +353,9 @@ struct stored store_put_both(struct store *store, struct bytes first, struct byt
 struct bytes store_get(const struct store *store, struct stored stored)
 {
     if (stored.place == 0) return (struct bytes){.data = NULL, .size = 0};
-    assert((stored.place - 1) / SPAN_UNITS < store->fresh);
+    if ((stored.place - 1) / SPAN_UNITS >= store->fresh) {
+        return pins_get(&store->pins, pin_of(stored));
+    }
     return bytes_of(place_address(store, stored.place), stored.size);
 }
 
@@ -287,7 +364,10 @@ void store_drop_value(struct store *store, struct stored *stored)
     assert(stored->place != 0);
     uint32_t span = (stored->place - 1) / SPAN_UNITS;
     uint32_t unit = (stored->place - 1) % SPAN_UNITS;
-    assert(span < store->fresh);
+    if (span >= store->fresh) {
+        drop_borrowed(store, stored);
+        return;
+    }
     uint8_t rank = store->spans[span].rank;
     if (stored->size > SLAB_VALUE_BYTES_MAX) {
         assert(store->spans[span].kind == SPAN_RUN && unit == 0);
