@@ -318,6 +318,7 @@ void ventilator_step(struct ventilator *ventilator, const struct ventilator_even
     out->release_lsn = 0;
     ventilator->letter_drops = LETTER_DROPS_EACH_STEP;
     ventilator->take_backs = TAKE_BACKS_EACH_STEP;
+    if (event->lender != NULL) store_offer(&ventilator->store, event->memory, event->lender);
     switch (event->kind) {
     case VENTILATOR_MESSAGE: on_message(ventilator, event); break;
     case VENTILATOR_GARBAGE: on_garbage(ventilator, event); break;
@@ -329,7 +330,13 @@ void ventilator_step(struct ventilator *ventilator, const struct ventilator_even
     case VENTILATOR_DRAIN: ventilator->draining = true; break;
     case VENTILATOR_STOP: on_stop(ventilator); break;
     }
+    out->borrowed = event->lender != NULL && store_took(&ventilator->store);
     ventilator->out = NULL;
+}
+
+void *ventilator_returned(struct ventilator *ventilator)
+{
+    return store_returned(&ventilator->store);
 }
 
 uint64_t ventilator_deadline(const struct ventilator *ventilator)

@@ -64,8 +64,12 @@ struct ventilator_event {
     enum ventilator_event_kind kind;
     uint64_t now_ns;
     uint32_t link; /* MESSAGE, GARBAGE, CLOSED: a connection of the front; unused on the intake */
-    enum passage passage;              /* MESSAGE, GARBAGE */
-    const struct message *message;     /* MESSAGE; borrowed for the step */
+    enum passage passage;          /* MESSAGE, GARBAGE */
+    const struct message *message; /* MESSAGE; borrowed for the step */
+    /* MESSAGE: what the message's views point into, and a name for it.  Large values may be
+     * kept there instead of being copied; NULL: they may not. */
+    struct bytes memory;
+    void *lender;
     enum reason reason;                /* GARBAGE */
     const struct journal_entry *entry; /* REPLAY; borrowed for the step */
     uint64_t durable_lsn;              /* DURABLE, REPLAYED */
@@ -94,6 +98,7 @@ struct ventilator_actions {
     uint32_t send_count, record_count;
     bool asked_to_drain;     /* a producer wants this ventilator to drain and stop, and ... */
     uint32_t drain_grace_ms; /* ... what runs to have so long; UINT32_MAX: as the host says */
+    bool borrowed; /* MESSAGE: `memory` has to stay until ventilator_returned names its lender */
     bool more; /* a TURN, STOP or REPLAYED could not say all: perform this, then step it again */
     enum reason refusal;  /* REPLAY: BUSY when the limits allow no more, MALFORMED for an entry that
                              cannot be; the ventilator is of no use then */
@@ -137,6 +142,10 @@ struct ventilator *ventilator_init(void *memory, const struct ventilator_options
  * answered to the peer that asked for it. */
 void ventilator_step(struct ventilator *ventilator, const struct ventilator_event *event,
                      struct ventilator_actions *out);
+
+/* Asked after every step, once its actions were carried out: names, once each, lenders whose
+ * memory is needed no more; NULL: no other now. */
+void *ventilator_returned(struct ventilator *ventilator);
 
 /* When VENTILATOR_TURN is due next even if nothing arrives; INSTANT_NEVER when
  * nothing is. */

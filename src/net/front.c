@@ -37,6 +37,7 @@ struct front {
     struct monitor monitor;
     struct origins origins;
     struct buffers *buffers;
+    struct parcels parcels;
     uint64_t spin_ns;
     int router_fd, pull_fd;
     struct pipe *pipe;        /* borrowed, or NULL */
@@ -176,6 +177,7 @@ void front_destroy(struct front **front)
     zmq_msg_close(&self->message);
     origins_free(&self->origins);
     buffers_destroy(&self->buffers);
+    parcels_clear(&self->parcels);
     free(self);
     *front = NULL;
 }
@@ -285,7 +287,8 @@ static enum take take_from_router(struct front *front, struct arrival *arrival)
     *arrival = (struct arrival){.kind = ARRIVAL_MESSAGE,
                                 .link = link,
                                 .passage = PASSAGE_FRONT,
-                                .bytes = contents(&front->message)};
+                                .bytes = contents(&front->message),
+                                .parcel = parcels_ready(&front->parcels, &front->message)};
     return TAKE_MESSAGE;
 }
 
@@ -296,8 +299,10 @@ static enum take take_from_pull(struct front *front, struct arrival *arrival)
         return TAKE_EMPTY;
     }
     if (!socket_ends_with(front->pull, &front->message)) return TAKE_DROPPED;
-    *arrival = (struct arrival){
-        .kind = ARRIVAL_MESSAGE, .passage = PASSAGE_INTAKE, .bytes = contents(&front->message)};
+    *arrival = (struct arrival){.kind = ARRIVAL_MESSAGE,
+                                .passage = PASSAGE_INTAKE,
+                                .bytes = contents(&front->message),
+                                .parcel = parcels_ready(&front->parcels, &front->message)};
     return TAKE_MESSAGE;
 }
 
@@ -367,6 +372,16 @@ void front_next(struct front *front, struct arrival *arrival)
     }
     if (take_ending(front, arrival)) return;
     *arrival = (struct arrival){.kind = ARRIVAL_NONE};
+}
+
+void front_keep(struct front *front)
+{
+    parcels_keep(&front->parcels, &front->message);
+}
+
+void front_return(struct front *front, struct parcel *parcel)
+{
+    parcels_return(&front->parcels, parcel);
 }
 
 bool front_has_news(struct front *front)

@@ -11,6 +11,7 @@
 #include "../core/message.h"
 #include "buffers.h"
 #include "context.h"
+#include "parcels.h"
 #include "waker.h"
 
 #include <stdbool.h>
@@ -54,7 +55,8 @@ struct arrival {
     enum arrival_kind kind;
     uint32_t link;
     enum passage passage;
-    struct bytes bytes; /* borrowed until the next call on the same object */
+    struct bytes bytes;    /* borrowed until the next call on the same object */
+    struct parcel *parcel; /* they can be kept where they are, in this; NULL: they cannot */
 };
 
 /* Waits until something arrives, `waker` is woken, or `timeout_ns` passed
@@ -70,6 +72,11 @@ bool front_has_news(struct front *front);
 /* Takes the next thing that arrived, never waiting.  Messages first, then
  * closed connections, so that nothing said before the end is lost. */
 void front_next(struct front *front, struct arrival *arrival);
+
+/* Keeps the bytes of the message that came last where they are, in the parcel that came with
+ * it, until that is returned. */
+void front_keep(struct front *front);
+void front_return(struct front *front, struct parcel *parcel);
 
 /* No more is taken from ROUTER in this turn.  To find it empty costs as much as a message, and
  * so does the look before the wait, which a turn that sends needs anyway. */

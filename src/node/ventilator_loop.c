@@ -73,6 +73,10 @@ static void step(struct tmesh_ventilator *node, const struct ventilator_event *e
 {
     ventilator_step(node->core, event, node->actions);
     perform(node);
+    if (node->actions->borrowed) front_keep(node->front);
+    for (struct parcel *parcel; (parcel = ventilator_returned(node->core)) != NULL;) {
+        front_return(node->front, parcel);
+    }
 }
 
 static enum reason garbage_reason(enum wire_error error)
@@ -102,6 +106,8 @@ static uint32_t take_arrival(struct tmesh_ventilator *node, const struct arrival
         enum wire_error error = wire_decode(node->decoder, arrival->bytes, &message);
         event.kind = error == WIRE_OK ? VENTILATOR_MESSAGE : VENTILATOR_GARBAGE;
         event.message = error == WIRE_OK ? &message : NULL;
+        event.memory = arrival->bytes;
+        event.lender = error == WIRE_OK ? arrival->parcel : NULL;
         event.reason = error == WIRE_OK ? REASON_NONE : garbage_reason(error);
         if (error == WIRE_OK) tasks = tasks_of(&message);
     }
