@@ -100,8 +100,8 @@ static void on_drain(struct worker *worker, uint32_t link, const struct message_
     worker_act(out, WORKER_ASKED_TO_DRAIN, link)->grace_ms = drain->grace_ms;
 }
 
-static void on_message(struct worker *worker, uint32_t link, const struct message *message,
-                       struct worker_actions *out)
+static void hear(struct worker *worker, uint32_t link, const struct message *message,
+                 struct worker_actions *out)
 {
     if (!worker_session_receive(worker, link, message, out)) return;
     if (message->kind == MESSAGE_WORK) {
@@ -117,6 +117,14 @@ static void on_message(struct worker *worker, uint32_t link, const struct messag
     } else if (message->kind == MESSAGE_DRAIN) {
         on_drain(worker, link, &message->u.drain, out);
     }
+}
+
+static void on_message(struct worker *worker, const struct worker_event *event,
+                       struct worker_actions *out)
+{
+    if (event->lender != NULL) store_offer(&worker->store, event->memory, event->lender);
+    hear(worker, event->link, event->message, out);
+    if (event->lender != NULL) out->borrowed = store_took(&worker->store);
 }
 
 /* Everything that is due, for every link; heartbeats last, because whatever
@@ -155,7 +163,7 @@ void worker_step(struct worker *worker, const struct worker_event *event,
     worker->now_ns = event->now_ns;
     note_time(worker);
     out->count = 0;
-    out->more = false;
+    out->more = out->borrowed = false;
     out->completion_count = 0;
     out->lease_count = 0;
     out->progress_count = 0;
@@ -166,7 +174,7 @@ void worker_step(struct worker *worker, const struct worker_event *event,
     switch (event->kind) {
     case WORKER_CONNECTED: worker_session_connected(worker, event->link, out); return;
     case WORKER_CLOSED: worker_session_closed(worker, event->link, out); return;
-    case WORKER_MESSAGE: on_message(worker, event->link, event->message, out); return;
+    case WORKER_MESSAGE: on_message(worker, event, out); return;
     case WORKER_STARTED: worker_work_started(worker, event); return;
     case WORKER_PROGRESS: worker_progress_heard(worker, event); return;
     case WORKER_FINISHED: worker_work_finished(worker, event); return;
@@ -174,6 +182,11 @@ void worker_step(struct worker *worker, const struct worker_event *event,
     case WORKER_DRAIN: worker->draining = true; return;
     case WORKER_STOP: worker_session_stop(worker, out); return;
     }
+}
+
+void *worker_returned(struct worker *worker)
+{
+    return store_returned(&worker->store);
 }
 
 static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)

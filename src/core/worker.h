@@ -57,6 +57,10 @@ struct worker_event {
     uint64_t now_ns;
     uint32_t link;
     const struct message *message;
+    /* MESSAGE: what the message's views point into, and a name for it.  Large payloads may be
+     * kept there instead of being copied; NULL: they may not. */
+    struct bytes memory;
+    void *lender;
     /* STARTED, PROGRESS, FINISHED: */
     uint32_t job;
     enum outcome outcome;
@@ -113,7 +117,8 @@ enum {
 /* Perform in order.  Large: allocate one and reuse it. */
 struct worker_actions {
     uint32_t count;
-    bool more; /* it could not say all it had to: perform this, then step the same again */
+    bool more;     /* it could not say all it had to: perform this, then step the same again */
+    bool borrowed; /* MESSAGE: `memory` has to stay until worker_returned names its lender */
     struct worker_action actions[WORKER_ACTIONS_MAX];
     uint32_t completion_count, lease_count, progress_count;
     struct completion completions[MESSAGE_ITEMS_MAX];
@@ -140,6 +145,10 @@ struct worker *worker_init(void *memory, const struct worker_options *options, u
 
 void worker_step(struct worker *worker, const struct worker_event *event,
                  struct worker_actions *out);
+
+/* Asked after every step: names, once each, lenders whose memory is needed no more; NULL: no
+ * other now. */
+void *worker_returned(struct worker *worker);
 
 /* When WORKER_TURN is due next even if nothing happens. */
 uint64_t worker_deadline(const struct worker *worker);

@@ -94,13 +94,28 @@ uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
     return worker_job_has(worker, job, lease) ? job : JOB_NONE;
 }
 
+/* Two values, because the payload need not be copied.  Returns the other one: none if there is
+ * no room for both. */
+static struct stored keep_large(struct worker *worker, const struct assignment *given,
+                                struct stored *payload)
+{
+    struct stored task = store_put(&worker->store, given->name);
+    if (task.place != 0) *payload = store_put(&worker->store, given->payload);
+    if (payload->place == 0) store_drop(&worker->store, &task);
+    return task;
+}
+
 uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given)
 {
     struct id key = lease_key(&given->lease);
-    struct stored task = store_put_both(&worker->store, given->name, given->payload);
+    struct stored payload = {.place = 0, .size = 0};
+    struct stored task = given->payload.size < PIN_BYTES_MIN
+                             ? store_put_both(&worker->store, given->name, given->payload)
+                             : keep_large(worker, given, &payload);
     uint32_t slot = task.place != 0 ? index_insert(&worker->index, &key) : INDEX_NONE;
     if (slot == INDEX_NONE) {
         store_drop(&worker->store, &task);
+        store_drop(&worker->store, &payload);
         return JOB_NONE;
     }
 
@@ -110,7 +125,8 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
         .state = JOB_HELD,
         .link = link,
         .task = task,
-        .name_bytes = given->name.size,
+        .payload = payload,
+        .name_bytes = (uint8_t)given->name.size,
         .limit_ms = given->limit_ms != 0 ? given->limit_ms : worker->options.limit_ms,
         .soft_ms = given->soft_ms != 0 ? given->soft_ms : worker->options.soft_ms,
         .stalled_ms = given->stalled_ms != 0 ? given->stalled_ms : worker->options.stalled_ms,
@@ -166,6 +182,7 @@ static void leave_pool(struct worker *worker, uint32_t slot)
     heap_remove(&worker->alarms, slot);
     if (job->progresses) worker_progress_forget(worker, slot);
     store_drop(&worker->store, &job->task);
+    store_drop(&worker->store, &job->payload);
 }
 
 /* HELD -> OWED. */
@@ -255,12 +272,14 @@ void worker_job_tell(const struct worker *worker, enum worker_action_kind kind, 
     struct bytes task = store_get(&worker->store, entry->task);
     struct worker_action *action = worker_act(out, kind, entry->link);
     assert(task.size >= entry->name_bytes);
+    struct bytes payload = bytes_of(task.data + entry->name_bytes, task.size - entry->name_bytes);
+    if (entry->payload.place != 0) payload = store_get(&worker->store, entry->payload);
     action->job = job;
     action->cause = entry->cause;
     action->assignment = (struct assignment){
         .lease = entry->lease,
         .name = bytes_of(task.data, entry->name_bytes),
-        .payload = bytes_of(task.data + entry->name_bytes, task.size - entry->name_bytes),
+        .payload = payload,
         .limit_ms = entry->limit_ms,
         .soft_ms = entry->soft_ms,
         .stalled_ms = entry->stalled_ms,

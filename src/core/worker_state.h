@@ -53,6 +53,7 @@ struct worker_job {
     uint32_t link;
     uint8_t state;      /* enum worker_job_state */
     uint8_t run;        /* enum worker_run */
+    uint8_t name_bytes; /* of `task` */
     bool too_large : 1; /* its result is over what the ventilator takes */
     bool running : 1;
     bool told : 1;    /* asked to end at its soft limit */
@@ -60,11 +61,11 @@ struct worker_job {
     bool revoked : 1; /* DROPPED: its run is to end, whatever its limits */
     bool hung : 1;
     bool progresses : 1; /* it told of its progress */
-    enum outcome outcome;
-    enum end_cause cause; /* why it was killed */
-    uint32_t sequence;    /* OWED and sent: of the COMPLETE that carried it */
-    struct stored task;   /* name and payload in one run */
-    uint32_t name_bytes;  /* of these */
+    enum outcome outcome : 8;
+    enum end_cause cause : 8; /* why it was killed */
+    uint32_t sequence;        /* OWED and sent: of the COMPLETE that carried it */
+    struct stored task;       /* name and payload in one run */
+    struct stored payload;    /* a large one is by itself */
     struct stored result, text;
     uint32_t retry_after_ms;
     uint32_t limit_ms, soft_ms, stalled_ms; /* 0: none */

@@ -48,6 +48,7 @@ struct dials {
     uint32_t stretch_left;
     zmq_msg_t message;
     struct buffers *buffers;
+    struct parcels parcels;
     uint64_t spin_ns;
     struct dial *dial;
 };
@@ -84,6 +85,7 @@ void dials_destroy(struct dials **dials)
     }
     zmq_msg_close(&self->message);
     buffers_destroy(&self->buffers);
+    parcels_clear(&self->parcels);
     free(self->dial);
     free(self);
     *dials = NULL;
@@ -275,6 +277,9 @@ static bool next_of_front(struct dials *dials, uint32_t link, struct arrival *ar
             tell(arrival, ARRIVAL_MESSAGE, link);
             arrival->passage = PASSAGE_FRONT;
             arrival->bytes = bytes_of(zmq_msg_data(&dials->message), zmq_msg_size(&dials->message));
+            if (line->pipe == NULL) {
+                arrival->parcel = parcels_ready(&dials->parcels, &dials->message);
+            }
             return true;
         }
     }
@@ -301,6 +306,16 @@ void dials_next(struct dials *dials, struct arrival *arrival)
         turn_to_next(dials);
     }
     tell(arrival, ARRIVAL_NONE, 0);
+}
+
+void dials_keep(struct dials *dials)
+{
+    parcels_keep(&dials->parcels, &dials->message);
+}
+
+void dials_return(struct dials *dials, struct parcel *parcel)
+{
+    parcels_return(&dials->parcels, parcel);
 }
 
 /* Sending. */

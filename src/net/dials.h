@@ -47,6 +47,10 @@ void dials_watch(struct dials *dials, const struct waker *waker, struct pollset 
 void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns);
 void dials_next(struct dials *dials, struct arrival *arrival);
 
+/* As front_keep and front_return. */
+void dials_keep(struct dials *dials);
+void dials_return(struct dials *dials, struct parcel *parcel);
+
 /* From here on dials_wait looks for so long before it sleeps (pollset.h); at first it does
  * not. */
 void dials_spin(struct dials *dials, uint64_t spin_ns);

@@ -115,6 +115,10 @@ static void step(struct tmesh_worker *node, const struct worker_event *event)
 {
     worker_step(node->core, event, node->actions);
     perform(node);
+    if (node->actions->borrowed) dials_keep(node->dials);
+    for (struct parcel *parcel; (parcel = worker_returned(node->core)) != NULL;) {
+        dials_return(node->dials, parcel);
+    }
 }
 
 static void turn_until_done(struct tmesh_worker *node, enum worker_event_kind kind, uint64_t now_ns)
@@ -138,6 +142,8 @@ static void take_arrival(struct tmesh_worker *node, const struct arrival *arriva
         enum wire_error error = wire_decode(node->decoder, arrival->bytes, &message);
         event.kind = error == WIRE_OK ? WORKER_MESSAGE : WORKER_CLOSED;
         event.message = &message;
+        event.memory = arrival->bytes;
+        event.lender = error == WIRE_OK ? arrival->parcel : NULL;
         if (error != WIRE_OK) {
             log_line(&node->log, TMESH_ERROR, "ventilator=%s sent what is no message: %s",
                      node->setup.endpoints.items[arrival->link], wire_error_text(error));

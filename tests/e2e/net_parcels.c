@@ -126,18 +126,35 @@ static void the_front_keeps(struct pair *pair, enum passage passage)
     front_return(pair->front, kept[0].parcel); /* the third is freed with the front */
 }
 
+static void the_dials_keep(struct pair *pair, uint32_t link)
+{
+    struct arrival kept[3];
+    static uint8_t bytes[LARGE];
+    for (uint8_t i = 0; i < 3; i++) {
+        memset(bytes, i, sizeof bytes);
+        assert_true(front_send(pair->front, link, bytes_of(bytes, sizeof bytes)));
+        kept[i] = pair_at_dials(pair, WAIT_MS);
+        assert_non_null(kept[i].parcel);
+        dials_keep(pair->dials);
+    }
+    for (uint8_t i = 0; i < 3; i++) check_bytes(kept[i].bytes.data, i);
+    dials_return(pair->dials, kept[2].parcel);
+    check_bytes(kept[1].bytes.data, 1);
+    dials_return(pair->dials, kept[1].parcel);
+}
+
 static void what_comes_by_a_socket_can_be_kept(void **state)
 {
     (void)state;
     struct pair pair;
     pair_open(&pair, "tcp://127.0.0.1:0", PAIR_BYTES_MAX);
-    uint32_t count;
-    (void)pair_join(&pair, 0, "hello");
+    uint32_t link = pair_join(&pair, 0, "hello"), count;
     const struct bytes *intakes = front_intakes(pair.front, &count);
     assert_true(dials_open_intake(pair.dials, 0, intakes, count));
     assert_int_equal(pair_at_dials(&pair, WAIT_MS).kind, ARRIVAL_INTAKE_UP);
     the_front_keeps(&pair, PASSAGE_FRONT);
     the_front_keeps(&pair, PASSAGE_INTAKE);
+    the_dials_keep(&pair, link);
     pair_close(&pair);
 }
 

@@ -97,6 +97,7 @@ static void large_messages_pass_too(void **state)
         arrival = pair_at_dials(&pair, LIMIT_MS);
         assert_int_equal(arrival.bytes.size, LARGE);
         assert_int_equal(arrival.bytes.data[0], round);
+        assert_null(arrival.parcel);
     }
     free(buffer);
 }

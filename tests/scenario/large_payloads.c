@@ -1,5 +1,4 @@
-/* large_payloads.c - payloads and results that a ventilator keeps in the messages they came
- * in.
+/* large_payloads.c - payloads and results that nodes keep in the messages they came in.
  *
  * Each message arrives in memory of its own, which is freed as soon as its node names it:
  * what is named too early is used after it was freed, and what is not is left at the end.
@@ -46,7 +45,7 @@ static struct world {
     struct encoder *encoder;
     struct flight *inbox[ROLES];
     bool opens[ROLES]; /* a connection comes up in the next turn */
-    uint32_t borrowed, out;
+    uint32_t borrowed[ROLES], out[ROLES];
     struct held_job runs[HELD_MAX];
     uint32_t run_count, accepted, ended;
     uint32_t sizes[TASKS];
@@ -91,15 +90,16 @@ static struct flight *arrive(enum role_at at)
 }
 
 /* What was lent for this step, and what comes back after it. */
-static void settle(void *lent, bool borrowed)
+static void settle(enum role_at at, void *lent, bool borrowed)
 {
     if (lent != NULL && !borrowed) free(lent);
-    world.borrowed += borrowed;
-    world.out += borrowed;
+    world.borrowed[at] += borrowed;
+    world.out[at] += borrowed;
     for (;;) {
-        void *lender = ventilator_returned(world.ventilator);
+        void *lender = at == AT_VENTILATOR ? ventilator_returned(world.ventilator)
+                                           : worker_returned(world.worker);
         if (lender == NULL) return;
-        world.out--;
+        world.out[at]--;
         free(lender);
     }
 }
@@ -134,13 +134,17 @@ static void step_ventilator(struct ventilator_event event, struct flight *flight
     for (uint32_t i = 0; i < out->send_count; i++) {
         send(out->sends[i].link == 1 ? AT_PRODUCER : AT_WORKER, 0, &out->sends[i].message);
     }
-    settle(flight, out->borrowed);
+    settle(AT_VENTILATOR, flight, out->borrowed);
 }
 
 static void step_worker(struct worker_event event, struct flight *flight)
 {
     struct worker_actions *out = world.does;
     event.now_ns = world.now_ns;
+    if (flight != NULL) {
+        event.memory = bytes_of(flight->bytes, flight->size);
+        event.lender = flight;
+    }
     worker_step(world.worker, &event, out);
     for (uint32_t i = 0; i < out->count; i++) {
         const struct worker_action *action = &out->actions[i];
@@ -150,7 +154,7 @@ static void step_worker(struct worker_event event, struct flight *flight)
         assert_true(world.run_count < HELD_MAX);
         world.runs[world.run_count++] = (struct held_job){action->job, action->assignment};
     }
-    free(flight);
+    settle(AT_WORKER, flight, out->borrowed);
 }
 
 static void decode(const struct flight *flight, struct message *message)
@@ -323,8 +327,10 @@ static void they_cross_the_mesh_whole_and_everything_is_given_back(void **state)
     }
     for (int i = 0; i < 100; i++) turn(0); /* receipts, for what is kept until then */
     assert_int_equal(world.accepted, TASKS);
-    assert_true(world.borrowed >= TASKS / 6);
-    assert_int_equal(world.out, 0);
+    for (int at = AT_VENTILATOR; at < ROLES; at++) {
+        assert_true(world.borrowed[at] >= TASKS / 6);
+        assert_int_equal(world.out[at], 0);
+    }
 }
 
 int main(void)
