@@ -135,7 +135,7 @@ void producer_step(struct producer *producer, const struct producer_event *event
     out->count = 0;
     out->submission_count = 0;
     out->accepted_count = 0;
-    out->more = false;
+    out->more = out->borrowed = false;
     out->duplicate = false;
     out->hold = PRODUCER_HOLDS_NOT;
     out->full = producer->stopped && event->kind == PRODUCER_SUBMIT;
@@ -162,6 +162,16 @@ void producer_step(struct producer *producer, const struct producer_event *event
     case PRODUCER_DISPOSE: break;
     }
     producer_session_event(producer, event, out);
+}
+
+void *producer_returned(struct producer *producer)
+{
+    return store_returned(&producer->store);
+}
+
+void *producer_reclaim(struct producer *producer)
+{
+    return store_reclaim(&producer->store);
 }
 
 void producer_counts(const struct producer *producer, struct producer_counts *counts)

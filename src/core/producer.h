@@ -57,6 +57,10 @@ struct producer_event {
     uint32_t link;
     const struct message *message;
     const struct submission *submission; /* borrowed for the step */
+    /* SUBMIT: memory that the payload is in, and a name for it.  A large payload may be kept
+     * there instead of being copied; NULL: it may not. */
+    struct bytes memory;
+    void *lender;
     struct message_query query;
     const struct message_dispose *dispose; /* borrowed for the step and its actions */
     const struct message_drain *drain;     /* likewise */
@@ -114,6 +118,7 @@ enum { PRODUCER_ACTIONS_MAX = 2 * MESSAGE_ITEMS_MAX + 4 * PRODUCER_LINKS_MAX };
 struct producer_actions {
     uint32_t count;
     bool more;      /* a TURN could not say all it had to: perform this, then step TURN again */
+    bool borrowed;  /* SUBMIT: `memory` has to stay until producer_returned names its lender */
     bool full;      /* SUBMIT: the outbox has no room; nothing changed */
     bool duplicate; /* SUBMIT: the id is in the outbox or awaited already; nothing changed */
     enum producer_hold hold; /* CANCEL */
@@ -146,6 +151,13 @@ struct producer *producer_init(void *memory, const struct producer_options *opti
 
 void producer_step(struct producer *producer, const struct producer_event *event,
                    struct producer_actions *out);
+
+/* Asked once in a while, when the actions of the latest step were carried out: names, once
+ * each, lenders whose memory is needed no more; NULL: no other now. */
+void *producer_returned(struct producer *producer);
+
+/* For the end: names the other lenders.  The producer must not be asked anything else then. */
+void *producer_reclaim(struct producer *producer);
 
 /* The task with this id as it would go out now, if it is kept whole: in the outbox,
  * or guarded.  Borrowed until the next step. */

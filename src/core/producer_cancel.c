@@ -42,7 +42,7 @@ void producer_cancel_hush(struct producer *producer, uint32_t slot)
     if (entry->accepted) producer->awaited--;
     entry->remnant = true;
     producer->remnants++;
-    store_drop(&producer->store, &entry->task);
+    producer_entry_drop_task(producer, slot);
 }
 
 void producer_cancel_keep(struct producer *producer, uint32_t slot, uint32_t link)
@@ -54,7 +54,7 @@ void producer_cancel_keep(struct producer *producer, uint32_t slot, uint32_t lin
     }
     uint32_t head = entry->remnant ? producer_remnants_head(producer, link)
                                    : producer_cancelled_head(producer, link);
-    if (!producer->options.guarded) store_drop(&producer->store, &entry->task);
+    if (!producer->options.guarded) producer_entry_drop_task(producer, slot);
     circle_remove(&producer->ages, slot); /* its patience is over */
     circle_append(&producer->places, head, slot);
     entry->state = ENTRY_CANCELLED;

@@ -20,26 +20,76 @@ static uint8_t *put(uint8_t *at, const void *data, size_t bytes)
     return at + bytes;
 }
 
-/* Keeps options, name, queue and payload in one run. */
-static struct stored keep(struct producer *producer, const struct submission *submission)
+struct entry_head producer_entry_head(const struct producer *producer, uint32_t slot)
 {
-    const struct entry_options options = {.attempts_max = submission->attempts_max,
+    struct entry_head head;
+    struct bytes task = store_get(&producer->store, producer->entries[slot].task);
+    assert(producer->entries[slot].has_head && task.size > sizeof head);
+    memcpy(&head, task.data, sizeof head);
+    return head;
+}
+
+void producer_entry_drop_payload(struct producer *producer, uint32_t slot)
+{
+    if (producer->entries[slot].task.place == 0) return;
+    struct entry_head head = producer_entry_head(producer, slot);
+    store_drop(&producer->store, &head.payload);
+}
+
+static bool needs_head(const struct submission *submission)
+{
+    return submission->payload.size >= PIN_BYTES_MIN || has_options(submission);
+}
+
+static uint8_t *put_names(uint8_t *at, const struct submission *submission)
+{
+    at = put(at, submission->name.data, submission->name.size);
+    return put(at, submission->queue.data, submission->queue.size);
+}
+
+static struct stored keep_with_head(struct producer *producer, const struct submission *submission)
+{
+    struct bytes payload = submission->payload;
+    bool large = payload.size >= PIN_BYTES_MIN;
+    struct entry_head head = {.options = {.attempts_max = submission->attempts_max,
                                           .crashes_max = submission->crashes_max,
                                           .backoff_ms = submission->backoff_ms,
                                           .backoff_ms_max = submission->backoff_ms_max,
                                           .limit_ms = submission->limit_ms,
                                           .soft_ms = submission->soft_ms,
-                                          .stalled_ms = submission->stalled_ms};
-    uint32_t option_bytes = has_options(submission) ? sizeof options : 0;
-    uint32_t named = submission->name.size + submission->queue.size;
+                                          .stalled_ms = submission->stalled_ms}};
+    uint32_t bytes = (uint32_t)sizeof head + submission->name.size + submission->queue.size;
     uint8_t *at;
-    struct stored task =
-        store_claim(&producer->store, option_bytes + named + submission->payload.size, &at);
+    struct stored task = store_claim(&producer->store, large ? bytes : bytes + payload.size, &at);
     if (task.place == 0) return task;
-    at = put(at, &options, option_bytes);
-    at = put(at, submission->name.data, submission->name.size);
-    at = put(at, submission->queue.data, submission->queue.size);
-    put(at, submission->payload.data, submission->payload.size);
+    if (large) head.payload = store_put(&producer->store, payload);
+    if (large && head.payload.place == 0) {
+        store_drop(&producer->store, &task);
+        return task;
+    }
+    at = put_names(put(at, &head, sizeof head), submission);
+    if (!large) put(at, payload.data, payload.size);
+    return task;
+}
+
+/* The common task: name, queue and payload. */
+static struct stored keep(struct producer *producer, const struct submission *submission)
+{
+    struct bytes payload = submission->payload;
+    uint32_t bytes = submission->name.size + submission->queue.size + payload.size;
+    uint8_t *at;
+    struct stored task = store_claim(&producer->store, bytes, &at);
+    if (task.place != 0) put(put_names(at, submission), payload.data, payload.size);
+    return task;
+}
+
+static struct stored keep_offered(struct producer *producer, const struct producer_event *event,
+                                  struct producer_actions *out)
+{
+    if (event->lender == NULL) return keep_with_head(producer, event->submission);
+    store_offer(&producer->store, event->memory, event->lender);
+    struct stored task = keep_with_head(producer, event->submission);
+    out->borrowed = store_took(&producer->store);
     return task;
 }
 
@@ -65,9 +115,10 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
     uint32_t hash = index_hash(&producer->index, &submission->id);
     out->duplicate = is_kept(producer, &submission->id, hash);
     if (out->duplicate) return;
+    bool has_head = needs_head(submission);
     struct stored task = {.place = 0, .size = 0};
     if (producer->index.count - producer->remnants < producer->options.tasks_max) {
-        task = keep(producer, submission);
+        task = has_head ? keep_offered(producer, event, out) : keep(producer, submission);
     }
     out->full = task.place == 0;
     if (out->full) return;
@@ -82,7 +133,7 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
         .state = ENTRY_OUTBOX,
         .name_bytes = (uint8_t)submission->name.size,
         .queue_bytes = (uint8_t)submission->queue.size,
-        .has_options = has_options(submission),
+        .has_head = has_head,
     };
     circle_append(&producer->places, producer_outbox_head(producer), slot);
     if (producer->options.unknown_ns == 0) return;
@@ -94,15 +145,19 @@ void producer_entry_submission(const struct producer *producer, uint32_t slot,
 {
     const struct producer_entry *entry = &producer->entries[slot];
     struct bytes task = store_get(&producer->store, entry->task);
-    struct entry_options options = {0};
+    struct entry_head head = {.payload = {.place = 0, .size = 0}};
     uint32_t before = (uint32_t)entry->name_bytes + entry->queue_bytes;
-    if (entry->has_options) before += (uint32_t)sizeof options;
+    if (entry->has_head) before += (uint32_t)sizeof head;
     assert(task.size >= before);
     const uint8_t *at = task.data;
-    if (entry->has_options) {
-        memcpy(&options, at, sizeof options);
-        at += sizeof options;
+    submission->payload = bytes_of(at + before, task.size - before);
+    if (entry->has_head) {
+        memcpy(&head, at, sizeof head);
+        at += sizeof head;
+        struct bytes large = store_get(&producer->store, head.payload);
+        if (large.data != NULL) submission->payload = large;
     }
+    const struct entry_options options = head.options;
     /* To guard a task is to wait for its end. */
     uint32_t guard = producer->options.guarded ? SUBMISSION_WANTS_RESULT : 0;
     submission->id = producer->index.ids[slot];
@@ -110,7 +165,6 @@ void producer_entry_submission(const struct producer *producer, uint32_t slot,
     submission->queue = entry->queue_bytes != 0
                             ? bytes_of(at + entry->name_bytes, entry->queue_bytes)
                             : (struct bytes){.data = NULL};
-    submission->payload = bytes_of(task.data + before, task.size - before);
     submission->flags = entry->flags | guard;
     submission->attempts_max = options.attempts_max;
     submission->crashes_max = options.crashes_max;
@@ -185,7 +239,7 @@ void producer_entry_accept(struct producer *producer, uint32_t slot, uint32_t li
         producer_entry_forget(producer, slot);
         return;
     }
-    if (!guarded) store_drop(&producer->store, &entry->task);
+    if (!guarded) producer_entry_drop_task(producer, slot);
     circle_remove(&producer->ages, slot); /* its patience is over with the first ACCEPT */
     circle_append(&producer->places, producer_awaited_head(producer, link), slot);
     entry->state = ENTRY_AWAITED;
@@ -200,7 +254,7 @@ void producer_entry_forget(struct producer *producer, uint32_t slot)
         producer->remnants--;
     else if (producer->entries[slot].accepted)
         producer->awaited--;
-    store_drop(&producer->store, &producer->entries[slot].task);
+    producer_entry_drop_task(producer, slot);
     circle_remove(&producer->ages, slot); /* harmless when it was accepted long ago */
     index_remove(&producer->index, slot);
 }

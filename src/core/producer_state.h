@@ -39,10 +39,16 @@ static const uint64_t PRODUCER_UNANSWERED_BYTES_MAX = 8 * 1024 * 1024;
 /* Of an entry's place.  `accepted` says whether a ventilator ever took it. */
 enum entry_state { ENTRY_OUTBOX, ENTRY_SENT, ENTRY_AWAITED, ENTRY_CANCELLED };
 
-/* What few tasks say; kept before the name of those that do. */
+/* What few tasks say. */
 struct entry_options {
     uint32_t attempts_max, crashes_max;
     uint32_t backoff_ms, backoff_ms_max, limit_ms, soft_ms, stalled_ms;
+};
+
+/* What is kept before the name of those, and of those whose payload is large. */
+struct entry_head {
+    struct stored payload; /* a large one is by itself, so that it need not be copied */
+    struct entry_options options;
 };
 
 struct producer_entry {
@@ -50,7 +56,7 @@ struct producer_entry {
     /* Among all that are not accepted, in order of submission, where patience ends. */
     struct circle_link age;
     uint64_t submitted_ns;
-    struct stored task; /* options, name, queue, payload; dropped when accepted unguarded */
+    struct stored task; /* head, name, queue, payload; dropped when accepted unguarded */
     uint32_t where;     /* SENT: its batch; AWAITED, CANCELLED: the link that has it */
     uint32_t tenure;    /* AWAITED: of that link, when it accepted it */
     uint32_t flags;
@@ -58,7 +64,7 @@ struct producer_entry {
     enum entry_state state;
     uint16_t item; /* SENT: its position in the batch; CANCELLED: in the DISPOSE */
     uint8_t name_bytes, queue_bytes;
-    bool has_options;
+    bool has_head;
     bool accepted;  /* by whomever, and the application knows */
     bool flew;      /* some ventilator may have it */
     bool cancelled; /* SENT: to be cancelled as soon as somebody has it */
@@ -246,10 +252,25 @@ void producer_entry_submit(struct producer *producer, const struct producer_even
 void producer_entry_submission(const struct producer *producer, uint32_t slot,
                                struct submission *submission);
 
+/* Of a task that has one and was not dropped. */
+struct entry_head producer_entry_head(const struct producer *producer, uint32_t slot);
+
 /* What it adds to the size of a message, about. */
 static inline uint32_t producer_entry_bytes(const struct producer *producer, uint32_t slot)
 {
-    return producer->entries[slot].task.size + PRODUCER_ITEM_BYTES;
+    uint32_t bytes = producer->entries[slot].task.size + PRODUCER_ITEM_BYTES;
+    if (producer->entries[slot].has_head) bytes += producer_entry_head(producer, slot).payload.size;
+    return bytes;
+}
+
+/* Of a task that has a head: drops what is by itself. */
+void producer_entry_drop_payload(struct producer *producer, uint32_t slot);
+
+/* Nobody is sent the task any more. */
+static inline void producer_entry_drop_task(struct producer *producer, uint32_t slot)
+{
+    if (producer->entries[slot].has_head) producer_entry_drop_payload(producer, slot);
+    store_drop(&producer->store, &producer->entries[slot].task);
 }
 
 /* Takes the task out of outbox, batch or awaited.  Its batch is over when it was the last. */

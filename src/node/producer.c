@@ -341,6 +341,9 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
     stage_clear(&producer->spooling);
     free(producer->settled);
     free(producer->actions);
+    if (producer->core != NULL) {
+        for (void *block; (block = producer_reclaim(producer->core)) != NULL;) free(block);
+    }
     block_release(&producer->block);
     endpoints_clear(&producer->endpoints);
     pthread_cond_destroy(&producer->exchange.changed);

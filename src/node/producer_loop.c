@@ -10,6 +10,7 @@
 #include "ventilator_node.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { TURN_ARRIVALS_MAX = 256, FAREWELL_MS = 200 };
 
@@ -86,6 +87,7 @@ void producer_step_and_perform(struct tmesh_producer *producer, const struct pro
     for (uint32_t at = 0; at < producer->actions->count; at++) {
         perform_one(producer, &producer->actions->actions[at]);
     }
+    for (void *block; (block = producer_returned(producer->core)) != NULL;) free(block);
 }
 
 /* Asked anew before each TURN: whoever polled since may have made room, and wakes

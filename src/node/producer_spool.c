@@ -145,7 +145,7 @@ static void fail(struct tmesh_producer *producer, const char *why)
 static bool write_all(struct tmesh_producer *producer, struct stage *stage)
 {
     struct spooled task;
-    for (; stage_next(stage, &task.submission, &task.ticket); stage_pass(stage)) {
+    for (; stage_next(stage, &task.submission, &task.ticket); stage_skip(stage)) {
         const struct ticket *ticket = &producer->exchange.tickets.tickets[task.ticket];
         task.deliver = (enum tmesh_deliver)ticket->deliver;
         task.report_accepted = ticket->report_accepted;

@@ -168,8 +168,12 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
          stage_next(&producer->taking, &submission, &event.ticket); left--) {
         if (left == 0) return true;
         bool second = is_second(producer, &submission, event.ticket);
+        bool kept = false;
         if (!second) {
+            event.memory = submission.payload;
+            event.lender = stage_block(&producer->taking);
             producer_step(producer->core, &event, producer->actions);
+            kept = producer->actions->borrowed;
             producer->core_is_full = producer->actions->full;
             if (producer->core_is_full) return false; /* an answer makes room, and comes first */
         }
@@ -180,7 +184,10 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
                                         .result.text = bytes_text(
                                             "a task with this id is in this producer already")});
         }
-        stage_pass(&producer->taking);
+        if (kept)
+            stage_hand_over(&producer->taking);
+        else
+            stage_pass(&producer->taking);
         producer->taken++;
     }
     return more;

@@ -1,7 +1,8 @@
 /* stage.h - submissions on their way from the application to the producer's thread.
  *
  * One growing run of bytes that is filled under the producer's lock, swapped
- * out, and read by the producer's thread without one.
+ * out, and read by the producer's thread without one.  Large payloads have memory
+ * of their own each, from malloc, so that it can be used on without another copy.
  */
 #ifndef NODE_STAGE_H
 #define NODE_STAGE_H
@@ -13,18 +14,28 @@
 struct stage {
     uint8_t *bytes;
     size_t used, read, capacity;
-    uint32_t roomy; /* resets in a row that found it far too large */
+    size_t passed;   /* at most `read` */
+    uint32_t roomy;  /* resets in a row that found it far too large */
+    uint32_t blocks; /* payloads with memory of their own that were not passed */
 };
 
 /* Appends a copy with the ticket it belongs to.  False: out of memory. */
 bool stage_append(struct stage *stage, const struct submission *submission, uint32_t ticket);
 
 /* The next submission that was not passed yet, pointing into the stage; false
- * at the end.  stage_pass goes on to the one after it. */
+ * at the end. */
 bool stage_next(const struct stage *stage, struct submission *submission, uint32_t *ticket);
-void stage_pass(struct stage *stage);
 
-/* Goes back to the first submission that it holds. */
+/* The memory that its payload has for itself; NULL: it has none. */
+void *stage_block(const struct stage *stage);
+
+/* Goes on to the one after it, for good.  stage_hand_over leaves that memory, if there is any,
+ * to the caller, to be freed; stage_pass frees it. */
+void stage_pass(struct stage *stage);
+void stage_hand_over(struct stage *stage);
+
+/* Goes on for now, and back to the first that was not passed; in between none may be. */
+void stage_skip(struct stage *stage);
 void stage_rewind(struct stage *stage);
 
 /* Moves what `from` holds and was not passed behind all of `to`, which may forget

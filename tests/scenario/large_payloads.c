@@ -96,8 +96,9 @@ static void settle(enum role_at at, void *lent, bool borrowed)
     world.borrowed[at] += borrowed;
     world.out[at] += borrowed;
     for (;;) {
-        void *lender = at == AT_VENTILATOR ? ventilator_returned(world.ventilator)
-                                           : worker_returned(world.worker);
+        void *lender = at == AT_PRODUCER     ? producer_returned(world.producer)
+                       : at == AT_VENTILATOR ? ventilator_returned(world.ventilator)
+                                             : worker_returned(world.worker);
         if (lender == NULL) return;
         world.out[at]--;
         free(lender);
@@ -108,6 +109,7 @@ static void step_producer(struct producer_event event, void *lent)
 {
     struct producer_actions *out = world.produces;
     event.now_ns = world.now_ns;
+    event.lender = event.kind == PRODUCER_SUBMIT ? lent : NULL;
     producer_step(world.producer, &event, out);
     for (uint32_t i = 0; i < out->count; i++) {
         const struct producer_action *action = &out->actions[i];
@@ -119,7 +121,7 @@ static void step_producer(struct producer_event event, void *lent)
         assert_int_equal(action->result.state, TASK_DONE);
         check(action->result.result, action->ticket);
     }
-    free(lent);
+    settle(AT_PRODUCER, lent, out->borrowed);
 }
 
 static void step_ventilator(struct ventilator_event event, struct flight *flight)
@@ -276,9 +278,11 @@ static void submit(uint32_t task, uint32_t size)
                                     .name = name,
                                     .payload = bytes_of(payload, size),
                                     .flags = SUBMISSION_WANTS_RESULT};
-    step_producer(
-        (struct producer_event){.kind = PRODUCER_SUBMIT, .submission = &submission, .ticket = task},
-        payload);
+    step_producer((struct producer_event){.kind = PRODUCER_SUBMIT,
+                                          .submission = &submission,
+                                          .memory = submission.payload,
+                                          .ticket = task},
+                  payload);
     assert_false(world.produces->full);
     assert_false(world.produces->duplicate);
 }
@@ -327,10 +331,22 @@ static void they_cross_the_mesh_whole_and_everything_is_given_back(void **state)
     }
     for (int i = 0; i < 100; i++) turn(0); /* receipts, for what is kept until then */
     assert_int_equal(world.accepted, TASKS);
-    for (int at = AT_VENTILATOR; at < ROLES; at++) {
+    for (int at = 0; at < ROLES; at++) {
         assert_true(world.borrowed[at] >= TASKS / 6);
         assert_int_equal(world.out[at], 0);
     }
+}
+
+static void a_producer_gives_back_at_its_end_what_nobody_took(void **state)
+{
+    (void)state;
+    for (uint32_t task = 0; task < 10; task++) submit(task, 20 * 1024);
+    assert_int_equal(world.out[AT_PRODUCER], 10);
+    step_producer((struct producer_event){.kind = PRODUCER_STOP}, NULL);
+    for (void *lender; (lender = producer_reclaim(world.producer)) != NULL; free(lender)) {
+        world.out[AT_PRODUCER]--;
+    }
+    assert_int_equal(world.out[AT_PRODUCER], 0);
 }
 
 int main(void)
@@ -338,6 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(they_cross_the_mesh_whole_and_everything_is_given_back,
                                         start, end),
+        cmocka_unit_test_setup_teardown(a_producer_gives_back_at_its_end_what_nobody_took, start,
+                                        end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,8 +233,8 @@ static void a_store_without_room_refuses_and_takes_again_later(void **state)
     struct producer_story story;
     struct producer_options options = producer_story_options();
     options.tasks_max = 100;
-    producer_story_start_open(&story, &options); /* 16 MiB: eight values of more than one */
-    submit_numbered(&story, 8, MESSAGE_PAYLOAD_BYTES_MAX, SUBMISSION_WANTS_RESULT);
+    producer_story_start_open(&story, &options); /* 16 MiB: fifteen, and their names */
+    submit_numbered(&story, 15, MESSAGE_PAYLOAD_BYTES_MAX, SUBMISSION_WANTS_RESULT);
     uint8_t *payload = calloc(1, MESSAGE_PAYLOAD_BYTES_MAX);
     struct submission submission = {.id = producer_story_id('z'),
                                     .name = bytes_text("task"),
