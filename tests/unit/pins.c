@@ -10,49 +10,16 @@
 
 #include "../../src/core/random.h"
 #include "../../src/core/store.h"
+#include "store_rig.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
     KIB = 1024,
     MIB = 1024 * KIB,
     VALUES = 400, /* held at once by the random run */
-    STEPS = 5000,
-    PATTERN_PERIOD = 251 /* odd, so that a value put at a wrong place shows */
+    STEPS = 5000
 };
-
-static uint8_t pattern[STORE_VALUE_BYTES_MAX + PATTERN_PERIOD];
-
-static int pattern_fill(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = (uint8_t)(i % PATTERN_PERIOD);
-    return 0;
-}
-
-static void store_build(struct store *store, struct arena *arena, uint64_t bytes_max)
-{
-    *arena = (struct arena){0};
-    store_init(store, arena, bytes_max);
-    arena->size = arena->used;
-    arena->used = 0;
-    arena->base = mmap(NULL, arena->size, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_true(arena->base != MAP_FAILED);
-    store_init(store, arena, bytes_max);
-}
-
-static void memory_unmap(struct arena *arena)
-{
-    munmap(arena->base, arena->size);
-}
-
-/* A value whose bytes depend on `variant`, which is kept to tell values apart. */
-static struct bytes value_of(uint32_t size, uint32_t variant)
-{
-    return bytes_of(pattern + variant % PATTERN_PERIOD, size);
-}
 
 static void check_value(const struct store *store, struct stored stored, struct bytes expected)
 {
@@ -88,8 +55,8 @@ static void a_large_value_stays_where_it_came_until_it_is_dropped(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 64 * MIB);
-    struct bytes memory = value_of(100 * KIB, 0);
+    store_rig_build(&store, &arena, 64 * MIB);
+    struct bytes memory = store_rig_value(100 * KIB, 0);
     int lender;
     store_offer(&store, memory, &lender);
     struct stored first = store_put(&store, bytes_of(memory.data + 3, 20 * KIB));
@@ -119,12 +86,12 @@ static void a_large_value_stays_where_it_came_until_it_is_dropped(void **state)
     struct stored late = store_put(&store, memory); /* the offer is over */
     assert_ptr_not_equal(store_get(&store, late).data, memory.data);
     bool took;
-    struct stored other = put_offered(&store, value_of(16 * KIB, 0), &lender,
+    struct stored other = put_offered(&store, store_rig_value(16 * KIB, 0), &lender,
                                       bytes_of(memory.data + 16 * KIB, 20 * KIB), &took);
     assert_false(took);
     check_value(&store, other, bytes_of(memory.data + 16 * KIB, 20 * KIB));
     assert_null(store_returned(&store));
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void what_is_taken_and_dropped_within_one_offer_goes_back(void **state)
@@ -132,8 +99,8 @@ static void what_is_taken_and_dropped_within_one_offer_goes_back(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 64 * MIB);
-    struct bytes memory = value_of(40 * KIB, 0);
+    store_rig_build(&store, &arena, 64 * MIB);
+    struct bytes memory = store_rig_value(40 * KIB, 0);
     int lender;
     store_offer(&store, memory, &lender);
     struct stored stored = store_put(&store, memory);
@@ -142,7 +109,7 @@ static void what_is_taken_and_dropped_within_one_offer_goes_back(void **state)
     assert_ptr_equal(store_returned(&store), &lender);
     assert_null(store_returned(&store));
     assert_int_equal(store.bytes_used, 0);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 /* Puts values of 1 MiB that are offered, until none fits.  Returns how many were borrowed;
@@ -153,7 +120,7 @@ static uint32_t fill_offered(struct store *store, struct stored kept[], uint32_t
     uint32_t borrowed = 0;
     bool took;
     for (*count = 0; store_fits(store, MIB); (*count)++) {
-        struct bytes value = value_of(MIB, *count);
+        struct bytes value = store_rig_value(MIB, *count);
         kept[*count] = put_offered(store, value, &lender, value, &took);
         assert_int_not_equal(kept[*count].place, 0);
         borrowed += took;
@@ -169,13 +136,13 @@ static void no_more_than_half_is_borrowed_and_the_region_gives_way(void **state)
     struct arena arena;
     struct stored kept[ROOM + 1], whole[4];
     uint32_t count;
-    store_build(&store, &arena, ROOM * MIB);
+    store_rig_build(&store, &arena, ROOM * MIB);
     for (int again = 0; again < 2; again++) {
         assert_int_equal(fill_offered(&store, kept, &count), ROOM / 2);
         assert_int_equal(count, ROOM);
         assert_true(store.bytes_used <= ROOM * MIB);
         for (uint32_t i = 0; i < count; i++) {
-            assert_true(bytes_equal(store_get(&store, kept[i]), value_of(MIB, i)));
+            assert_true(bytes_equal(store_get(&store, kept[i]), store_rig_value(MIB, i)));
             store_drop(&store, &kept[i]);
         }
         while (store_returned(&store) != NULL) continue;
@@ -183,17 +150,18 @@ static void no_more_than_half_is_borrowed_and_the_region_gives_way(void **state)
         assert_int_equal(store.fresh, ROOM / 2 * 16);
     }
     /* The region takes the rest, which is not to be borrowed again: it stays touched. */
-    for (int i = 0; i < 4; i++) whole[i] = store_put(&store, value_of(STORE_VALUE_BYTES_MAX, 0));
+    for (int i = 0; i < 4; i++)
+        whole[i] = store_put(&store, store_rig_value(STORE_VALUE_BYTES_MAX, 0));
     for (int i = 0; i < 4; i++) assert_int_not_equal(whole[i].place, 0);
     for (int i = 0; i < 4; i++) store_drop(&store, &whole[i]);
     assert_int_equal(fill_offered(&store, kept, &count), 0);
     assert_int_equal(count, ROOM);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 
-    store_build(&store, &arena, ROOM / 2 * MIB); /* too small to borrow at all */
+    store_rig_build(&store, &arena, ROOM / 2 * MIB); /* too small to borrow at all */
     assert_int_equal(fill_offered(&store, kept, &count), 0);
     assert_int_equal(count, ROOM / 2);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void more_values_than_the_table_has_are_copied(void **state)
@@ -202,8 +170,8 @@ static void more_values_than_the_table_has_are_copied(void **state)
     struct store store;
     struct arena arena;
     static struct stored kept[PINS_MAX];
-    store_build(&store, &arena, 2 * (uint64_t)(PINS_MAX + 1) * PIN_BYTES_MIN);
-    struct bytes value = value_of(PIN_BYTES_MIN, 0);
+    store_rig_build(&store, &arena, 2 * (uint64_t)(PINS_MAX + 1) * PIN_BYTES_MIN);
+    struct bytes value = store_rig_value(PIN_BYTES_MIN, 0);
     int lender;
     bool took;
     for (int again = 0; again < 2; again++) {
@@ -225,7 +193,7 @@ static void more_values_than_the_table_has_are_copied(void **state)
         assert_int_equal(returned, PINS_MAX);
     }
     assert_int_equal(store.bytes_used, 0);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 /* Each value lies in memory of its own, which is freed when it comes back, so that what
@@ -237,19 +205,19 @@ static void random_pins_come_back_once_nobody_needs_them(void **state)
     struct arena arena;
     static struct copy copies[VALUES];
     memset(copies, 0, sizeof copies);
-    store_build(&store, &arena, 64 * MIB);
+    store_rig_build(&store, &arena, 64 * MIB);
     uint64_t random = 7;
     uint32_t out = 0, borrowed = 0;
     for (uint32_t step = 0; step < STEPS; step++) {
         struct copy *copy = &copies[random_up_to(&random, VALUES - 1)];
         if (copy->stored.place != 0) {
-            assert_true(
-                bytes_equal(store_get(&store, copy->stored), value_of(copy->size, copy->variant)));
+            assert_true(bytes_equal(store_get(&store, copy->stored),
+                                    store_rig_value(copy->size, copy->variant)));
             store_drop(&store, &copy->stored);
         } else {
             copy->size = random_size(&random);
             copy->variant = step;
-            struct bytes value = value_of(copy->size, copy->variant);
+            struct bytes value = store_rig_value(copy->size, copy->variant);
             uint8_t *memory = malloc(value.size + 1);
             assert_non_null(memory);
             memcpy(memory, value.data, value.size);
@@ -265,7 +233,7 @@ static void random_pins_come_back_once_nobody_needs_them(void **state)
     assert_true(borrowed > STEPS / 20);
     for (void *memory; (memory = store_reclaim(&store)) != NULL; out--) free(memory);
     assert_int_equal(out, 0);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 int main(void)
@@ -277,5 +245,5 @@ int main(void)
         cmocka_unit_test(more_values_than_the_table_has_are_copied),
         cmocka_unit_test(random_pins_come_back_once_nobody_needs_them),
     };
-    return cmocka_run_group_tests(tests, pattern_fill, NULL);
+    return cmocka_run_group_tests(tests, store_rig_open, NULL);
 }

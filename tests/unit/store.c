@@ -10,6 +10,7 @@
 
 #include "../../src/core/random.h"
 #include "../../src/core/store.h"
+#include "store_rig.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,37 +20,8 @@ enum {
     MIB = 1024 * KIB,
     PAGE_BYTES = 4096,
     VALUES = 400, /* held at once by the random run */
-    STEPS = 20000,
-    PATTERN_PERIOD = 251 /* odd, so that a value put at a wrong place shows */
+    STEPS = 20000
 };
-
-static uint8_t pattern[STORE_VALUE_BYTES_MAX + PATTERN_PERIOD];
-
-static int pattern_fill(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = (uint8_t)(i % PATTERN_PERIOD);
-    return 0;
-}
-
-static void store_build(struct store *store, struct arena *arena, uint64_t bytes_max)
-{
-    *arena = (struct arena){0};
-    store_init(store, arena, bytes_max);
-    arena->size = arena->used;
-    arena->used = 0;
-    arena->base = mmap(NULL, arena->size, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_true(arena->base != MAP_FAILED);
-    madvise(arena->base, arena->size, MADV_NOHUGEPAGE);
-    store_init(store, arena, bytes_max);
-    assert_int_equal(arena->used, arena->size);
-}
-
-static void memory_unmap(struct arena *arena)
-{
-    munmap(arena->base, arena->size);
-}
 
 static size_t bytes_resident(const struct arena *arena)
 {
@@ -60,12 +32,6 @@ static size_t bytes_resident(const struct arena *arena)
     for (size_t i = 0; i < pages; i++) resident += flags[i] & 1;
     free(flags);
     return resident * PAGE_BYTES;
-}
-
-/* A value whose bytes depend on `variant`, which is kept to tell values apart. */
-static struct bytes value_of(uint32_t size, uint32_t variant)
-{
-    return bytes_of(pattern + variant % PATTERN_PERIOD, size);
 }
 
 static void check_value(const struct store *store, struct stored stored, struct bytes expected)
@@ -91,7 +57,7 @@ static void absent_is_not_kept_but_empty_is(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 0);
+    store_rig_build(&store, &arena, 0);
     struct stored absent = store_put(&store, (struct bytes){.data = NULL, .size = 0});
     assert_int_equal(absent.place, 0);
     assert_int_equal(absent.size, 0);
@@ -107,7 +73,7 @@ static void absent_is_not_kept_but_empty_is(void **state)
     assert_int_equal(empty.place, 0);
     assert_null(store_get(&store, empty).data);
     assert_int_equal(store.bytes_used, 0);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void values_at_the_borders_of_sizes_are_kept_whole(void **state)
@@ -115,25 +81,25 @@ static void values_at_the_borders_of_sizes_are_kept_whole(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 100 * MIB);
+    store_rig_build(&store, &arena, 100 * MIB);
     struct stored kept[BORDER_SIZES];
     for (uint32_t i = 0; i < BORDER_SIZES; i++) {
         assert_true(store_fits(&store, border_sizes[i]));
-        kept[i] = store_put(&store, value_of(border_sizes[i], i));
+        kept[i] = store_put(&store, store_rig_value(border_sizes[i], i));
         assert_int_not_equal(kept[i].place, 0);
     }
     for (uint32_t i = 0; i < BORDER_SIZES; i++) {
-        check_value(&store, kept[i], value_of(border_sizes[i], i));
+        check_value(&store, kept[i], store_rig_value(border_sizes[i], i));
     }
     for (uint32_t i = 0; i < BORDER_SIZES; i++) {
         store_drop(&store, &kept[i]);
         for (uint32_t j = i + 1; j < BORDER_SIZES; j++) {
             if (border_sizes[j] > 64 * KIB) continue;
-            check_value(&store, kept[j], value_of(border_sizes[j], j));
+            check_value(&store, kept[j], store_rig_value(border_sizes[j], j));
         }
     }
     assert_int_equal(store.bytes_used, 0);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void a_value_over_the_limit_is_refused(void **state)
@@ -141,13 +107,13 @@ static void a_value_over_the_limit_is_refused(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 64 * MIB);
+    store_rig_build(&store, &arena, 64 * MIB);
     assert_false(store_fits(&store, STORE_VALUE_BYTES_MAX + 1));
     assert_false(store_fits(&store, UINT32_MAX));
-    assert_int_equal(store_put(&store, value_of(STORE_VALUE_BYTES_MAX + 1, 0)).place, 0);
+    assert_int_equal(store_put(&store, store_rig_value(STORE_VALUE_BYTES_MAX + 1, 0)).place, 0);
     assert_int_equal(store.bytes_used, 0);
     assert_int_equal(store.fresh, 0);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void rounding_wastes_a_quarter_of_a_slab_value_at_most(void **state)
@@ -155,16 +121,16 @@ static void rounding_wastes_a_quarter_of_a_slab_value_at_most(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 0);
+    store_rig_build(&store, &arena, 0);
     for (uint32_t size = 0; size <= 32 * KIB; size++) {
-        struct stored stored = store_put(&store, value_of(size, 0));
+        struct stored stored = store_put(&store, store_rig_value(size, 0));
         assert_true(store.bytes_used >= size);
         uint64_t waste = store.bytes_used - size;
         assert_true(waste <= 16 || waste * 4 <= size);
         store_drop(&store, &stored);
         assert_int_equal(store.bytes_used, 0);
     }
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 /* Puts values of one size until none fits any more; returns how many fitted. */
@@ -173,12 +139,12 @@ static uint32_t fill(struct store *store, uint32_t size, struct stored kept[], u
     uint32_t count = 0;
     while (store_fits(store, size)) {
         assert_true(count < kept_max);
-        kept[count] = store_put(store, value_of(size, count));
+        kept[count] = store_put(store, store_rig_value(size, count));
         assert_int_not_equal(kept[count].place, 0);
         count++;
     }
     struct store before = *store;
-    assert_int_equal(store_put(store, value_of(size, 0)).place, 0);
+    assert_int_equal(store_put(store, store_rig_value(size, 0)).place, 0);
     assert_memory_equal(store, &before, sizeof before);
     return count;
 }
@@ -198,12 +164,12 @@ static void a_full_store_refuses_and_recovers_whole(void **state)
     assert_non_null(kept);
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 17 * MIB); /* rounded up to 32 */
+    store_rig_build(&store, &arena, 17 * MIB); /* rounded up to 32 */
     for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint32_t count = fill(&store, cases[i].size, kept, kept_max);
         assert_int_equal(count, 2 * cases[i].fitting);
         for (uint32_t j = 0; j < count; j++) {
-            check_value(&store, kept[j], value_of(cases[i].size, j));
+            check_value(&store, kept[j], store_rig_value(cases[i].size, j));
         }
         /* Odd ones first, so that nothing can be joined until the end. */
         for (uint32_t j = 1; j < count; j += 2) store_drop(&store, &kept[j]);
@@ -214,7 +180,7 @@ static void a_full_store_refuses_and_recovers_whole(void **state)
         store_drop(&store, &kept[1]);
     }
     free(kept);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void one_small_value_blocks_only_its_own_run(void **state)
@@ -222,9 +188,9 @@ static void one_small_value_blocks_only_its_own_run(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 16 * MIB);
-    struct stored small = store_put(&store, value_of(1, 0));
-    struct stored half = store_put(&store, value_of(8 * MIB, 1));
+    store_rig_build(&store, &arena, 16 * MIB);
+    struct stored small = store_put(&store, store_rig_value(1, 0));
+    struct stored half = store_put(&store, store_rig_value(8 * MIB, 1));
     assert_int_not_equal(half.place, 0);
     assert_false(store_fits(&store, 8 * MIB));
     assert_true(store_fits(&store, 4 * MIB));
@@ -233,7 +199,7 @@ static void one_small_value_blocks_only_its_own_run(void **state)
     assert_false(store_fits(&store, 16 * MIB));
     store_drop(&store, &small);
     assert_true(store_fits(&store, 16 * MIB));
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void a_cell_given_back_is_used_again(void **state)
@@ -241,15 +207,15 @@ static void a_cell_given_back_is_used_again(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 0);
-    struct stored first = store_put(&store, value_of(100, 1));
-    struct stored second = store_put(&store, value_of(100, 2));
+    store_rig_build(&store, &arena, 0);
+    struct stored first = store_put(&store, store_rig_value(100, 1));
+    struct stored second = store_put(&store, store_rig_value(100, 2));
     uint32_t place = first.place;
     store_drop(&store, &first);
-    first = store_put(&store, value_of(112, 3));
+    first = store_put(&store, store_rig_value(112, 3));
     assert_int_equal(first.place, place);
-    check_value(&store, second, value_of(100, 2));
-    memory_unmap(&arena);
+    check_value(&store, second, store_rig_value(100, 2));
+    store_rig_unmap(&arena);
 }
 
 static uint32_t random_size(uint64_t *random)
@@ -270,7 +236,7 @@ static void run_against_copies(uint64_t seed)
 {
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, 16 * MIB);
+    store_rig_build(&store, &arena, 16 * MIB);
     static struct copy copies[VALUES];
     memset(copies, 0, sizeof copies);
     uint64_t random = seed;
@@ -278,14 +244,14 @@ static void run_against_copies(uint64_t seed)
     for (uint32_t step = 0; step < STEPS; step++) {
         struct copy *copy = &copies[random_up_to(&random, VALUES - 1)];
         if (copy->stored.place != 0) {
-            check_value(&store, copy->stored, value_of(copy->size, copy->variant));
+            check_value(&store, copy->stored, store_rig_value(copy->size, copy->variant));
             store_drop(&store, &copy->stored);
             continue;
         }
         copy->size = random_size(&random);
         copy->variant = step;
         bool fits = store_fits(&store, copy->size);
-        copy->stored = store_put(&store, value_of(copy->size, copy->variant));
+        copy->stored = store_put(&store, store_rig_value(copy->size, copy->variant));
         assert_int_equal(copy->stored.place != 0, fits);
         refused += !fits;
     }
@@ -293,13 +259,13 @@ static void run_against_copies(uint64_t seed)
 
     for (uint32_t i = 0; i < VALUES; i++) {
         if (copies[i].stored.place == 0) continue;
-        check_value(&store, copies[i].stored, value_of(copies[i].size, copies[i].variant));
+        check_value(&store, copies[i].stored, store_rig_value(copies[i].size, copies[i].variant));
         store_drop(&store, &copies[i].stored);
     }
     assert_int_equal(store.bytes_used, 0);
     for (uint32_t i = 0; i < STORE_CLASSES; i++) assert_int_equal(store.partial[i], 0);
     assert_true(store_fits(&store, STORE_VALUE_BYTES_MAX));
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void random_operations_agree_with_copies(void **state)
@@ -316,22 +282,22 @@ static void memory_is_touched_only_as_values_come(void **state)
     (void)state;
     struct store store;
     struct arena arena;
-    store_build(&store, &arena, UINT64_C(8) << 30);
+    store_rig_build(&store, &arena, UINT64_C(8) << 30);
     assert_int_equal(bytes_resident(&arena), 0);
 
     enum { HELD = 10000 };
     static struct stored kept[HELD];
-    for (uint32_t i = 0; i < HELD; i++) kept[i] = store_put(&store, value_of(100, i));
+    for (uint32_t i = 0; i < HELD; i++) kept[i] = store_put(&store, store_rig_value(100, i));
     size_t resident = bytes_resident(&arena);
     assert_true(resident <= HELD * 112 + 16 * PAGE_BYTES);
 
     /* Oldest out, newest in: what was given back is what is used. */
     for (uint32_t i = 0; i < 10 * HELD; i++) {
         store_drop(&store, &kept[i % HELD]);
-        kept[i % HELD] = store_put(&store, value_of(100, i));
+        kept[i % HELD] = store_put(&store, store_rig_value(100, i));
     }
     assert_int_equal(bytes_resident(&arena), resident);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void two_values_put_as_one_stand_one_behind_the_other(void **state)
@@ -339,12 +305,12 @@ static void two_values_put_as_one_stand_one_behind_the_other(void **state)
     (void)state;
     struct arena arena;
     struct store store;
-    store_build(&store, &arena, 2 * STORE_VALUE_BYTES_MAX);
+    store_rig_build(&store, &arena, 2 * STORE_VALUE_BYTES_MAX);
     static const uint32_t sizes[] = {0, 1, 6, 16, 100, 40 * KIB, MIB};
     enum { SIZES = sizeof sizes / sizeof sizes[0] };
     for (uint32_t i = 0; i < SIZES * SIZES; i++) {
-        struct bytes first = value_of(sizes[i / SIZES], i);
-        struct bytes second = value_of(sizes[i % SIZES], i + 7);
+        struct bytes first = store_rig_value(sizes[i / SIZES], i);
+        struct bytes second = store_rig_value(sizes[i % SIZES], i + 7);
         struct stored stored = store_put_both(&store, first, second);
         struct bytes kept = store_get(&store, stored);
         assert_int_equal(kept.size, first.size + second.size);
@@ -358,10 +324,10 @@ static void two_values_put_as_one_stand_one_behind_the_other(void **state)
     assert_int_not_equal(empty.place, 0);
     uint64_t used = store.bytes_used;
     struct stored large =
-        store_put_both(&store, value_of(STORE_VALUE_BYTES_MAX, 0), value_of(1, 0));
+        store_put_both(&store, store_rig_value(STORE_VALUE_BYTES_MAX, 0), store_rig_value(1, 0));
     assert_int_equal(large.place, 0);
     assert_int_equal(store.bytes_used, used);
-    memory_unmap(&arena);
+    store_rig_unmap(&arena);
 }
 
 static void the_largest_store_still_names_its_last_place(void **state)
@@ -390,5 +356,5 @@ int main(void)
         cmocka_unit_test(two_values_put_as_one_stand_one_behind_the_other),
         cmocka_unit_test(the_largest_store_still_names_its_last_place),
     };
-    return cmocka_run_group_tests(tests, pattern_fill, NULL);
+    return cmocka_run_group_tests(tests, store_rig_open, NULL);
 }
