@@ -18,18 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__)
-enum { VFORK_IS_FORK = 1 };
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-enum { VFORK_IS_FORK = 1 };
-#else
-enum { VFORK_IS_FORK = 0 };
-#endif
-#else
-enum { VFORK_IS_FORK = 0 };
-#endif
-
 /* A stage with one command, "c", that sh runs, because tests want many different
  * programs; the pool itself never calls a shell. */
 static struct stage *stage_with_script(const char *script)

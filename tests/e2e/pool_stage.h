@@ -9,6 +9,19 @@
 
 #include <stdatomic.h>
 
+/* ThreadSanitizer makes vfork a fork: then nobody learns why a program could not be run. */
+#if defined(__SANITIZE_THREAD__)
+enum { VFORK_IS_FORK = 1 };
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+enum { VFORK_IS_FORK = 1 };
+#else
+enum { VFORK_IS_FORK = 0 };
+#endif
+#else
+enum { VFORK_IS_FORK = 0 };
+#endif
+
 enum { STAGE_JOBS_MAX = 20000 };
 
 /* What became of one job. */
