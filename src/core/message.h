@@ -139,6 +139,42 @@ struct submission {
     uint32_t flags;      /* last: what is zero in most tasks stands in one piece */
 };
 
+/* What few submissions say, apart: whoever keeps many keeps nothing of it for the common
+ * one.  A new one of these needs its line here and in each of the three functions. */
+struct rarities {
+    uint32_t attempts_max, crashes_max;
+    uint32_t backoff_ms, backoff_ms_max, limit_ms, soft_ms, stalled_ms;
+};
+
+static inline bool rarities_any(const struct submission *submission)
+{
+    return (submission->attempts_max | submission->crashes_max | submission->backoff_ms |
+            submission->backoff_ms_max | submission->limit_ms | submission->soft_ms |
+            submission->stalled_ms) != 0;
+}
+
+static inline struct rarities rarities_of(const struct submission *submission)
+{
+    return (struct rarities){.attempts_max = submission->attempts_max,
+                             .crashes_max = submission->crashes_max,
+                             .backoff_ms = submission->backoff_ms,
+                             .backoff_ms_max = submission->backoff_ms_max,
+                             .limit_ms = submission->limit_ms,
+                             .soft_ms = submission->soft_ms,
+                             .stalled_ms = submission->stalled_ms};
+}
+
+static inline void rarities_give(const struct rarities *rarities, struct submission *submission)
+{
+    submission->attempts_max = rarities->attempts_max;
+    submission->crashes_max = rarities->crashes_max;
+    submission->backoff_ms = rarities->backoff_ms;
+    submission->backoff_ms_max = rarities->backoff_ms_max;
+    submission->limit_ms = rarities->limit_ms;
+    submission->soft_ms = rarities->soft_ms;
+    submission->stalled_ms = rarities->stalled_ms;
+}
+
 struct message_submit {
     uint64_t batch; /* 1, 2, 3 .. in each session, on whatever lane */
     const struct submission *items;

@@ -7,13 +7,6 @@
 #include "planted.h"
 #include "producer_state.h"
 
-static bool has_options(const struct submission *submission)
-{
-    return (submission->attempts_max | submission->crashes_max | submission->backoff_ms |
-            submission->backoff_ms_max | submission->limit_ms | submission->soft_ms |
-            submission->stalled_ms) != 0;
-}
-
 static uint8_t *put(uint8_t *at, const void *data, size_t bytes)
 {
     if (bytes > 0) memcpy(at, data, bytes);
@@ -38,7 +31,7 @@ void producer_entry_drop_payload(struct producer *producer, uint32_t slot)
 
 static bool needs_head(const struct submission *submission)
 {
-    return submission->payload.size >= PIN_BYTES_MIN || has_options(submission);
+    return submission->payload.size >= PIN_BYTES_MIN || rarities_any(submission);
 }
 
 static uint8_t *put_names(uint8_t *at, const struct submission *submission)
@@ -51,13 +44,7 @@ static struct stored keep_with_head(struct producer *producer, const struct subm
 {
     struct bytes payload = submission->payload;
     bool large = payload.size >= PIN_BYTES_MIN;
-    struct entry_head head = {.options = {.attempts_max = submission->attempts_max,
-                                          .crashes_max = submission->crashes_max,
-                                          .backoff_ms = submission->backoff_ms,
-                                          .backoff_ms_max = submission->backoff_ms_max,
-                                          .limit_ms = submission->limit_ms,
-                                          .soft_ms = submission->soft_ms,
-                                          .stalled_ms = submission->stalled_ms}};
+    struct entry_head head = {.rarities = rarities_of(submission)};
     uint32_t bytes = (uint32_t)sizeof head + submission->name.size + submission->queue.size;
     uint8_t *at;
     struct stored task = store_claim(&producer->store, large ? bytes : bytes + payload.size, &at);
@@ -157,7 +144,6 @@ void producer_entry_submission(const struct producer *producer, uint32_t slot,
         struct bytes large = store_get(&producer->store, head.payload);
         if (large.data != NULL) submission->payload = large;
     }
-    const struct entry_options options = head.options;
     /* To guard a task is to wait for its end. */
     uint32_t guard = producer->options.guarded ? SUBMISSION_WANTS_RESULT : 0;
     submission->id = producer->index.ids[slot];
@@ -166,13 +152,7 @@ void producer_entry_submission(const struct producer *producer, uint32_t slot,
                             ? bytes_of(at + entry->name_bytes, entry->queue_bytes)
                             : (struct bytes){.data = NULL};
     submission->flags = entry->flags | guard;
-    submission->attempts_max = options.attempts_max;
-    submission->crashes_max = options.crashes_max;
-    submission->backoff_ms = options.backoff_ms;
-    submission->backoff_ms_max = options.backoff_ms_max;
-    submission->limit_ms = options.limit_ms;
-    submission->soft_ms = options.soft_ms;
-    submission->stalled_ms = options.stalled_ms;
+    rarities_give(&head.rarities, submission);
 }
 
 bool producer_task(const struct producer *producer, const struct id *id,

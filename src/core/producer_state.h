@@ -39,16 +39,10 @@ static const uint64_t PRODUCER_UNANSWERED_BYTES_MAX = 8 * 1024 * 1024;
 /* Of an entry's place.  `accepted` says whether a ventilator ever took it. */
 enum entry_state { ENTRY_OUTBOX, ENTRY_SENT, ENTRY_AWAITED, ENTRY_CANCELLED };
 
-/* What few tasks say. */
-struct entry_options {
-    uint32_t attempts_max, crashes_max;
-    uint32_t backoff_ms, backoff_ms_max, limit_ms, soft_ms, stalled_ms;
-};
-
 /* What is kept before the name of those, and of those whose payload is large. */
 struct entry_head {
     struct stored payload; /* a large one is by itself, so that it need not be copied */
-    struct entry_options options;
+    struct rarities rarities;
 };
 
 struct producer_entry {

@@ -14,9 +14,9 @@ enum {
     BLOCK_BYTES_MIN = PIN_BYTES_MIN /* what is smaller is copied once more anyway */
 };
 
-enum staged_has { HAS_QUEUE = 1, HAS_PAYLOAD = 2, HAS_OPTIONS = 4, HAS_BLOCK = 8 };
+enum staged_has { HAS_QUEUE = 1, HAS_PAYLOAD = 2, HAS_RARITIES = 4, HAS_BLOCK = 8 };
 
-/* In the run: this, options if it has them, name, queue, payload or where its block is; then
+/* In the run: this, its rarities if it has any, name, queue, payload or where its block is; then
  * room up to a multiple of eight.  Each octet goes from one processor to another, so the
  * common task is short. */
 struct staged {
@@ -29,10 +29,6 @@ struct staged {
 
 _Static_assert(sizeof(struct staged) == 32, "half a cache line");
 
-struct staged_options {
-    uint32_t attempts_max, crashes_max, backoff_ms, backoff_ms_max, limit_ms, soft_ms, stalled_ms;
-};
-
 /* All begin at multiples of eight.  Read and written in place: a copy that is put together
  * in small pieces and then moved in large ones waits for the processor's write buffer. */
 static struct staged *staged_at(const struct stage *stage, size_t at)
@@ -43,7 +39,7 @@ static struct staged *staged_at(const struct stage *stage, size_t at)
 static size_t staged_bytes(const struct staged *staged)
 {
     size_t bytes = sizeof *staged + staged->name_bytes + staged->queue_bytes;
-    if ((staged->has & HAS_OPTIONS) != 0) bytes += sizeof(struct staged_options);
+    if ((staged->has & HAS_RARITIES) != 0) bytes += sizeof(struct rarities);
     bytes += (staged->has & HAS_BLOCK) != 0 ? sizeof(void *) : staged->payload_bytes;
     return (bytes + 7) & ~(size_t)7;
 }
@@ -52,7 +48,7 @@ static size_t staged_bytes(const struct staged *staged)
 static const uint8_t *payload_at(const struct staged *staged)
 {
     const uint8_t *at = (const uint8_t *)(staged + 1);
-    if ((staged->has & HAS_OPTIONS) != 0) at += sizeof(struct staged_options);
+    if ((staged->has & HAS_RARITIES) != 0) at += sizeof(struct rarities);
     return at + staged->name_bytes + staged->queue_bytes;
 }
 
@@ -82,33 +78,20 @@ static uint8_t *put(uint8_t *at, struct bytes bytes)
     return at + bytes.size;
 }
 
-static bool has_options(const struct submission *submission)
-{
-    return (submission->attempts_max | submission->crashes_max | submission->backoff_ms |
-            submission->backoff_ms_max | submission->limit_ms | submission->soft_ms |
-            submission->stalled_ms) != 0;
-}
-
 static uint8_t has_of(const struct submission *submission)
 {
     uint8_t has = 0;
     if (submission->queue.data != NULL) has |= HAS_QUEUE;
     if (submission->payload.data != NULL) has |= HAS_PAYLOAD;
-    if (has_options(submission)) has |= HAS_OPTIONS;
+    if (rarities_any(submission)) has |= HAS_RARITIES;
     if (submission->payload.size >= BLOCK_BYTES_MIN) has |= HAS_BLOCK;
     return has;
 }
 
-static uint8_t *put_options(uint8_t *at, const struct submission *submission)
+static uint8_t *put_rarities(uint8_t *at, const struct submission *submission)
 {
-    const struct staged_options options = {.attempts_max = submission->attempts_max,
-                                           .crashes_max = submission->crashes_max,
-                                           .backoff_ms = submission->backoff_ms,
-                                           .backoff_ms_max = submission->backoff_ms_max,
-                                           .limit_ms = submission->limit_ms,
-                                           .soft_ms = submission->soft_ms,
-                                           .stalled_ms = submission->stalled_ms};
-    return put(at, bytes_of(&options, sizeof options));
+    const struct rarities rarities = rarities_of(submission);
+    return put(at, bytes_of(&rarities, sizeof rarities));
 }
 
 /* Puts the payload into memory of its own, and in the run where that is. */
@@ -127,7 +110,7 @@ bool stage_append(struct stage *stage, const struct submission *submission, uint
     assert(submission->queue.size <= MESSAGE_NAME_BYTES_MAX);
     struct bytes payload = submission->payload;
     bool large = payload.size >= BLOCK_BYTES_MIN;
-    size_t most = sizeof(struct staged) + sizeof(struct staged_options) + submission->name.size +
+    size_t most = sizeof(struct staged) + sizeof(struct rarities) + submission->name.size +
                   submission->queue.size + (large ? sizeof(void *) : payload.size) + 7;
     if (!make_room(stage, most)) return false;
     struct staged *staged = staged_at(stage, stage->used);
@@ -139,7 +122,7 @@ bool stage_append(struct stage *stage, const struct submission *submission, uint
     staged->queue_bytes = (uint8_t)submission->queue.size;
     staged->has = has_of(submission);
     uint8_t *at = (uint8_t *)(staged + 1);
-    if ((staged->has & HAS_OPTIONS) != 0) at = put_options(at, submission);
+    if ((staged->has & HAS_RARITIES) != 0) at = put_rarities(at, submission);
     at = put(at, submission->name);
     at = put(at, submission->queue);
     if (!large)
@@ -151,18 +134,12 @@ bool stage_append(struct stage *stage, const struct submission *submission, uint
     return true;
 }
 
-static const uint8_t *read_options(const uint8_t *at, struct submission *submission)
+static const uint8_t *read_rarities(const uint8_t *at, struct submission *submission)
 {
-    struct staged_options options;
-    memcpy(&options, at, sizeof options);
-    submission->attempts_max = options.attempts_max;
-    submission->crashes_max = options.crashes_max;
-    submission->backoff_ms = options.backoff_ms;
-    submission->backoff_ms_max = options.backoff_ms_max;
-    submission->limit_ms = options.limit_ms;
-    submission->soft_ms = options.soft_ms;
-    submission->stalled_ms = options.stalled_ms;
-    return at + sizeof options;
+    struct rarities rarities;
+    memcpy(&rarities, at, sizeof rarities);
+    rarities_give(&rarities, submission);
+    return at + sizeof rarities;
 }
 
 bool stage_next(const struct stage *stage, struct submission *submission, uint32_t *ticket)
@@ -171,7 +148,7 @@ bool stage_next(const struct stage *stage, struct submission *submission, uint32
     const struct staged *staged = staged_at(stage, stage->read);
     const uint8_t *at = (const uint8_t *)(staged + 1);
     *submission = (struct submission){.id = staged->id, .flags = staged->flags};
-    if ((staged->has & HAS_OPTIONS) != 0) at = read_options(at, submission);
+    if ((staged->has & HAS_RARITIES) != 0) at = read_rarities(at, submission);
     submission->name = bytes_of(at, staged->name_bytes);
     at += staged->name_bytes;
     if ((staged->has & HAS_QUEUE) != 0) submission->queue = bytes_of(at, staged->queue_bytes);

@@ -53,9 +53,8 @@ static void read_options(struct fields *fields, struct submission *item)
 static inline void clear_options(struct submission *item)
 {
     item->queue = (struct bytes){0};
-    item->flags = item->attempts_max = item->crashes_max = 0;
-    item->backoff_ms = item->backoff_ms_max = 0;
-    item->limit_ms = item->soft_ms = item->stalled_ms = 0;
+    item->flags = 0;
+    rarities_give(&(struct rarities){0}, item);
 }
 
 static void read_submission(struct fields *fields, struct submission *item)
