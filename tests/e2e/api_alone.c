@@ -60,14 +60,9 @@ static void they_are_with_a_ventilator_in_the_same_process(void **state)
     mesh_stop(&mesh);
 }
 
-struct waiter {
-    struct mesh *mesh;
-    struct ledger ledger;
-};
-
 static void *wait_for_each(void *context)
 {
-    struct waiter *waiter = context;
+    struct listener *waiter = context;
     for (int at = 0; at < 200; at++) {
         tmesh_id_t id = submit(waiter->mesh, TMESH_DELIVER_WAIT, "echo");
         if (tmesh_producer_wait(waiter->mesh->producer, &id, PATIENCE_MS, ledger_note,
@@ -84,11 +79,11 @@ static void several_threads_wait_each_for_its_own(void **state)
     (void)state;
     enum { THREADS = 3 };
     struct mesh mesh;
-    struct waiter waiters[THREADS];
+    struct listener waiters[THREADS];
     pthread_t threads[THREADS];
     mesh_start(&mesh, &echo, 2);
     for (int at = 0; at < THREADS; at++) {
-        waiters[at] = (struct waiter){.mesh = &mesh};
+        waiters[at] = (struct listener){.mesh = &mesh};
         assert_int_equal(pthread_create(&threads[at], NULL, wait_for_each, &waiters[at]), 0);
     }
     for (int at = 0; at < THREADS; at++) pthread_join(threads[at], NULL);
@@ -97,12 +92,6 @@ static void several_threads_wait_each_for_its_own(void **state)
         ledger_clear(&waiters[at].ledger);
     }
     mesh_stop(&mesh);
-}
-
-static bool has_entered(void *context)
-{
-    struct gate *gate = context;
-    return atomic_load(&gate->entered) > 0;
 }
 
 /* Nobody polls after it, so only the producer's own thread can carry it. */
@@ -125,17 +114,10 @@ static void what_nobody_waits_for_goes_out_all_the_same(void **state)
         one_at_a_time(&mesh, 3);
         atomic_store(&gate.entered, 0);
         for (int at = 0; at < round; at++) (void)submit(&mesh, TMESH_DELIVER_NONE, "gate");
-        if (round > 0) mesh_until(has_entered, &gate);
+        if (round > 0) gate_await(&gate, 1);
     }
     assert_int_equal(tmesh_producer_flush(mesh.producer, PATIENCE_MS), TMESH_OK);
     mesh_stop(&mesh);
-}
-
-static void *poll_long(void *context)
-{
-    struct waiter *waiter = context;
-    (void)tmesh_producer_poll(waiter->mesh->producer, PATIENCE_MS, 0, ledger_note, &waiter->ledger);
-    return NULL;
 }
 
 /* Whoever has the loop then gives it up, and what was under way is told as unknown. */
@@ -147,10 +129,10 @@ static void closing_takes_the_loop_back(void **state)
         struct mesh mesh;
         const tmesh_handler_t handler = {"gate", handle_gate, &gate};
         mesh_start(&mesh, &handler, 1);
-        struct waiter waiter = {.mesh = &mesh};
+        struct listener waiter = {.mesh = &mesh};
         pthread_t thread;
         tmesh_id_t id = mesh_submit(&mesh, "gate", "x");
-        assert_int_equal(pthread_create(&thread, NULL, poll_long, &waiter), 0);
+        assert_int_equal(pthread_create(&thread, NULL, listener_poll, &waiter), 0);
         if (round % 2 == 0) gate_await(&gate, 1);
         (void)tmesh_producer_close(mesh.producer, 0);
         pthread_join(thread, NULL);

@@ -262,18 +262,6 @@ static void a_disk_that_fails_ends_it_and_not_its_host(void **state)
     mesh_stop(&mesh);
 }
 
-struct waiter {
-    struct mesh *mesh;
-    struct ledger ledger;
-};
-
-static void *poll_long(void *context)
-{
-    struct waiter *waiter = context;
-    (void)tmesh_producer_poll(waiter->mesh->producer, PATIENCE_MS, 0, ledger_note, &waiter->ledger);
-    return NULL;
-}
-
 /* Another thread may be in both loops, or nobody. */
 static void closing_takes_both_loops_back(void **state)
 {
@@ -284,12 +272,12 @@ static void closing_takes_both_loops_back(void **state)
         const tmesh_handler_t handlers[] = {echo, {"gate", handle_gate, &gate}};
         start(&mesh, handlers, 2);
         run_until_it_is_here(&mesh);
-        struct waiter waiter = {.mesh = &mesh};
+        struct listener waiter = {.mesh = &mesh};
         pthread_t thread;
         tmesh_id_t id = mesh_submit(&mesh, "gate", "x");
         bool polled = round % 3 > 0;
         if (polled) {
-            assert_int_equal(pthread_create(&thread, NULL, poll_long, &waiter), 0);
+            assert_int_equal(pthread_create(&thread, NULL, listener_poll, &waiter), 0);
             if (round % 3 == 2) gate_await(&gate, 1);
         }
         assert_int_equal(tmesh_producer_close(mesh.producer, 0), TMESH_E_TIMEOUT);

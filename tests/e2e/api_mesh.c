@@ -157,6 +157,13 @@ void ledger_clear(struct ledger *ledger)
     *ledger = (struct ledger){0};
 }
 
+void *listener_poll(void *context)
+{
+    struct listener *waiter = context;
+    (void)tmesh_producer_poll(waiter->mesh->producer, PATIENCE_MS, 0, ledger_note, &waiter->ledger);
+    return NULL;
+}
+
 int handle_echo(tmesh_job_t *job, void *context)
 {
     (void)context;

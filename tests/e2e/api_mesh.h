@@ -72,6 +72,15 @@ const struct told *ledger_find(const struct ledger *ledger, const tmesh_id_t *id
 size_t ledger_count(const struct ledger *ledger, enum tmesh_answer_kind kind);
 void ledger_clear(struct ledger *ledger);
 
+/* A thread that waits for answers. */
+struct listener {
+    struct mesh *mesh;
+    struct ledger ledger;
+};
+
+/* The thread: polls once, for as long as a test may take. */
+void *listener_poll(void *waiter);
+
 /* ---- Handlers ---- */
 
 /* Returns its payload as its result. */
