@@ -31,7 +31,10 @@ typedef struct tmesh_id {
     uint8_t octets[16];
 } tmesh_id_t;
 
-/* A new id.  Any thread.  Its random part comes from the system's generator. */
+/* A new id.  Any thread.  Its random part comes from the system's generator, new for each
+ * millisecond and thread; within one, ids count up (RFC 9562, section 6.2, method 2).  So ids
+ * that one thread made sort in the order they were made while the clock does not go back, and
+ * whoever sees an id can guess its neighbours: an id is a name and not a secret. */
 TMESH_EXPORT tmesh_id_t tmesh_id_new(void);
 
 /* Writes "018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5d" and its end mark. */

@@ -57,36 +57,51 @@ static uint64_t process_number(void)
 
 enum { TAIL_BYTES = 10 }; /* of an id, behind the time */
 
-/* Drawing from the kernel for each id would cost a system call a task, so each
- * thread draws for many at once.  What is returned is to be used before the next call. */
-static const uint8_t *random_tail(void)
+/* What a thread's last id was made of. */
+struct id_source {
+    uint64_t process, wall_ms;
+    uint64_t low;    /* 62 bits, the first of them 0 when they were drawn: counting never wraps */
+    uint16_t middle; /* 12 bits */
+    size_t left;
+    uint8_t drawn[64 * TAIL_BYTES];
+};
+
+/* Drawing from the kernel for each id would cost a system call, so each thread draws for
+ * many at once. */
+static void draw_tail(struct id_source *source)
 {
-    enum { DRAW_BYTES = 128 * TAIL_BYTES };
-    static _Thread_local uint8_t drawn[DRAW_BYTES];
-    static _Thread_local size_t left;
-    static _Thread_local uint64_t drawer;
-    uint64_t process = process_number();
-    if (left == 0 || drawer != process) { /* a forked child must not repeat its parent */
-        identity_random(drawn, sizeof drawn);
-        left = sizeof drawn;
-        drawer = process;
+    if (source->left == 0) {
+        identity_random(source->drawn, sizeof source->drawn);
+        source->left = sizeof source->drawn;
     }
-    left -= TAIL_BYTES;
-    return drawn + left;
+    source->left -= TAIL_BYTES;
+    const uint8_t *tail = source->drawn + source->left;
+    memcpy(&source->middle, tail, sizeof source->middle);
+    memcpy(&source->low, tail + sizeof source->middle, sizeof source->low);
+    source->middle &= 0x0fff;
+    source->low >>= 3;
 }
 
+/* RFC 9562, section 6.2, method 2: as long as the time is the same, an id is the one before
+ * it plus one.  So they keep their order, and those who hold many of them find the ids of
+ * one batch side by side (core/index.h). */
 tmesh_id_t tmesh_id_new(void)
 {
+    static _Thread_local struct id_source source;
+    uint64_t process = process_number(), wall_ms = clock_wall_ms();
+    if (source.process != process) source.left = 0; /* a forked child must not repeat its parent */
+    if (source.process != process || source.wall_ms != wall_ms) {
+        source.process = process;
+        source.wall_ms = wall_ms;
+        draw_tail(&source);
+    } else {
+        source.low++;
+    }
     tmesh_id_t id;
-    uint16_t middle;
-    uint64_t low;
-    const uint8_t *tail = random_tail();
-    memcpy(&middle, tail, sizeof middle);
-    memcpy(&low, tail + sizeof middle, sizeof low);
     const uint64_t version = 7, variant = 2;
     const uint64_t halves[2] = {
-        htobe64(clock_wall_ms() << 16 | version << 12 | (middle & 0x0fff)),
-        htobe64(variant << 62 | low >> 2),
+        htobe64(wall_ms << 16 | version << 12 | source.middle),
+        htobe64(variant << 62 | source.low),
     };
     memcpy(id.octets, halves, sizeof id.octets);
     return id;
