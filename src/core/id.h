@@ -25,19 +25,26 @@ static inline bool id_is_zero(const struct id *id)
     return id_equal(id, &zero);
 }
 
-/* A hash whose every bit depends on every octet.  `salt` keeps a stranger who
- * chooses ids from choosing their buckets. */
-static inline uint64_t id_hash(const struct id *id, uint64_t salt)
+/* A hash whose every bit depends on every octet, but for the bits of the last one that are
+ * in `without`.  `salt` keeps a stranger who chooses ids from choosing their buckets. */
+static inline uint64_t id_hash_without(const struct id *id, uint8_t without, uint64_t salt)
 {
-    uint64_t low, high;
+    const uint8_t ignored[8] = {[7] = without};
+    uint64_t low, high, mask;
     memcpy(&low, id->octets, 8);
     memcpy(&high, id->octets + 8, 8);
+    memcpy(&mask, ignored, 8);
     uint64_t mixed = (low ^ salt) * 0x9e3779b97f4a7c15U;
     mixed ^= mixed >> 32;
-    mixed = (mixed ^ high) * 0xd6e8feb86659fd93U;
+    mixed = (mixed ^ (high & ~mask)) * 0xd6e8feb86659fd93U;
     mixed ^= mixed >> 32;
     mixed *= 0xd6e8feb86659fd93U;
     return mixed ^ (mixed >> 32);
+}
+
+static inline uint64_t id_hash(const struct id *id, uint64_t salt)
+{
+    return id_hash_without(id, 0, salt);
 }
 
 #endif

@@ -8,7 +8,9 @@
 
 enum {
     BUCKETS_MIN = 32,
-    IDS_EACH = 4,    /* ids for each bucket beyond which one is split: few overflow then */
+    /* Ids for each bucket beyond which one is split.  A bucket that is next to be split has
+     * twice as many, in pairs; so few overflow. */
+    IDS_EACH = 2,
     MERGED_BELOW = 8 /* this part of the load at which buckets are split */
 };
 
@@ -22,6 +24,7 @@ void index_init(struct index *index, struct arena *arena, uint32_t capacity, uin
 {
     assert(capacity > 0);
     assert(capacity < INDEX_NONE);
+    assert(buckets_max(capacity) <= UINT32_MAX / INDEX_PAIR_IDS + 1); /* hashes name all */
     *index = (struct index){
         .ids = arena_take(arena, capacity, sizeof *index->ids),
         .buckets = arena_take(arena, buckets_max(capacity), sizeof *index->buckets),
@@ -32,6 +35,7 @@ void index_init(struct index *index, struct arena *arena, uint32_t capacity, uin
         .mask = BUCKETS_MIN - 1,
         .salt = salt,
     };
+    slot_pool_init(&index->slots, arena, capacity);
 }
 
 /* Buckets from bucket_count on do not exist yet: their ids are still in the
@@ -48,33 +52,48 @@ static struct index_bucket *more_of(const struct index *index, const struct inde
     return bucket->more == 0 ? NULL : &index->overflow[bucket->more - 1];
 }
 
+/* A bit for each of the first `count` that is `wanted`.  Without a branch: where in its
+ * bucket an id is, no processor can foresee. */
+static uint32_t places_of(const uint32_t numbers[INDEX_BUCKET_IDS], uint32_t count, uint32_t wanted)
+{
+    uint32_t places = 0;
+#pragma GCC unroll 7
+    for (uint32_t at = 0; at < INDEX_BUCKET_IDS; at++)
+        places |= (uint32_t)(numbers[at] == wanted) << at;
+    return places & ((UINT32_C(1) << count) - 1);
+}
+
+static uint32_t first_of(uint32_t places)
+{
+    return (uint32_t)__builtin_ctz(places);
+}
+
 uint32_t index_find_hashed(const struct index *index, const struct id *id, uint32_t hash)
 {
     const struct index_bucket *bucket = &index->buckets[bucket_of(index, hash)];
     for (; bucket != NULL; bucket = more_of(index, bucket)) {
-        for (uint32_t at = 0; at < bucket->count; at++) {
-            if (bucket->hashes[at] != hash) continue;
-            if (id_equal(&index->ids[bucket->slots[at]], id)) return bucket->slots[at];
+        uint32_t places = places_of(bucket->hashes, bucket->count, hash);
+        for (; places != 0; places &= places - 1) {
+            uint32_t slot = bucket->slots[first_of(places)];
+            if (id_equal(&index->ids[slot], id)) return slot;
         }
     }
     return INDEX_NONE;
 }
 
-void index_fetch_far(const struct index *index, const struct id *id)
+void index_fetch_bucket(const struct index *index, uint32_t hash)
 {
-    __builtin_prefetch(&index->buckets[bucket_of(index, index_hash(index, id))], 1);
+    __builtin_prefetch(&index->buckets[bucket_of(index, hash)], 1);
 }
 
-uint32_t index_fetch_near(const struct index *index, const struct id *id)
+uint32_t index_fetch_slot(const struct index *index, uint32_t hash)
 {
-    uint32_t hash = index_hash(index, id);
     const struct index_bucket *bucket = &index->buckets[bucket_of(index, hash)];
-    for (uint32_t at = 0; at < bucket->count; at++) {
-        if (bucket->hashes[at] != hash) continue;
-        index_fetch_id(index, bucket->slots[at]);
-        return bucket->slots[at];
-    }
-    return INDEX_NONE;
+    uint32_t places = places_of(bucket->hashes, bucket->count, hash);
+    if (places == 0) return INDEX_NONE;
+    uint32_t slot = bucket->slots[first_of(places)];
+    index_fetch_id(index, slot);
+    return slot;
 }
 
 static uint32_t overflow_take(struct index *index)
@@ -141,24 +160,10 @@ static void merge_one(struct index *index)
     if (last == (index->mask >> 1) + 1) index->mask >>= 1;
 }
 
-static uint32_t slot_take(struct index *index)
-{
-    if (index->free == 0) return index->fresh++;
-    uint32_t slot = index->free - 1;
-    memcpy(&index->free, &index->ids[slot], sizeof index->free);
-    return slot;
-}
-
-static void slot_give(struct index *index, uint32_t slot)
-{
-    memcpy(&index->ids[slot], &index->free, sizeof index->free);
-    index->free = slot + 1;
-}
-
 uint32_t index_insert_hashed(struct index *index, const struct id *id, uint32_t hash)
 {
     if (index->count == index->capacity) return INDEX_NONE;
-    uint32_t slot = slot_take(index);
+    uint32_t slot = slot_pool_take(&index->slots);
     index->count++;
     if (index->count > (uint64_t)index->bucket_count * IDS_EACH) split_one(index);
     append(index, &index->buckets[bucket_of(index, hash)], slot, hash);
@@ -170,13 +175,12 @@ uint32_t index_insert_hashed(struct index *index, const struct id *id, uint32_t 
 static void take_out(struct index *index, struct index_bucket *first, uint32_t slot)
 {
     struct index_bucket *bucket = first;
-    uint32_t at = 0;
-    while (at == bucket->count || bucket->slots[at] != slot) {
-        if (++at < bucket->count) continue;
+    uint32_t places;
+    while ((places = places_of(bucket->slots, bucket->count, slot)) == 0) {
         bucket = more_of(index, bucket);
         assert(bucket != NULL); /* the slot is in use, so its bucket holds it */
-        at = 0;
     }
+    uint32_t at = first_of(places);
     struct index_bucket *last = first;
     uint32_t *link = NULL;
     while (last->more != 0) {
@@ -193,10 +197,10 @@ static void take_out(struct index *index, struct index_bucket *first, uint32_t s
 
 void index_remove(struct index *index, uint32_t slot)
 {
-    assert(slot < index->fresh);
+    assert(slot < index->slots.fresh);
     uint32_t hash = index_hash(index, &index->ids[slot]);
     take_out(index, &index->buckets[bucket_of(index, hash)], slot);
-    slot_give(index, slot);
+    slot_pool_give(&index->slots, slot);
     index->count--;
 
     /* Tasks come and go in batches, and to split and merge with each of them costs more

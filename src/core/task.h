@@ -10,6 +10,7 @@
 #include "circle.h"
 #include "index.h"
 #include "message.h"
+#include "slot_pool.h"
 #include "store.h"
 
 static const uint32_t TASK_NOWHERE = UINT32_MAX;
@@ -57,28 +58,41 @@ struct task {
 _Static_assert(sizeof(struct task) == 2 * CACHE_LINE_BYTES,
                "ten million tasks are 1.3 GB, and no more");
 
-/* Which of the table are free: zeroed, but for `next`. */
-struct task_slots {
-    uint32_t free;  /* given back last, plus one; 0 for none */
-    uint32_t fresh; /* from here on they were never used */
-};
-
-static inline uint32_t task_take(struct task *tasks, struct task_slots *slots)
-{
-    if (slots->free == 0) return slots->fresh++;
-    uint32_t slot = slots->free - 1;
-    slots->free = tasks[slot].next;
-    return slot;
-}
-
-static inline void task_give(struct task *tasks, struct task_slots *slots, uint32_t slot)
+/* A slot of the table that is free is zeroed. */
+static inline void task_give(struct task *tasks, struct slot_pool *slots, uint32_t slot)
 {
     uint8_t *task = (uint8_t *)&tasks[slot];
     /* Line by line: for all at once compilers use an instruction that is slow to begin. */
     for (size_t at = 0; at < sizeof *tasks; at += CACHE_LINE_BYTES)
         memset(task + at, 0, CACHE_LINE_BYTES);
-    tasks[slot].next = slots->free;
-    slots->free = slot + 1;
+    slot_pool_give(slots, slot);
+}
+
+/* Change nothing: see index.h. */
+static inline void task_fetch(const struct task *task)
+{
+    __builtin_prefetch(task, 1);
+    __builtin_prefetch((const uint8_t *)task + CACHE_LINE_BYTES, 1);
+}
+
+static inline void task_fetch_free(const struct task *tasks, struct slot_pool *slots,
+                                   uint32_t count)
+{
+    uint32_t first;
+    uint64_t next = slot_pool_next(slots, &first);
+    for (; count > 0 && next != 0; next &= next - 1, count--)
+        task_fetch(&tasks[first + slot_pool_bit(next)]);
+}
+
+/* Likewise the one that comes TASK_ALONG places behind `next` in a list that goes on as it
+ * goes from `slot` to `next`: tasks that came together mostly lie side by side.  A wrong
+ * guess costs a cache line. */
+enum { TASK_ALONG = 8 };
+static inline void task_fetch_along(const struct task *tasks, const struct slot_pool *slots,
+                                    uint32_t slot, uint32_t next)
+{
+    uint32_t guess = next + TASK_ALONG * (next - slot);
+    if (guess < slots->fresh) task_fetch(&tasks[guess]);
 }
 
 struct task_list {

@@ -45,6 +45,7 @@ static struct ventilator *lay_out(struct arena *arena, const struct ventilator_o
     assert(ids_max < TASK_NOWHERE);
     known_init(&laid->known, arena, (uint32_t)ids_max, options->ended_max, options->seed);
     laid->tasks = arena_take(arena, ids_max, sizeof *laid->tasks);
+    slot_pool_init(&laid->slots, arena, (uint32_t)ids_max);
     laid->ages = arena_take(arena, options->journals ? ids_max + 1 : 1, sizeof *laid->ages);
     heap_init(&laid->alarms, arena, (uint32_t)ids_max);
     lanes_init(&laid->lanes, arena);
@@ -281,7 +282,7 @@ static void on_turn(struct ventilator *ventilator, const struct ventilator_event
 
 static void on_stop(struct ventilator *ventilator)
 {
-    for (uint32_t slot = 0; slot < ventilator->peers.nodes.fresh; slot++) {
+    for (uint32_t slot = 0; slot < ventilator->peers.nodes.slots.fresh; slot++) {
         if (ventilator->peers.peers[slot].session == 0) continue;
         if (!held_send_last_receipt(ventilator, slot) || !ventilator_can_send(ventilator)) {
             ventilator->out->more = true;

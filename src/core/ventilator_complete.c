@@ -101,9 +101,10 @@ void ventilator_note_stale(struct ventilator *ventilator, uint32_t peer, const s
 }
 
 static void complete_one(struct ventilator *ventilator, uint32_t peer,
-                         const struct completion *completion)
+                         const struct completion *completion, uint32_t hash)
 {
-    uint32_t slot = known_find(&ventilator->known, &completion->lease.id);
+    uint32_t row = index_find_hashed(&ventilator->known.ids, &completion->lease.id, hash);
+    uint32_t slot = row == INDEX_NONE ? TASK_NOWHERE : known_task(&ventilator->known, row);
     if (slot == TASK_NOWHERE ||
         !ventilator_lease_counts(&ventilator->tasks[slot], &completion->lease)) {
         ventilator_note_stale(ventilator, peer, &completion->lease);
@@ -124,28 +125,39 @@ static void complete_one(struct ventilator *ventilator, uint32_t peer,
     if (held) ventilator_fail(ventilator, slot, completion);
 }
 
-static void fetch_ahead(const struct ventilator *ventilator,
-                        const struct message_complete *complete, uint32_t item)
+/* Fetches all that the next `count` items are about, and hashes their ids. */
+static void fetch_group(const struct ventilator *ventilator, const struct completion *items,
+                        uint32_t count, uint32_t hashes[INDEX_GROUP])
 {
     const struct known *known = &ventilator->known;
-    const struct completion *items = complete->items + item;
-    uint32_t left = complete->count - item;
-    if (left > INDEX_FAR) index_fetch_far(&known->ids, &items[INDEX_FAR].lease.id);
-    if (left <= INDEX_NEAR) return;
-    uint32_t row = index_fetch_near(&known->ids, &items[INDEX_NEAR].lease.id);
-    if (row != INDEX_NONE) __builtin_prefetch(&known->rows[row], 1);
+    uint32_t rows[INDEX_GROUP];
+    for (uint32_t at = 0; at < count; at++) {
+        hashes[at] = index_hash(&known->ids, &items[at].lease.id);
+        index_fetch_bucket(&known->ids, hashes[at]);
+    }
+    for (uint32_t at = 0; at < count; at++) {
+        rows[at] = index_fetch_slot(&known->ids, hashes[at]);
+        if (rows[at] != INDEX_NONE) __builtin_prefetch(&known->rows[rows[at]], 1);
+    }
+    for (uint32_t at = 0; at < count; at++) {
+        uint32_t slot = rows[at] == INDEX_NONE ? TASK_NOWHERE : known_task(known, rows[at]);
+        if (slot != TASK_NOWHERE) task_fetch(&ventilator->tasks[slot]);
+    }
 }
 
 void ventilator_complete(struct ventilator *ventilator, uint32_t peer,
                          const struct message_complete *complete)
 {
     assert(complete->count <= MESSAGE_ITEMS_MAX);
-    bool large = index_is_large(&ventilator->known.ids);
+    uint32_t hashes[INDEX_GROUP];
     uint32_t bytes = 0; /* of a message that came: they add up to less than it has */
     for (uint32_t item = 0; item < complete->count; item++) {
-        if (large) fetch_ahead(ventilator, complete, item);
-        complete_one(ventilator, peer, &complete->items[item]);
-        bytes += complete->items[item].result.size;
+        const struct completion *completion = &complete->items[item];
+        uint32_t place = item % INDEX_GROUP, left = complete->count - item;
+        if (place == 0)
+            fetch_group(ventilator, completion, left < INDEX_GROUP ? left : INDEX_GROUP, hashes);
+        complete_one(ventilator, peer, completion, hashes[place]);
+        bytes += completion->result.size;
     }
     held_receipt(ventilator, peer, complete->count, bytes);
     ventilator_ring_update(ventilator, peer);

@@ -114,6 +114,7 @@ static void give(struct ventilator *ventilator, const struct lane *lane, uint32_
 {
     struct peer *worker = &ventilator->peers.peers[slot];
     uint32_t task = lane->ready.first;
+    task_fetch_along(ventilator->tasks, &ventilator->slots, task, ventilator->tasks[task].next);
     worker->given_tasks++;
     worker->given_bytes += ventilator->tasks[task].payload.size;
     task_lease(ventilator, task, slot);

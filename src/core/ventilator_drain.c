@@ -53,7 +53,7 @@ static uint32_t tell_all(struct ventilator *ventilator, const struct message_dra
         if (slot != PEER_NONE) return tell(ventilator, slot, drain->grace_ms);
     }
     uint32_t told = 0;
-    for (uint32_t slot = 0; slot < ventilator->peers.nodes.fresh; slot++) {
+    for (uint32_t slot = 0; slot < ventilator->peers.nodes.slots.fresh; slot++) {
         struct bytes label = store_get(&ventilator->store, ventilator->peers.peers[slot].label);
         if (!bytes_equal(label, drain->target)) continue;
         told += tell(ventilator, slot, drain->grace_ms);

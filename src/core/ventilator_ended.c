@@ -9,7 +9,7 @@
 
 uint32_t task_begin(struct ventilator *ventilator, uint32_t row)
 {
-    uint32_t slot = task_take(ventilator->tasks, &ventilator->slots);
+    uint32_t slot = slot_pool_take(&ventilator->slots);
     struct task *task = &ventilator->tasks[slot];
     task->known = row;
     task->holder = PEER_NONE;
@@ -68,7 +68,8 @@ static void fetch_oldest(const struct ventilator *ventilator)
     uint32_t far = slot_ring_at(&known->ended, INDEX_FAR + INDEX_NEAR);
     index_fetch_id(&known->ids, far);
     __builtin_prefetch(&known->rows[far], 1);
-    index_fetch_bucket(&known->ids, slot_ring_at(&known->ended, INDEX_FAR));
+    const struct id *near = &known->ids.ids[slot_ring_at(&known->ended, INDEX_FAR)];
+    index_fetch_bucket(&known->ids, index_hash(&known->ids, near));
 }
 
 /* Forgets the oldest ended id; it stays if its task does. */

@@ -11,7 +11,7 @@ enum {
 static uint32_t worker_rows(struct ventilator *ventilator, uint32_t cursor, uint32_t *next)
 {
     struct worker_row *rows = ventilator->out->rows.workers;
-    uint32_t count = 0, slot = cursor, end = ventilator->peers.nodes.fresh;
+    uint32_t count = 0, slot = cursor, end = ventilator->peers.nodes.slots.fresh;
     for (uint32_t seen = 0; slot < end && count < MESSAGE_ROWS_MAX && seen < SLOTS_EACH_ANSWER;
          slot++, seen++) {
         const struct peer *peer = &ventilator->peers.peers[slot];
@@ -154,7 +154,7 @@ static uint32_t run_rows(struct ventilator *ventilator, uint32_t cursor, uint32_
 {
     struct runs_page page = {
         .worker = cursor >> 16, .place = cursor & 0xffff, .left = LEASES_EACH_ANSWER};
-    uint32_t end = ventilator->peers.nodes.fresh, seen = 0;
+    uint32_t end = ventilator->peers.nodes.slots.fresh, seen = 0;
     for (; page.worker < end; page.worker++, page.place = 0) {
         if (seen++ == SLOTS_EACH_ANSWER) break;
         const struct peer *peer = &ventilator->peers.peers[page.worker];

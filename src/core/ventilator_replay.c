@@ -270,7 +270,8 @@ static void restore(struct ventilator *ventilator, uint32_t slot)
  * for it.  The three return false when there is more to do. */
 static bool restore_order(struct ventilator *ventilator)
 {
-    for (uint32_t left = ORDERED_EACH_STEP; ventilator->restored_next < ventilator->known.ids.fresh;
+    for (uint32_t left = ORDERED_EACH_STEP;
+         ventilator->restored_next < ventilator->known.ids.slots.fresh;
          ventilator->restored_next++) {
         uint32_t slot = known_task(&ventilator->known, ventilator->restored_next);
         if (left-- == 0) return false;
@@ -299,7 +300,8 @@ static bool restore_lines(struct ventilator *ventilator)
 static bool restore_rest(struct ventilator *ventilator)
 {
     for (uint32_t left = RESTORED_EACH_STEP;
-         ventilator->restored_next < ventilator->known.ids.fresh; ventilator->restored_next++) {
+         ventilator->restored_next < ventilator->known.ids.slots.fresh;
+         ventilator->restored_next++) {
         uint32_t row = ventilator->restored_next, slot = known_task(&ventilator->known, row);
         bool ended = slot == TASK_NOWHERE && ventilator->known.rows[row].state != TASK_NONE;
         bool waits = slot != TASK_NOWHERE && ventilator->tasks[slot].state != TASK_READY;

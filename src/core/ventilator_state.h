@@ -77,7 +77,7 @@ struct ventilator {
     bool draining;
     struct known known;
     struct task *tasks;
-    struct task_slots slots; /* of tasks */
+    struct slot_pool slots; /* of tasks */
     struct store store;
     struct heap alarms; /* by task slot: when WAITING ends, or a lease with a time limit */
     struct lanes lanes;

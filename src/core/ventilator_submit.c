@@ -24,7 +24,7 @@ struct candidate {
 };
 
 static struct candidate candidate_of(const struct ventilator *ventilator,
-                                     const struct submission *item)
+                                     const struct submission *item, uint32_t hash)
 {
     static const struct bytes unnamed = {(const uint8_t *)"default", 7};
     struct bytes queue = item->queue.data != NULL ? item->queue : unnamed;
@@ -32,7 +32,7 @@ static struct candidate candidate_of(const struct ventilator *ventilator,
         .item = item,
         .queue = queue,
         .lane = lanes_latest(&ventilator->lanes, queue, item->name),
-        .hash = index_hash(&ventilator->known.ids, &item->id),
+        .hash = hash,
     };
 }
 
@@ -161,9 +161,9 @@ static enum reason take_in(struct ventilator *ventilator, uint32_t peer,
 }
 
 static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
-                              const struct submission *item)
+                              const struct submission *item, uint32_t hash)
 {
-    struct candidate candidate = candidate_of(ventilator, item);
+    struct candidate candidate = candidate_of(ventilator, item, hash);
     enum reason reason = judge(ventilator, &candidate);
     if (reason != REASON_NONE) return reason;
     uint32_t row = index_find_hashed(&ventilator->known.ids, &item->id, candidate.hash);
@@ -173,12 +173,16 @@ static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
     return submit_again(ventilator, row, peer, item);
 }
 
-static void fetch_ahead(const struct ventilator *ventilator, const struct message_submit *submit,
-                        uint32_t item)
+/* Fetches where the next `count` items belong, and hashes their ids. */
+static void fetch_group(struct ventilator *ventilator, const struct submission *items,
+                        uint32_t count, uint32_t hashes[INDEX_GROUP])
 {
-    uint32_t left = submit->count - item;
     const struct index *ids = &ventilator->known.ids;
-    if (left > INDEX_FAR) index_fetch_far(ids, &submit->items[item + INDEX_FAR].id);
+    for (uint32_t at = 0; at < count; at++) {
+        hashes[at] = index_hash(ids, &items[at].id);
+        index_fetch_bucket(ids, hashes[at]);
+    }
+    task_fetch_free(ventilator->tasks, &ventilator->slots, count);
 }
 
 void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
@@ -188,18 +192,22 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
     struct rejection *rejections = ventilator->out->rejections;
     uint32_t count = 0;
     bool can_wait = held_has_room(ventilator, submit->count);
-    bool large = index_is_large(&ventilator->known.ids), all_wanted = true;
+    bool all_wanted = true;
+    uint32_t hashes[INDEX_GROUP];
     for (uint32_t item = 0; item < submit->count; item++) {
-        if (large) fetch_ahead(ventilator, submit, item);
+        const struct submission *submission = &submit->items[item];
+        uint32_t place = item % INDEX_GROUP, left = submit->count - item;
+        if (place == 0)
+            fetch_group(ventilator, submission, left < INDEX_GROUP ? left : INDEX_GROUP, hashes);
         enum reason reason =
-            can_wait ? submit_one(ventilator, peer, &submit->items[item]) : REASON_BUSY;
-        if ((submit->items[item].flags & SUBMISSION_WANTS_RESULT) == 0) all_wanted = false;
+            can_wait ? submit_one(ventilator, peer, submission, hashes[place]) : REASON_BUSY;
+        if ((submission->flags & SUBMISSION_WANTS_RESULT) == 0) all_wanted = false;
         if (reason == REASON_NONE) continue;
         rejections[count++] = (struct rejection){.item = item, .reason = reason};
         ventilator->totals.rejected++;
-        ventilator_record(ventilator, &(struct record){.kind = RECORD_REJECTED,
-                                                       .reason = reason,
-                                                       .id = submit->items[item].id});
+        ventilator_record(
+            ventilator,
+            &(struct record){.kind = RECORD_REJECTED, .reason = reason, .id = submission->id});
     }
     ventilator->out->rejection_count = count;
     if (can_wait && count == 0 && all_wanted)

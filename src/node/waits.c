@@ -16,7 +16,7 @@ void waits_init(struct waits *waits, struct arena *arena, uint32_t capacity, uin
 
 void waits_clear(struct waits *waits)
 {
-    for (uint32_t slot = 0; slot < waits->index.fresh; slot++) {
+    for (uint32_t slot = 0; slot < waits->index.slots.fresh; slot++) {
         if (waits->told[slot] != NULL) answer_chunk_free(waits->told[slot]);
         waits->told[slot] = NULL;
     }

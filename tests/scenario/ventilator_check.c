@@ -210,7 +210,7 @@ static void note_credit(struct ventilator_check *check, const struct ventilator 
 static void check_states(const struct ventilator_check *check, const struct ventilator *ventilator)
 {
     const struct known *known = &ventilator->known;
-    for (uint32_t row = 0; row < known->ids.fresh; row++) {
+    for (uint32_t row = 0; row < known->ids.slots.fresh; row++) {
         uint32_t slot = known_task(known, row), attempt = known->rows[row].attempt;
         uint32_t state = known->rows[row].state;
         if (slot == TASK_NOWHERE && state == TASK_NONE) continue;

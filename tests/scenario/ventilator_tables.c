@@ -129,7 +129,7 @@ static void check_profile(const struct ventilator *ventilator, uint32_t number)
 {
     const struct profile *profile = &ventilator->lanes.profiles[number];
     uint32_t workers = 0, ringed = 0, walked = 0;
-    for (uint32_t slot = 0; slot < ventilator->peers.nodes.fresh; slot++) {
+    for (uint32_t slot = 0; slot < ventilator->peers.nodes.slots.fresh; slot++) {
         const struct peer *peer = &ventilator->peers.peers[slot];
         if (peer->state == PEER_FREE || peer->role != ROLE_WORKER || peer->profile != number) {
             continue;
@@ -261,7 +261,7 @@ static void check_settled(const struct ventilator *ventilator)
 {
     demand(ventilator->peers.touched_first == 0, "a peer not served");
     demand(ventilator_deadline(ventilator) > ventilator->now_ns, "a deadline left behind");
-    for (uint32_t slot = 0; slot < ventilator->peers.nodes.fresh; slot++) {
+    for (uint32_t slot = 0; slot < ventilator->peers.nodes.slots.fresh; slot++) {
         const struct peer *peer = &ventilator->peers.peers[slot];
         demand(peer->state != PEER_GONE, "a node not cleared away");
         demand(peer->state == PEER_FREE || peer->orphans.count == 0, "orphans left behind");
@@ -330,7 +330,7 @@ static void check_known(const struct ventilator *ventilator, struct census *cens
 {
     const struct known *known = &ventilator->known;
     uint32_t held = 0;
-    for (uint32_t row = 0; row < known->ids.fresh; row++) {
+    for (uint32_t row = 0; row < known->ids.slots.fresh; row++) {
         const struct known_row *ended = &known->rows[row];
         uint32_t slot = known_task(known, row);
         if (slot == TASK_NOWHERE && ended->state == TASK_NONE) continue;
@@ -371,7 +371,7 @@ void ventilator_check_tables(const struct ventilator *ventilator, enum check_mom
     for (uint32_t profile = 0; profile < ventilator->lanes.profile_count; profile++) {
         check_profile(ventilator, profile);
     }
-    for (uint32_t peer = 0; peer < ventilator->peers.nodes.fresh; peer++) {
+    for (uint32_t peer = 0; peer < ventilator->peers.nodes.slots.fresh; peer++) {
         check_peer(ventilator, peer, &census);
     }
     const struct totals *totals = &ventilator->totals;
