@@ -170,7 +170,9 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
         bool second = is_second(producer, &submission, event.ticket);
         bool kept = false;
         if (!second) {
-            event.memory = submission.payload;
+            /* Each by itself: both at once would wait until both were written down. */
+            event.memory.data = submission.payload.data;
+            event.memory.size = submission.payload.size;
             event.lender = stage_block(&producer->taking);
             producer_step(producer->core, &event, producer->actions);
             kept = producer->actions->borrowed;
