@@ -1,9 +1,14 @@
 /* spawn.c - starts one process from inside a host with many threads.
  *
- * By vfork: the child borrows our memory until it enters the program, so the
+ * As by vfork: the child borrows our memory until it enters the program, so the
  * price does not grow with the host, and no lock of the host is copied in a
  * state that nobody will release.  In return the child may only make system
  * calls, and writes nothing but the reason of its failure.
+ *
+ * Unlike by vfork it borrows the table of descriptors, too, until it runs and takes
+ * a copy.  With a copy from its birth on, each child that waits for a processor
+ * would hold the pipes of all other slots open meanwhile, and those would wait for
+ * it before they know that their output has ended.
  */
 #include "spawn.h"
 
@@ -11,13 +16,32 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1U << 1)
+#endif
+
+enum { STACK_BYTES = 16 * 1024 }; /* the child's */
+
+/* A child on its way into the program. */
+struct birth {
+    const struct spawn *spawn;
+    pid_t parent;
+    int files; /* CLONE_FILES, or 0: it has descriptors of its own from its birth on */
+    /* Written by the child. */
+    volatile bool bound; /* its descriptors are its parent's, and have to stay so */
+    volatile int failure;
+};
 
 void spawn_close_from(int first)
 {
@@ -76,18 +100,44 @@ static int set_limits(const struct spawn_limits *limits)
     return error;
 }
 
-/* Returns 0 or an errno value.  Runs in the child, on its parent's memory. */
-static int become_runner(const struct spawn *spawn, pid_t parent)
+/* Has a table of descriptors of its own from here on.  Both calls do the same; in a
+ * container the second may be forbidden, and before Linux 5.9 there is only that. */
+static bool own_files(void)
 {
-    pid_t group = setsid();
+    return close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE) == 0 || unshare(CLONE_FILES) == 0;
+}
+
+/* Gives up the terminal that this process has from its parent, if it has one. */
+static bool leave_terminal(void)
+{
+    int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (terminal < 0) return errno == ENXIO;
+    return ioctl(terminal, TIOCNOTTY) == 0;
+}
+
+/* Returns the number of its new group, or -1 with errno set.  A session of its own would
+ * take the terminal away likewise, but where the kernel shares processors out by sessions,
+ * it would be set up for each command and thrown away, and escape its worker's priority. */
+static pid_t lead_group(void)
+{
+    if (!leave_terminal()) return setsid();
+    return setpgid(0, 0) == 0 ? getpid() : -1;
+}
+
+/* Returns 0 or an errno value.  Runs in the child, on its parent's memory.  The copies of
+ * what others wait for are closed first.  Never a part of enter(), which does not return
+ * if all goes well: what a sanitizer knows of its variables must end before that. */
+static __attribute__((noinline)) int become_runner(const struct spawn *spawn, pid_t parent)
+{
+    if (dup2(spawn->input, 0) < 0 || dup2(spawn->output, 1) < 0 || dup2(spawn->errors, 2) < 0)
+        return errno;
+    spawn_close_from(3);
+    pid_t group = lead_group();
     if (group < 0) return errno;
     atomic_store_explicit(spawn->group, group, memory_order_relaxed);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno;
     if (getppid() != parent) return ESRCH; /* it died before the line above could notice */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
-    if (dup2(spawn->input, 0) < 0 || dup2(spawn->output, 1) < 0 || dup2(spawn->errors, 2) < 0)
-        return errno;
-    spawn_close_from(3);
     int error = set_limits(spawn->limits);
     if (error != 0) return error;
     /* The handlers go before the mask: one of the host's must not run here. */
@@ -96,34 +146,59 @@ static int become_runner(const struct spawn *spawn, pid_t parent)
     return spawn->limits->calls == SPAWN_SANDBOXED ? sandbox_enter() : 0;
 }
 
+/* The child. */
+static int enter(void *context)
+{
+    struct birth *birth = context;
+    const struct spawn *spawn = birth->spawn;
+    if (birth->files != 0 && !own_files()) {
+        birth->bound = true;
+        return 127;
+    }
+    birth->failure = become_runner(spawn, birth->parent);
+    if (birth->failure == 0) {
+        (void)execve(spawn->path, spawn->argv, spawn->environment);
+        birth->failure = errno;
+    }
+    return 127;
+}
+
+static void forget(pid_t child)
+{
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
+}
+
+/* Returns the child's number when it has entered the program or failed to. */
+static pid_t bear(struct birth *birth)
+{
+    _Alignas(64) char stack[STACK_BYTES];
+    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    pid_t child = clone(enter, stack + sizeof stack, flags | birth->files, birth);
+    if (child < 0 || !birth->bound) return child;
+    forget(child);
+    birth->bound = false;
+    birth->files = 0;
+    return clone(enter, stack + sizeof stack, flags, birth);
+}
+
 int spawn_start(const struct spawn *spawn, pid_t *pid)
 {
     assert(spawn->input > 2 && spawn->output > 2 && spawn->errors > 2);
-    volatile int failure = 0; /* written by the child, in this frame */
-    pid_t parent = getpid();
+    struct birth birth = {.spawn = spawn, .parent = getpid(), .files = CLONE_FILES};
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-
-    pid_t child = vfork();
-    if (child == 0) {
-        failure = become_runner(spawn, parent);
-        if (failure == 0) {
-            (void)execve(spawn->path, spawn->argv, spawn->environment);
-            failure = errno;
-        }
-        _exit(127);
-    }
-    if (child < 0) failure = errno;
+    pid_t child = bear(&birth);
+    if (child < 0) birth.failure = errno;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failure == 0) {
+    if (birth.failure == 0) {
         *pid = child;
     } else if (child > 0) {
-        atomic_store_explicit(spawn->group, 0,
-                              memory_order_relaxed); /* its number is still its own */
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
+        /* Its number is still its own. */
+        atomic_store_explicit(spawn->group, 0, memory_order_relaxed);
+        forget(child);
     }
-    return failure;
+    return birth.failure;
 }
 
 const char *spawn_signal_name(int number)

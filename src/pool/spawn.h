@@ -38,10 +38,10 @@ struct spawn {
 };
 
 /* Starts it, and returns when the program was entered, or with the errno value
- * that tells why it was not.  The process leads a session and a group of its
- * own (its group's number is *pid), is killed when the calling thread ends,
- * gains no privileges from files, leaves no core, and has default signals, an
- * empty mask and no descriptor but the three. */
+ * that tells why it was not.  The process leads a group of its own (whose number
+ * is *pid) and has no terminal, is killed when the calling thread ends, gains no
+ * privileges from files, leaves no core, and has default signals, an empty mask
+ * and no descriptor but the three. */
 int spawn_start(const struct spawn *spawn, pid_t *pid);
 
 /* Gives this process default signals and an empty mask.  By system calls only; false: errno
