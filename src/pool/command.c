@@ -131,12 +131,14 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
         .errors = run->child_errors,
         .limits = command->options.limits,
         .dispositions = &command->dispositions,
+        .terminal = &command->terminal,
         .group = command->options.group,
     };
     const char *search = command->options.environment->search;
     uint64_t now_ns = clock_now_ns();
     int error;
     dispositions_look(&command->dispositions, now_ns);
+    terminal_look(&command->terminal, now_ns);
     do {
         error = program_find(&command->program, argv[0], search, now_ns);
         if (error == 0) error = spawn_start(&spawn, &run->pid);

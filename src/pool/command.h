@@ -48,6 +48,7 @@ struct command {
     struct wish wish;
     struct program program;
     struct dispositions dispositions;
+    struct terminal terminal;
     int nothing;      /* /dev/null, the standard input when there is no payload; -1 until needed */
     uint64_t ring_ns; /* when to ring; INSTANT_NEVER */
     pthread_mutex_t lock;

@@ -16,12 +16,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -107,20 +105,12 @@ static bool own_files(void)
     return close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE) == 0 || unshare(CLONE_FILES) == 0;
 }
 
-/* Gives up the terminal that this process has from its parent, if it has one. */
-static bool leave_terminal(void)
-{
-    int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (terminal < 0) return errno == ENXIO;
-    return ioctl(terminal, TIOCNOTTY) == 0;
-}
-
 /* Returns the number of its new group, or -1 with errno set.  A session of its own would
  * take the terminal away likewise, but where the kernel shares processors out by sessions,
  * it would be set up for each command and thrown away, and escape its worker's priority. */
-static pid_t lead_group(void)
+static pid_t lead_group(const struct terminal *terminal)
 {
-    if (!leave_terminal()) return setsid();
+    if (!terminal_leave(terminal)) return setsid();
     return setpgid(0, 0) == 0 ? getpid() : -1;
 }
 
@@ -132,7 +122,7 @@ static __attribute__((noinline)) int become_runner(const struct spawn *spawn, pi
     if (dup2(spawn->input, 0) < 0 || dup2(spawn->output, 1) < 0 || dup2(spawn->errors, 2) < 0)
         return errno;
     spawn_close_from(3);
-    pid_t group = lead_group();
+    pid_t group = lead_group(spawn->terminal);
     if (group < 0) return errno;
     atomic_store_explicit(spawn->group, group, memory_order_relaxed);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno;

@@ -7,6 +7,7 @@
 #define POOL_SPAWN_H
 
 #include "dispositions.h"
+#include "terminal.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,7 +34,8 @@ struct spawn {
     char *const *environment;
     int input, output, errors; /* become 0, 1 and 2; each must be above 2, and close-on-exec */
     const struct spawn_limits *limits;
-    const struct dispositions *dispositions; /* the host's */
+    const struct dispositions *dispositions; /* the host's, as the next */
+    const struct terminal *terminal;
     atomic_int *group; /* gets the number of its group before it is entered, and 0 if it is not */
 };
 
