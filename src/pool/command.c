@@ -19,6 +19,11 @@
 enum {
     GRACE_MS = 200, /* for others that hold the streams open after the program has ended */
     BLIND_MS = 10,  /* between two looks at a process that cannot be polled */
+    /* A run after one as short as this is listened to when it has ended, or lasts longer: to
+     * wake up for what it says, too, is a large part of its price.  But not after one that
+     * said half of what the pipes hold: it would wait for us. */
+    BRIEF_MS = 2,
+    BRIEF_BYTES = 32 * 1024,
     READ_BYTES_MIN = 4096,
     COMPLAINT_READ_BYTES = 4096
 };
@@ -34,6 +39,8 @@ struct run {
     /* The child's ends of both.  Open until it has exited, if we have a pidfd: then its
      * end is one thing to wake up for, not first the streams' and then its own. */
     int child_output, child_errors;
+    uint64_t began_ns, lasted_ns;
+    size_t heard_bytes; /* of both streams */
     bool exited;
     bool told, killed; /* before it was reaped */
     enum ending ending;
@@ -137,6 +144,7 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
     const char *search = command->options.environment->search;
     uint64_t now_ns = clock_now_ns();
     int error;
+    run->began_ns = now_ns;
     dispositions_look(&command->dispositions, now_ns);
     terminal_look(&command->terminal, now_ns);
     do {
@@ -183,6 +191,7 @@ static void read_output(struct run *run, struct buffer *result)
         return;
     }
     result->used += (size_t)size;
+    run->heard_bytes += (size_t)size;
     if (result->used <= TMESH_RESULT_BYTES_MAX) return;
     result->used = 0;
     end_early(run, ENDING_TOO_BIG);
@@ -192,10 +201,12 @@ static void read_errors(struct command *command, struct run *run)
 {
     uint8_t said[COMPLAINT_READ_BYTES];
     ssize_t size = read(run->errors, said, sizeof said);
-    if (size > 0)
+    if (size > 0) {
+        run->heard_bytes += (size_t)size;
         complaint_hear(&command->complaint, bytes_of(said, (size_t)size), clock_now_ns());
-    else if (size == 0 || (errno != EINTR && errno != EAGAIN))
+    } else if (size == 0 || (errno != EINTR && errno != EAGAIN)) {
         descriptor_close(&run->errors);
+    }
 }
 
 /* Whether it has ended, for kernels without pidfds.  Does not reap it. */
@@ -235,11 +246,13 @@ static bool is_readable(const struct pollfd *polled, int *stream)
  * still hold are given up a little after the program's end. */
 static void pump(struct command *command, struct run *run, struct tmesh_job *job)
 {
-    uint64_t deadline_ns = INSTANT_NEVER;
+    bool deaf = command->brief && run->watch >= 0;
+    uint64_t deadline_ns =
+        deaf ? instant_after(run->began_ns, BRIEF_MS * MILLISECOND) : INSTANT_NEVER;
     while (!run->exited || run->output >= 0 || run->errors >= 0) {
         struct pollfd polls[] = {
-            {.fd = run->output, .events = POLLIN},
-            {.fd = run->errors, .events = POLLIN},
+            {.fd = deaf ? -1 : run->output, .events = POLLIN},
+            {.fd = deaf ? -1 : run->errors, .events = POLLIN},
             {.fd = run->exited ? -1 : run->watch, .events = POLLIN},
         };
         if (poll(polls, 3, patience_ms(command, run, deadline_ns)) < 0) {
@@ -247,12 +260,16 @@ static void pump(struct command *command, struct run *run, struct tmesh_job *job
             end_early(run, ENDING_MEMORY);
             return;
         }
+        if (deaf) deadline_ns = INSTANT_NEVER;
+        deaf = false;
         if (is_readable(&polls[0], &run->output)) read_output(run, &job->result);
         if (is_readable(&polls[1], &run->errors)) read_errors(command, run);
         if (!run->exited && (polls[2].revents != 0 || (run->watch < 0 && has_exited(run->pid)))) {
+            uint64_t now_ns = clock_now_ns();
             run->exited = true;
+            run->lasted_ns = now_ns - run->began_ns;
             let_streams_end(run);
-            deadline_ns = instant_after(clock_now_ns(), GRACE_MS * MILLISECOND);
+            deadline_ns = instant_after(now_ns, GRACE_MS * MILLISECOND);
         }
         if (run->exited && clock_now_ns() >= deadline_ns) return;
         ring_if_due(command);
@@ -351,6 +368,8 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
         outcome = refuse(job, argv[0], error);
     } else {
         pump(command, &run, job);
+        command->brief =
+            run.exited && run.lasted_ns < BRIEF_MS * MILLISECOND && run.heard_bytes < BRIEF_BYTES;
         int status = 0;
         if (reap(command, &run, &status)) {
             outcome = judge(job, &run, status);

@@ -79,6 +79,36 @@ static void the_largest_payload_goes_through_a_program_whole(void **state)
     free(large);
 }
 
+/* A slot does not listen to a run for a moment when those before it were brief. */
+static void a_run_that_says_much_after_brief_ones_is_heard_whole(void **state)
+{
+    (void)state;
+    static char much[600000];
+    memset(much, 'x', sizeof much);
+    struct stage *stage =
+        stage_with_script("cat; head -c 200000 /dev/zero | tr '\\0' e >&2; exit 9");
+    const uint32_t sizes[] = {1, 1, 1, sizeof much, 1, 1, sizeof much, sizeof much, 1};
+    const uint32_t count = sizeof sizes / sizeof *sizes;
+    for (uint32_t i = 0; i < count; i++) stage_submit(stage, "c", bytes_of(much, sizes[i]));
+    stage_await_all(stage);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct outing *outing = &stage->outings[i];
+        assert_int_equal(outing->outcome, OUTCOME_FAILED);
+        assert_int_equal(outing->result_size, sizes[i]);
+        assert_memory_equal(outing->result, much, sizes[i]);
+        assert_memory_equal(outing->text, "exit status 9: ee", 17);
+    }
+    stage_destroy(&stage);
+    stage = stage_with_program("cat"); /* which is brief indeed */
+    for (uint32_t i = 0; i < count; i++) stage_submit(stage, "c", bytes_of(much, sizes[i]));
+    stage_await_all(stage);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(stage->outings[i].result_size, sizes[i]);
+        assert_memory_equal(stage->outings[i].result, much, sizes[i]);
+    }
+    stage_destroy(&stage);
+}
+
 static void an_exit_status_becomes_an_outcome(void **state)
 {
     (void)state;
@@ -422,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_payload_is_the_input_and_the_output_is_the_result),
         cmocka_unit_test(the_largest_payload_goes_through_a_program_whole),
+        cmocka_unit_test(a_run_that_says_much_after_brief_ones_is_heard_whole),
         cmocka_unit_test(an_exit_status_becomes_an_outcome),
         cmocka_unit_test(a_command_may_say_when_to_try_again),
         cmocka_unit_test(a_failure_keeps_the_end_of_its_standard_error),
