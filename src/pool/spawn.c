@@ -179,12 +179,14 @@ static pid_t bear(struct birth *birth)
 #endif
 }
 
-/* .. again, with descriptors of its own from the beginning, where that is forbidden later. */
+/* .. again, with descriptors of its own from the beginning, where it must not take them
+ * later, or where we are run by a tool that knows forks and threads and nothing between. */
 static pid_t bear_somehow(struct birth *birth)
 {
     pid_t child = bear(birth);
-    if (child < 0 || !birth->bound) return child;
-    forget(child);
+    bool refused = child < 0 && errno == EINVAL;
+    if (!refused && !birth->bound) return child;
+    if (child > 0) forget(child);
     birth->bound = false;
     birth->files = 0;
     return bear(birth);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,14 @@ static bool an_own_terminal(void)
     return slave >= 0 && ioctl(slave, TIOCSCTTY, 0) == 0 && open("/dev/tty", O_RDWR) >= 0;
 }
 
-/* From here on `first` and `second` are not permitted. */
+/* From here on these calls are refused. */
+static bool refuse(struct sock_filter *lines, unsigned short count)
+{
+    const struct sock_fprog filter = {.len = count, .filter = lines};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
+}
+
 static bool forbid(uint32_t first, uint32_t second)
 {
     struct sock_filter lines[] = {
@@ -52,9 +60,21 @@ static bool forbid(uint32_t first, uint32_t second)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    const struct sock_fprog filter = {.len = sizeof lines / sizeof *lines, .filter = lines};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
+    return refuse(lines, sizeof lines / sizeof *lines);
+}
+
+/* As valgrind and emulators do. */
+static bool forks_and_threads_only(void)
+{
+    struct sock_filter lines[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_FILES, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    return refuse(lines, sizeof lines / sizeof *lines);
 }
 
 static bool one_table_of_descriptors(void)
@@ -125,6 +145,7 @@ static void a_system_that_forbids_tables_of_ones_own_still_runs_commands(void **
 {
     (void)state;
     expect(no_way_to_close_many, "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 ");
+    expect(forks_and_threads_only, "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 ");
     expect(one_table_of_descriptors, "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 ");
 }
 
