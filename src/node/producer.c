@@ -183,7 +183,7 @@ static enum tmesh_err start(struct tmesh_producer *producer,
 tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tmesh_error_t *error)
 {
     struct tmesh_producer *producer = calloc(1, sizeof *producer);
-    if (producer == NULL || pthread_mutex_init(&producer->exchange.lock, NULL) != 0 ||
+    if (producer == NULL || thread_lock_init(&producer->exchange.lock) != 0 ||
         thread_condition_init(&producer->exchange.changed) != 0 ||
         loan_open(&producer->exchange.loan) != 0) {
         failure(error, TMESH_E_SYSTEM, "out of memory");

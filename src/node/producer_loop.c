@@ -99,6 +99,7 @@ static bool is_crowded(struct tmesh_producer *producer)
     bool crowded = exchange->answers.bytes > producer->answers_bytes_max;
     if (exchange->crowded && !crowded) pthread_cond_broadcast(&exchange->changed);
     exchange->crowded = crowded;
+    producer->is_asked = exchange->inquiry.status != NULL || exchange->errand.busy;
     pthread_mutex_unlock(&exchange->lock);
     return crowded;
 }
@@ -203,8 +204,10 @@ void producer_turn(struct tmesh_producer *producer, uint64_t until_ns)
     if (until_ns > 0) take_arrivals(producer, now_ns);
     producer->hurry = producer_take_staged(producer, now_ns);
     turn_until_done(producer, PRODUCER_TURN, now_ns);
-    producer_pursue_inquiry(producer, now_ns);
-    producer_pursue_errand(producer, now_ns);
+    if (producer->is_asked) {
+        producer_pursue_inquiry(producer, now_ns);
+        producer_pursue_errand(producer, now_ns);
+    }
     producer_publish(producer);
     producer_push_spool(producer);
     if (guest != NULL && front_has_news(guest->front)) {

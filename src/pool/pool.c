@@ -3,6 +3,7 @@
 
 #include "../core/instant.h"
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "slot.h"
 
 #include <assert.h>
@@ -80,7 +81,7 @@ struct pool *pool_new(const struct pool_options *options)
     if (pool == NULL) return NULL;
     memset(pool, 0, sizeof *pool);
     pool->options = *options;
-    (void)pthread_mutex_init(&pool->lock, NULL); /* neither fails with default attributes */
+    (void)thread_lock_init(&pool->lock); /* neither fails */
     (void)pthread_cond_init(&pool->work, NULL);
     if (!open_parts(pool)) {
         close_parts(pool);

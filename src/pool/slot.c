@@ -3,6 +3,7 @@
 
 #include "../core/instant.h"
 #include "../watch/clock.h"
+#include "../watch/thread.h"
 #include "../wire/argv.h"
 
 #include <assert.h>
@@ -380,7 +381,7 @@ bool slot_open(struct slot *slot, struct pool *pool)
         .ring_context = slot,
     };
     if (!command_open(&slot->command, &options)) goto no_command;
-    if (pthread_mutex_init(&slot->lock, NULL) != 0) goto no_lock;
+    if (thread_lock_init(&slot->lock) != 0) goto no_lock;
     if (pthread_create(&slot->thread, NULL, serve, slot) == 0) return true;
     (void)pthread_mutex_destroy(&slot->lock);
 no_lock:

@@ -40,6 +40,17 @@ uint32_t thread_count(void)
     return count;
 }
 
+int thread_lock_init(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    int error = pthread_mutexattr_init(&attributes);
+    if (error != 0) return error;
+    error = pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    if (error == 0) error = pthread_mutex_init(lock, &attributes);
+    (void)pthread_mutexattr_destroy(&attributes);
+    return error;
+}
+
 int thread_condition_init(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;

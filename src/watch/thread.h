@@ -19,6 +19,12 @@ void thread_unmask(const sigset_t *before);
 /* How many threads this process has; 0 when that cannot be told. */
 uint32_t thread_count(void);
 
+/* A lock that everybody holds for moments only, and that is wanted by two threads all the time:
+ * whoever comes upon it looks again for a while, some microseconds at most, before it sleeps.
+ * To sleep and to be woken costs each of the two more than the moment.  Returns 0 or an errno
+ * value. */
+int thread_lock_init(pthread_mutex_t *lock);
+
 /* A condition that is waited on by the monotonic clock. */
 int thread_condition_init(pthread_cond_t *condition);
 
