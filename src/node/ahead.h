@@ -25,4 +25,14 @@ static inline void ahead_fetch(const uint8_t *data, size_t read, size_t used, si
     for (; from < to; from += AHEAD_LINE_BYTES) __builtin_prefetch(data + from);
 }
 
+/* The writer appended so many bytes up to `used`: asks for as many ahead to write to, of
+ * memory that another processor has read. */
+static inline void ahead_claim(const uint8_t *data, size_t used, size_t capacity, size_t bytes)
+{
+    size_t from = used + AHEAD_BYTES;
+    size_t to = from + (bytes < AHEAD_BYTES_MAX ? bytes : AHEAD_BYTES_MAX);
+    if (to > capacity) to = capacity;
+    for (; from < to; from += AHEAD_LINE_BYTES) __builtin_prefetch(data + from, 1);
+}
+
 #endif

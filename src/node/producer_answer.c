@@ -102,7 +102,7 @@ void producer_tell(struct tmesh_producer *producer, const struct producer_action
 
 void producer_tell_cancelled(struct tmesh_producer *producer, const struct spooled *task)
 {
-    struct ticket ticket = {.deliver = (uint8_t)task->deliver};
+    struct ticket ticket = {.deliver = task->deliver};
     memcpy(ticket.id.octets, task->submission.id.octets, sizeof ticket.id.octets);
     const tmesh_answer_t answer = {.kind = TMESH_ENDED,
                                    .id = ticket.id,

@@ -147,7 +147,7 @@ static bool write_all(struct tmesh_producer *producer, struct stage *stage)
     struct spooled task;
     for (; stage_next(stage, &task.submission, &task.ticket); stage_skip(stage)) {
         const struct ticket *ticket = &producer->exchange.tickets.tickets[task.ticket];
-        task.deliver = (enum tmesh_deliver)ticket->deliver;
+        task.deliver = ticket->deliver;
         task.report_accepted = ticket->report_accepted;
         if (spool_knows(producer->spool, &task.submission.id)) continue;
         if (!spool_put(producer->spool, &task)) return false;
@@ -211,7 +211,7 @@ static void move_old(struct tmesh_producer *producer)
             if (!spool_find_waiting(producer->spool, &id, &task)) return;
         } else {
             const struct ticket *ticket = &producer->exchange.tickets.tickets[task.ticket];
-            task.deliver = (enum tmesh_deliver)ticket->deliver;
+            task.deliver = ticket->deliver;
             task.report_accepted = ticket->report_accepted;
             /* If it is not in the core it is on its way there, and young. */
             if (!producer_task(producer->core, &id, &task.submission)) return;
@@ -276,7 +276,7 @@ static uint32_t draw_ticket(struct tmesh_producer *producer, const struct spoole
     struct exchange *exchange = &producer->exchange;
     struct ticket ticket = {.bytes = task->submission.payload.size,
                             .state = TICKET_OUTBOX,
-                            .deliver = (uint8_t)task->deliver,
+                            .deliver = task->deliver,
                             .report_accepted = task->report_accepted};
     memcpy(ticket.id.octets, task->submission.id.octets, sizeof ticket.id.octets);
     pthread_mutex_lock(&exchange->lock);

@@ -98,7 +98,7 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
                         .tag = task->tag,
                         .bytes = (uint32_t)task->payload_bytes,
                         .state = TICKET_OUTBOX,
-                        .deliver = (uint8_t)task->deliver,
+                        .deliver = task->deliver,
                         .report_accepted = task->report_accepted,
                         .report_progress = task->report_progress};
     if (!stage_append(&producer->exchange.stage, submission, number)) {

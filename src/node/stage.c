@@ -129,8 +129,10 @@ bool stage_append(struct stage *stage, const struct submission *submission, uint
         put(at, payload);
     else if (!put_block(at, payload))
         return false;
+    size_t bytes = staged_bytes(staged);
     stage->blocks += large;
-    stage->used += staged_bytes(staged);
+    stage->used += bytes;
+    ahead_claim(stage->bytes, stage->used, stage->capacity, bytes);
     return true;
 }
 

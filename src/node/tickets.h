@@ -16,14 +16,18 @@ static const uint32_t TICKET_NONE = UINT32_MAX;
 
 enum ticket_state { TICKET_FREE, TICKET_OUTBOX, TICKET_AWAITED };
 
+/* It goes to another processor and back for each task: so it is in no two cache lines. */
 struct ticket {
     tmesh_id_t id;
     void *tag;
     uint32_t bytes; /* counted against the outbox */
     uint16_t news;  /* its row on the board, plus one */
-    uint8_t state, deliver;
-    bool report_accepted, report_progress;
+    enum ticket_state state : 4;
+    enum tmesh_deliver deliver : 4;
+    bool report_accepted : 1, report_progress : 1;
 };
+
+_Static_assert(sizeof(struct ticket) == 32, "half a cache line");
 
 struct tickets {
     struct ticket *tickets;
