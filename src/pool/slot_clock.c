@@ -77,7 +77,7 @@ void slot_look_for(struct slot *slot, const struct pool_job *job)
 
 static bool may_guess(const struct slot *slot, const struct handler *handler)
 {
-    return handler != NULL && handler == slot->laps.handler && slot->laps.excess_ns == 0 &&
+    return handler != NULL && handler == slot->laps.handler &&
            slot->laps.guesses < slot->laps.guesses_max && slot_is_brisk(slot, handler) &&
            clock_tick_ns() == slot->laps.tick_ns;
 }
@@ -89,12 +89,20 @@ static uint32_t guesses_for(uint64_t mean_ns)
     return RUNS_MAX - 1;
 }
 
+/* How much of what earlier runs were said to take too long is taken off one of so long. */
+static uint64_t repaid(struct slot *slot, uint64_t run_ns)
+{
+    uint64_t ns = slot->laps.excess_ns < run_ns ? slot->laps.excess_ns : run_ns;
+    slot->laps.excess_ns -= ns;
+    return ns;
+}
+
 uint64_t slot_lap(struct slot *slot, const struct handler *handler)
 {
     if (may_guess(slot, handler)) {
         slot->laps.guesses++;
         slot->now_ns++; /* each run began at a time of its own */
-        return slot->laps.mean_ns;
+        return slot->laps.mean_ns - repaid(slot, slot->laps.mean_ns);
     }
     uint64_t since_ns = slot->laps.looked_ns, tick_ns = slot->laps.tick_ns;
     uint32_t runs = slot->laps.guesses + 1;
