@@ -3,7 +3,6 @@
 
 #include "../core/instant.h"
 #include "../watch/clock.h"
-#include "../watch/thread.h"
 #include "../wire/argv.h"
 
 #include <assert.h>
@@ -30,11 +29,11 @@ static struct batch *fresh_batch(struct batch *spare)
 void slot_hand_over(struct slot *slot)
 {
     struct pool *pool = slot->pool;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     struct batch *full = slot->batch;
     slot->batch = NULL;
     atomic_store_explicit(&slot->batch_since_ns, 0, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     assert(full != NULL);
 
     if (full->count > 0) {
@@ -47,9 +46,9 @@ void slot_hand_over(struct slot *slot)
         if (first && !slot->has_loop) pool->options.wake(pool->options.wake_context);
     }
     struct batch *fresh = fresh_batch(full);
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     slot->batch = fresh;
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
 }
 
 const struct handler *slot_childs_handler(const struct slot *slot, const struct pool_job *job)
@@ -139,10 +138,10 @@ static enum slot_step refill(struct slot *slot)
     }
     enum slot_step step = SLOT_STOPS;
     if (!pool->stopping) {
-        (void)pthread_mutex_lock(&slot->lock);
+        latch_take(&slot->lock);
         take_share(slot);
         step = next_step(slot);
-        (void)pthread_mutex_unlock(&slot->lock);
+        latch_give(&slot->lock);
         assert(step != SLOT_REFILLS);
     }
     (void)pthread_mutex_unlock(&pool->lock);
@@ -159,7 +158,7 @@ static void keep_progress(struct tmesh_job *job, uint64_t number, struct bytes t
 {
     struct slot *slot = job->place;
     uint64_t now_ns = clock_now_ns();
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     struct slot_progress *progress = &slot->progress;
     progress->fresh = true;
     progress->number = number;
@@ -169,7 +168,7 @@ static void keep_progress(struct tmesh_job *job, uint64_t number, struct bytes t
     bool wakes = now_ns - progress->waked_ns > PROGRESS_WAKE_NS;
     if (wakes) progress->waked_ns = now_ns;
     atomic_store_explicit(&slot->has_progress, true, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     if (wakes) slot->pool->options.wake(slot->pool->options.wake_context);
 }
 
@@ -234,9 +233,9 @@ static enum outcome run(struct slot *slot, const struct handler *handler)
 static enum outcome name_cause(struct slot *slot, enum outcome outcome)
 {
     if (!atomic_load_explicit(&slot->told, memory_order_relaxed)) return outcome;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     enum end_cause cause = slot->cause;
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     return job_name_cause(&slot->job, cause, outcome);
 }
 
@@ -253,9 +252,9 @@ void slot_keep(struct slot *slot, const struct batch_run *run)
 {
     struct tmesh_job *job = &slot->job;
     if (!batch_suits(slot->batch, job)) {
-        (void)pthread_mutex_unlock(&slot->lock);
+        latch_give(&slot->lock);
         slot_hand_over(slot);
-        (void)pthread_mutex_lock(&slot->lock);
+        latch_take(&slot->lock);
     }
     struct batch *batch = slot->batch;
     if (batch->count == 0) {
@@ -283,14 +282,14 @@ static enum slot_step conclude(struct slot *slot, const struct handler *handler,
                                enum outcome outcome, uint64_t run_ns)
 {
     uint64_t age_ns = may_wait_beside(handler) ? COMMAND_AGE_NS : BATCH_AGE_NS;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     slot_keep(slot,
               &(struct batch_run){.job = slot->current, .outcome = outcome, .run_ns = run_ns});
     const struct batch *batch = slot->batch;
     bool due = batch->count == BATCH_JOBS_MAX || batch->bytes.used >= BATCH_BYTES ||
                slot->now_ns - batch->since_ns > age_ns;
     enum slot_step step = next_step(slot);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     if (due) slot_hand_over(slot);
     return step;
 }
@@ -338,9 +337,9 @@ static enum slot_step give(struct slot *slot)
     slot_round(slot);
     slot_look(slot);
     if (slot_is_stopping(slot)) return SLOT_STOPS;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     enum slot_step step = next_step(slot);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     return step;
 }
 
@@ -381,10 +380,7 @@ bool slot_open(struct slot *slot, struct pool *pool)
         .ring_context = slot,
     };
     if (!command_open(&slot->command, &options)) goto no_command;
-    if (thread_lock_init(&slot->lock) != 0) goto no_lock;
     if (pthread_create(&slot->thread, NULL, serve, slot) == 0) return true;
-    (void)pthread_mutex_destroy(&slot->lock);
-no_lock:
     command_close(&slot->command);
 no_command:
     free(slot->batch);
@@ -399,5 +395,4 @@ void slot_close(struct slot *slot)
     job_free(&slot->job);
     buffer_free(&slot->batch->bytes);
     free(slot->batch);
-    (void)pthread_mutex_destroy(&slot->lock);
 }

@@ -11,7 +11,7 @@
  *   slot_recall.c   what other threads may do
  *
  * Two kinds of locks: the pool's, for the queue and what is collectable, and
- * each slot's, for what others may take from it: jobs behind a long one, when
+ * each slot's, a latch, for what others may take from it: jobs behind a long one, when
  * they have nothing else to do, and results.  Who needs both takes the pool's
  * first.
  */
@@ -21,6 +21,7 @@
 #include "batch.h"
 #include "command.h"
 #include "deputy.h"
+#include "latch.h"
 #include "queue.h"
 #include "warden.h"
 
@@ -42,7 +43,7 @@ struct slot_progress {
 };
 
 struct slot {
-    _Alignas(64) pthread_mutex_t lock; /* guards all down to `progress` */
+    _Alignas(64) struct latch lock; /* guards all down to `progress` */
     uint32_t taken_next, taken_count;
     struct pool_job taken[SLOT_JOBS_MAX];
     struct batch *batch;  /* NULL only while the slot sends it off */

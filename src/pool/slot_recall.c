@@ -9,13 +9,13 @@
 
 uint32_t slot_take_back(struct slot *slot, struct pool_job jobs[SLOT_JOBS_MAX])
 {
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     uint32_t count = deputy_take_back(&slot->deputy, jobs);
     for (uint32_t i = slot->taken_next; i < slot->taken_count; i++) jobs[count++] = slot->taken[i];
     assert(count <= SLOT_JOBS_MAX);
     slot->taken_count = slot->taken_next;
     atomic_store_explicit(&slot->waiting, 0, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     return count;
 }
 
@@ -43,7 +43,7 @@ enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take
                             enum end_cause cause)
 {
     enum slot_has has = SLOT_HAS_IT_NOT;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
     if (runs && slot->current == job) {
         has = SLOT_RUNS_IT;
@@ -61,20 +61,20 @@ enum slot_has slot_withdraw(struct slot *slot, uint32_t job, enum slot_take take
         if (deputy_has == DEPUTY_RUNS_IT && take == SLOT_KILLS_RUNNING)
             deputy_end(&slot->deputy, job, cause);
     }
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     return has;
 }
 
 void slot_tell(struct slot *slot, uint32_t job, enum end_cause cause)
 {
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     bool runs = atomic_load_explicit(&slot->began_ns, memory_order_relaxed) != 0;
     if (runs && slot->current == job && !slot->killed) {
         mark_told(slot, cause);
         command_tell(&slot->command);
     }
     deputy_tell(&slot->deputy, job, cause);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
 }
 
 bool slot_take_progress(struct slot *slot, struct pool_progress *progress,
@@ -82,13 +82,13 @@ bool slot_take_progress(struct slot *slot, struct pool_progress *progress,
 {
     if (atomic_load_explicit(&slot->deputy.serving, memory_order_relaxed)) {
         uint64_t now_ns = clock_now_ns();
-        (void)pthread_mutex_lock(&slot->lock);
+        latch_take(&slot->lock);
         bool told_some = deputy_take_progress(&slot->deputy, progress, text, now_ns);
-        (void)pthread_mutex_unlock(&slot->lock);
+        latch_give(&slot->lock);
         return told_some;
     }
     if (!atomic_load_explicit(&slot->has_progress, memory_order_relaxed)) return false;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     struct slot_progress *told = &slot->progress;
     bool fresh = told->fresh;
     *progress = (struct pool_progress){
@@ -97,19 +97,19 @@ bool slot_take_progress(struct slot *slot, struct pool_progress *progress,
     progress->text = bytes_of(text, told->text_size);
     told->fresh = false;
     atomic_store_explicit(&slot->has_progress, false, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     return fresh;
 }
 
 struct pool_started slot_current(struct slot *slot)
 {
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     struct pool_started current = {
         .job = slot->current,
         .began_ns = atomic_load_explicit(&slot->began_ns, memory_order_relaxed),
     };
     if (current.began_ns == 0) current = deputy_current(&slot->deputy);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     return current;
 }
 
@@ -123,23 +123,23 @@ struct batch *slot_take_batch(struct slot *slot, struct batch *fresh, uint64_t s
 {
     assert(fresh->count == 0);
     struct batch *taken = NULL;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     if (slot->batch != NULL && slot->batch->count > 0 && slot->batch->since_ns < since_ns) {
         taken = slot->batch;
         slot->batch = fresh;
         atomic_store_explicit(&slot->batch_since_ns, 0, memory_order_relaxed);
     }
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     return taken;
 }
 
 void slot_stop(struct slot *slot)
 {
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     slot->taken_count = slot->taken_next;
     atomic_store_explicit(&slot->waiting, 0, memory_order_relaxed);
     mark_told(slot, END_REVOKED);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     command_stop(&slot->command);
     if (slot->deputy.line >= 0) deputy_kill(&slot->deputy);
 }

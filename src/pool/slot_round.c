@@ -151,14 +151,14 @@ static enum deputy_harvest harvest(struct slot *slot)
     struct deputy_result result;
     enum deputy_harvest last, all = DEPUTY_NOTHING;
     slot->now_ns = clock_now_ns();
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     while ((last = deputy_take_result(&slot->deputy, &slot->job, &result, slot->now_ns)) ==
            DEPUTY_RESULT) {
         keep(slot, &result);
         all = DEPUTY_RESULT;
     }
     if (last == DEPUTY_NONSENSE) deputy_distrust(&slot->deputy);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     if (all == DEPUTY_RESULT) slot_hand_over(slot);
     return all;
 }
@@ -172,10 +172,10 @@ static void bury(struct slot *slot, int status)
     (void)harvest(slot);
     deputy_hear(deputy, slot->now_ns);
     hear_packets(slot, LAST_PACKETS_MAX, slot->now_ns);
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     bool victim = deputy_take_victim(deputy, status, &slot->job, &result, slot->now_ns);
     if (victim) keep(slot, &result);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     if (victim) slot_hand_over(slot);
     deputy->failures = deputy->has_run ? 0 : deputy->failures + 1;
     if (deputy->failures > 0 && deputy->state == DEPUTY_NONE)
@@ -201,9 +201,9 @@ static bool watch(struct slot *slot, int limit_ms)
     slot->now_ns = clock_now_ns();
     if (polls[2].revents != 0) {
         deputy_hear(deputy, slot->now_ns);
-        (void)pthread_mutex_lock(&slot->lock);
+        latch_take(&slot->lock);
         deputy_limit_output(deputy, slot->now_ns);
-        (void)pthread_mutex_unlock(&slot->lock);
+        latch_give(&slot->lock);
     }
     if (polls[1].revents != 0) hear_packets(slot, PACKETS_MAX, slot->now_ns);
     if (polls[0].revents == 0) return true;
@@ -258,10 +258,10 @@ static bool attend(struct slot *slot)
     while (watch(slot, vigil.limit_ms)) {
         bool claims = deputy_is_through(&slot->deputy); /* before its results are taken */
         enum deputy_harvest last = harvest(slot);
-        (void)pthread_mutex_lock(&slot->lock);
+        latch_take(&slot->lock);
         bool through = claims && is_through(&slot->deputy);
         if (!through) plan_vigil(slot, &vigil, last);
-        (void)pthread_mutex_unlock(&slot->lock);
+        latch_give(&slot->lock);
         if (!through) continue;
         /* What it said is all there, and is its own: the next round has other jobs. */
         hear_packets(slot, LAST_PACKETS_MAX, slot->now_ns);
@@ -275,7 +275,7 @@ static bool attend(struct slot *slot)
 static uint32_t fill(struct slot *slot)
 {
     struct deputy *deputy = &slot->deputy;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     deputy_clear(deputy);
     for (; slot->taken_next < slot->taken_count; slot->taken_next++) {
         const struct pool_job *job = &slot->taken[slot->taken_next];
@@ -287,7 +287,7 @@ static uint32_t fill(struct slot *slot)
                           memory_order_relaxed);
     slot->now_ns = clock_now_ns();
     if (count > 0) deputy_give(deputy, slot->now_ns);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     return count;
 }
 
@@ -297,9 +297,9 @@ static void give_back(struct slot *slot)
     struct pool *pool = slot->pool;
     struct pool_job jobs[AREA_TASKS_MAX];
     (void)pthread_mutex_lock(&pool->lock);
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     queue_return(&pool->queue, jobs, deputy_take_back(&slot->deputy, jobs));
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     (void)pthread_mutex_unlock(&pool->lock);
 }
 
@@ -307,13 +307,13 @@ static void give_back(struct slot *slot)
 static void disown(struct slot *slot)
 {
     struct pool_job jobs[AREA_TASKS_MAX];
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     uint32_t count = deputy_take_back(&slot->deputy, jobs);
     for (uint32_t i = 0; i < count; i++) {
         job_begin(&slot->job, NULL, &jobs[i].assignment);
         slot_keep(slot, &(struct batch_run){.job = jobs[i].job, .outcome = OUTCOME_RETURNED});
     }
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     slot_hand_over(slot);
 }
 
@@ -324,14 +324,14 @@ static void close_round(struct slot *slot)
     struct deputy *deputy = &slot->deputy;
     struct deputy_result result;
     bool any = false;
-    (void)pthread_mutex_lock(&slot->lock);
+    latch_take(&slot->lock);
     while (deputy_take_victim(deputy, 0, &slot->job, &result, slot->now_ns)) {
         keep(slot, &result);
         any = true;
     }
     if (any && deputy->state == DEPUTY_READY) deputy_distrust(deputy);
     atomic_store_explicit(&deputy->serving, false, memory_order_release);
-    (void)pthread_mutex_unlock(&slot->lock);
+    latch_give(&slot->lock);
     if (any) slot_hand_over(slot);
 }
 
@@ -341,11 +341,11 @@ void slot_round(struct slot *slot)
     if (fill(slot) == 0) return;
     while (await_child(slot)) {
         if (attend(slot)) break;
-        (void)pthread_mutex_lock(&slot->lock);
+        latch_take(&slot->lock);
         uint32_t left = deputy_left(deputy);
         if (left > 0 && deputy->state != DEPUTY_LOST)
             deputy_give(deputy, slot->now_ns); /* to the next child */
-        (void)pthread_mutex_unlock(&slot->lock);
+        latch_give(&slot->lock);
         if (left == 0) break;
     }
     uint32_t inbox_used = deputy->inbox_used, outbox_used = deputy->outbox_used;
