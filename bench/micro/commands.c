@@ -36,7 +36,7 @@ static uint64_t measure_round(struct pool *pool, int bell, const char *payload)
     uint64_t start_ns = clock_now_ns();
     pool_submit(pool, orders, RUNS);
     for (uint32_t over = 0; over < RUNS;) {
-        struct pool_done done[COLLECTED];
+        struct finished done[COLLECTED];
         uint32_t count = pool_collect(pool, done, COLLECTED);
         for (uint32_t i = 0; i < count; i++)
             if (done[i].outcome != OUTCOME_DONE) abort();

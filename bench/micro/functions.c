@@ -49,7 +49,7 @@ static uint64_t measure_round(struct pool *pool, int bell, const char *payload)
     uint32_t submitted = HELD, over = 0;
     submit(pool, 0, HELD, payload);
     while (over < RUNS) {
-        struct pool_done done[COLLECTED];
+        struct finished done[COLLECTED];
         uint32_t count = pool_collect(pool, done, COLLECTED);
         for (uint32_t i = 0; i < count; i++)
             if (done[i].outcome != OUTCOME_DONE) abort();

@@ -58,6 +58,7 @@ struct stored store_put_copy(struct store *store, struct bytes value);
 struct stored store_put_large(struct store *store, struct bytes value);
 static inline struct stored store_put(struct store *store, struct bytes value)
 {
+    if (value.data == NULL) return (struct stored){.place = 0, .size = 0};
     return value.size < PIN_BYTES_MIN ? store_put_copy(store, value)
                                       : store_put_large(store, value);
 }

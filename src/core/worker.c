@@ -149,6 +149,12 @@ static void on_turn(struct worker *worker, struct worker_actions *out)
     worker->due_ns = worker_deadline(worker);
 }
 
+static void on_finished(struct worker *worker, const struct worker_event *event)
+{
+    for (uint32_t i = 0; i < event->finished_count; i++)
+        worker_work_finished(worker, &event->finished[i]);
+}
+
 static void note_time(struct worker *worker)
 {
     uint64_t last_ns = worker->turn.last_ns;
@@ -177,7 +183,7 @@ void worker_step(struct worker *worker, const struct worker_event *event,
     case WORKER_MESSAGE: on_message(worker, event, out); return;
     case WORKER_STARTED: worker_work_started(worker, event); return;
     case WORKER_PROGRESS: worker_progress_heard(worker, event); return;
-    case WORKER_FINISHED: worker_work_finished(worker, event); return;
+    case WORKER_FINISHED: on_finished(worker, event); return;
     case WORKER_TURN: on_turn(worker, out); return;
     case WORKER_DRAIN: worker->draining = true; return;
     case WORKER_STOP: worker_session_stop(worker, out); return;

@@ -9,6 +9,7 @@
 #define CORE_WORKER_H
 
 #include "arena.h"
+#include "finished.h"
 #include "instant.h"
 #include "message.h"
 #include "time_limit.h"
@@ -45,7 +46,7 @@ enum worker_event_kind {
                         order and to leave no slot idle, and knows no time limits */
     WORKER_PROGRESS, /* the run of `job` showed life at told_ns: number, text.  Before every TURN
                         the pool has told of each that did */
-    WORKER_FINISHED, /* the pool is done with `job`: outcome, result, text, run_ns */
+    WORKER_FINISHED, /* the pool is done with these: finished, finished_count */
     WORKER_TURN,
     WORKER_DRAIN, /* take no more; what the pool did not start yet comes back as
                      FINISHED with OUTCOME_RETURNED */
@@ -61,14 +62,12 @@ struct worker_event {
      * kept there instead of being copied; NULL: they may not. */
     struct bytes memory;
     void *lender;
-    /* STARTED, PROGRESS, FINISHED: */
-    uint32_t job;
-    enum outcome outcome;
-    uint32_t retry_after_ms;
-    struct bytes result, text; /* of PROGRESS: cut at MESSAGE_PROGRESS_BYTES_MAX */
-    uint64_t run_ns;           /* FINISHED: how long the handler ran */
-    uint64_t began_ns;         /* STARTED */
-    uint64_t told_ns, number;  /* PROGRESS */
+    const struct finished *finished; /* FINISHED: in the order in which they are completed */
+    uint32_t finished_count;
+    uint32_t job;             /* STARTED, PROGRESS */
+    struct bytes text;        /* PROGRESS: cut at MESSAGE_PROGRESS_BYTES_MAX */
+    uint64_t began_ns;        /* STARTED */
+    uint64_t told_ns, number; /* PROGRESS */
 };
 
 enum worker_action_kind {

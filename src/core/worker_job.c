@@ -76,11 +76,13 @@ static void leave_run(struct worker *worker, uint32_t job)
     entry->run = RUN_NONE;
 }
 
-uint32_t worker_job_at(const struct worker *worker, const struct lease *lease)
+void worker_job_place(const struct worker *worker, const struct lease *lease,
+                      struct worker_place *place)
 {
-    struct id key = lease_key(lease);
-    uint32_t job = index_find(&worker->index, &key);
-    return job == INDEX_NONE ? JOB_NONE : job;
+    place->key = lease_key(lease);
+    place->hash = index_hash(&worker->index, &place->key);
+    uint32_t job = index_find_hashed(&worker->index, &place->key, place->hash);
+    place->job = job == INDEX_NONE ? JOB_NONE : job;
 }
 
 bool worker_job_has(const struct worker *worker, uint32_t job, const struct lease *lease)
@@ -90,8 +92,9 @@ bool worker_job_has(const struct worker *worker, uint32_t job, const struct leas
 
 uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
 {
-    uint32_t job = worker_job_at(worker, lease);
-    return worker_job_has(worker, job, lease) ? job : JOB_NONE;
+    struct worker_place place;
+    worker_job_place(worker, lease, &place);
+    return worker_job_has(worker, place.job, lease) ? place.job : JOB_NONE;
 }
 
 /* Two values, because the payload need not be copied.  Returns the other one: none if there is
@@ -105,14 +108,15 @@ static struct stored keep_large(struct worker *worker, const struct assignment *
     return task;
 }
 
-uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given)
+uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given,
+                         const struct worker_place *place)
 {
-    struct id key = lease_key(&given->lease);
     struct stored payload = {.place = 0, .size = 0};
     struct stored task = given->payload.size < PIN_BYTES_MIN
                              ? store_put_both(&worker->store, given->name, given->payload)
                              : keep_large(worker, given, &payload);
-    uint32_t slot = task.place != 0 ? index_insert(&worker->index, &key) : INDEX_NONE;
+    uint32_t slot = task.place != 0 ? index_insert_hashed(&worker->index, &place->key, place->hash)
+                                    : INDEX_NONE;
     if (slot == INDEX_NONE) {
         store_drop(&worker->store, &task);
         store_drop(&worker->store, &payload);

@@ -165,12 +165,19 @@ struct message *worker_send(struct worker *worker, struct worker_actions *out, u
 
 /* worker_job.c: the table of jobs, and which list each is in. */
 uint32_t worker_job_find(const struct worker *worker, const struct lease *lease);
-/* The job whose place in the table the lease would take: its own, or, once in an age, another
- * one's.  JOB_NONE: the place is free. */
-uint32_t worker_job_at(const struct worker *worker, const struct lease *lease);
+/* A lease's place in the table. */
+struct worker_place {
+    struct id key;
+    uint32_t hash;
+    uint32_t job; /* which has it: the lease's own, or, once in an age, another one's.
+                     JOB_NONE: it is free */
+};
+void worker_job_place(const struct worker *worker, const struct lease *lease,
+                      struct worker_place *place);
 bool worker_job_has(const struct worker *worker, uint32_t job, const struct lease *lease);
-/* Its place is free.  Returns JOB_NONE when there is no room; nothing changed then. */
-uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given);
+/* At a place that is free.  Returns JOB_NONE when there is no room; nothing changed then. */
+uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assignment *given,
+                         const struct worker_place *place);
 /* The pool began it. */
 void worker_job_begin(struct worker *worker, uint32_t job, uint64_t began_ns);
 /* Runs that began before `since_ns` are old. */
@@ -217,7 +224,7 @@ void worker_work_receive(struct worker *worker, uint32_t link, const struct mess
                          struct worker_actions *out);
 void worker_work_receipt(struct worker *worker, uint32_t link, uint32_t through);
 void worker_work_started(struct worker *worker, const struct worker_event *event);
-void worker_work_finished(struct worker *worker, const struct worker_event *event);
+void worker_work_finished(struct worker *worker, const struct finished *finished);
 /* The run of this job, which is held, will not end: it is completed as failed. */
 void worker_work_give_up(struct worker *worker, uint32_t job);
 /* Sends what is owed to `link` as far as there is room for it in `out`. */

@@ -29,13 +29,14 @@ static void give_back(struct worker *worker, const struct lease *lease, struct w
 static void receive_one(struct worker *worker, uint32_t link, const struct assignment *given,
                         struct worker_actions *out)
 {
-    uint32_t known = worker_job_at(worker, &given->lease);
-    if (worker_job_has(worker, known, &given->lease) && worker->jobs[known].link == link) {
-        if (worker->jobs[known].state == JOB_DROPPED) give_back(worker, &given->lease, out);
+    struct worker_place place;
+    worker_job_place(worker, &given->lease, &place);
+    if (worker_job_has(worker, place.job, &given->lease) && worker->jobs[place.job].link == link) {
+        if (worker->jobs[place.job].state == JOB_DROPPED) give_back(worker, &given->lease, out);
         return;
     }
-    bool takes = known == JOB_NONE && !takes_nothing(worker, link);
-    uint32_t job = takes ? worker_job_take(worker, link, given) : JOB_NONE;
+    bool takes = place.job == JOB_NONE && !takes_nothing(worker, link);
+    uint32_t job = takes ? worker_job_take(worker, link, given, &place) : JOB_NONE;
     if (job == JOB_NONE) {
         give_back(worker, &given->lease, out);
         return;
@@ -104,47 +105,47 @@ static void do_without(struct worker *worker, struct worker_job *job)
 }
 
 static void keep_result(struct worker *worker, struct worker_job *job,
-                        const struct worker_event *event)
+                        const struct finished *finished)
 {
     uint32_t result_bytes_max = worker->links[job->link].uplink.payload_bytes_max;
-    struct bytes text = event->text;
+    struct bytes text = finished->text;
     if (text.size > MESSAGE_TEXT_BYTES_MAX) text.size = MESSAGE_TEXT_BYTES_MAX;
 
-    if (event->result.size > result_bytes_max) {
+    if (finished->result.size > result_bytes_max) {
         excuse(job);
         return;
     }
-    job->result = store_put(&worker->store, event->result);
+    job->result = store_put(&worker->store, finished->result);
     job->text = store_put(&worker->store, text);
-    bool result_kept = event->result.data == NULL || job->result.place != 0;
+    bool result_kept = finished->result.data == NULL || job->result.place != 0;
     bool text_kept = text.data == NULL || job->text.place != 0;
     if (!result_kept || !text_kept) do_without(worker, job);
 }
 
-void worker_work_finished(struct worker *worker, const struct worker_event *event)
+void worker_work_finished(struct worker *worker, const struct finished *finished)
 {
-    assert(event->job < worker->options.jobs_max);
-    struct worker_job *job = &worker->jobs[event->job];
+    assert(finished->job < worker->options.jobs_max);
+    struct worker_job *job = &worker->jobs[finished->job];
     if (job->hung) {
-        worker_job_recover(worker, event->job);
+        worker_job_recover(worker, finished->job);
         return;
     }
     assert(job->state == JOB_HELD || job->state == JOB_DROPPED);
 
-    if (event->outcome != OUTCOME_RETURNED) {
-        worker_pace_ran(worker, event->run_ns);
+    if (finished->outcome != OUTCOME_RETURNED) {
+        worker_pace_ran(worker, finished->run_ns);
         if (!job->running) worker->started++; /* nobody told */
     }
     if (job->state == JOB_DROPPED) {
-        count_outcome(worker, event->outcome);
-        worker_job_release(worker, event->job);
+        count_outcome(worker, finished->outcome);
+        worker_job_release(worker, finished->job);
         return;
     }
     /* First, so that the payload makes room for the result. */
-    worker_job_finish(worker, event->job);
-    job->outcome = event->outcome;
-    job->retry_after_ms = event->retry_after_ms;
-    keep_result(worker, job, event);
+    worker_job_finish(worker, finished->job);
+    job->outcome = finished->outcome;
+    job->retry_after_ms = finished->retry_after_ms;
+    keep_result(worker, job, finished);
     count_outcome(worker, job->outcome);
 }
 

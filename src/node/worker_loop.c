@@ -13,7 +13,7 @@ enum {
     TURN_DONE_MAX = 1024, /* runs taken from the pool in one turn: see TURN_TASKS_MAX in
                              ventilator_loop.c */
     JOBS_AT_ONCE = 256,
-    DONE_AT_ONCE = 64,
+    DONE_AT_ONCE = 256,
     FAREWELL_MS = 200 /* for BYE to leave */
 };
 
@@ -199,30 +199,18 @@ static void set_fences(struct tmesh_worker *node)
     }
 }
 
-static void finish_one(struct tmesh_worker *node, const struct pool_done *done, uint64_t now_ns)
-{
-    step(node, &(struct worker_event){.kind = WORKER_FINISHED,
-                                      .now_ns = now_ns,
-                                      .job = done->job,
-                                      .outcome = done->outcome,
-                                      .retry_after_ms = done->retry_after_ms,
-                                      .result = done->result,
-                                      .text = done->text,
-                                      .run_ns = done->run_ns});
-}
-
 /* Returns whether more may be waiting in the pool. */
 static bool take_finished(struct tmesh_worker *node, uint64_t now_ns)
 {
-    struct pool_done done[DONE_AT_ONCE];
+    struct finished done[DONE_AT_ONCE];
+    struct worker_event event = {.kind = WORKER_FINISHED, .now_ns = now_ns, .finished = done};
     uint32_t taken = 0, count;
     bool brisk = true;
     do {
         count = pool_collect(node->pool, done, DONE_AT_ONCE);
-        for (uint32_t at = 0; at < count; at++) {
-            brisk = brisk && done[at].run_ns < POOL_BRISK_NS;
-            finish_one(node, &done[at], now_ns);
-        }
+        for (uint32_t at = 0; at < count; at++) brisk = brisk && done[at].run_ns < POOL_BRISK_NS;
+        event.finished_count = count;
+        if (count > 0) step(node, &event);
         taken += count;
     } while (count == DONE_AT_ONCE && taken < TURN_DONE_MAX);
     node->lone = brisk && taken > 0 && taken <= POOL_LONE_MAX;

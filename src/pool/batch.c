@@ -4,9 +4,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { ITEMS_AHEAD = 8 };
+
 struct batch *batch_new(void)
 {
-    return calloc(1, sizeof(struct batch));
+    struct batch *batch = malloc(sizeof *batch);
+    if (batch == NULL) return NULL;
+    batch->next = NULL;
+    batch->count = batch->read = 0;
+    batch->since_ns = 0;
+    batch->bytes = (struct buffer){0};
+    return batch;
 }
 
 void batch_clear(struct batch *batch)
@@ -38,26 +46,33 @@ static bool move_result(struct batch *batch, struct tmesh_job *job)
     return buffer_append(&batch->bytes, job->result.data, job->result.used);
 }
 
+/* Where what is appended next will be.  A batch has one result of any size, and little more. */
+static uint32_t place_after(const struct batch *batch)
+{
+    assert(batch->bytes.used <= UINT32_MAX);
+    return (uint32_t)batch->bytes.used;
+}
+
 /* Field by field, into its place: a structure that was just put together is slow to copy. */
 void batch_add(struct batch *batch, const struct batch_run *run, struct tmesh_job *job)
 {
     assert(batch->count < BATCH_JOBS_MAX);
     assert(batch->read == 0);
     struct batch_item *item = &batch->items[batch->count++];
-    item->run.job = run->job;
-    item->run.outcome = run->outcome;
-    item->run.run_ns = run->run_ns;
+    item->run_ns = run->run_ns;
+    item->job = run->job;
     item->retry_after_ms = run->outcome == OUTCOME_FAILED ? job->retry_after_ms : 0;
+    item->outcome = (uint8_t)run->outcome;
     item->has_result = false;
     item->has_text = false;
     if (job->has_result) {
-        item->result_at = batch->bytes.used;
+        item->result_at = place_after(batch);
         item->result_size = (uint32_t)job->result.used;
         item->has_result = move_result(batch, job);
-        if (!item->has_result && run->outcome == OUTCOME_DONE) item->run.outcome = OUTCOME_FAILED;
+        if (!item->has_result && run->outcome == OUTCOME_DONE) item->outcome = OUTCOME_FAILED;
     }
-    if (item->run.outcome != OUTCOME_DONE && job->text_size > 0) {
-        item->text_at = batch->bytes.used;
+    if (item->outcome != OUTCOME_DONE && job->text_size > 0) {
+        item->text_at = place_after(batch);
         item->text_size = job->text_size;
         item->has_text = buffer_append(&batch->bytes, job->text, job->text_size);
     }
@@ -69,15 +84,18 @@ static struct bytes view(const struct batch *batch, size_t at, uint32_t size)
     return bytes_of(size > 0 ? batch->bytes.data + at : nothing, size);
 }
 
-struct pool_done batch_read(struct batch *batch)
+struct finished batch_read(struct batch *batch)
 {
     assert(batch->read < batch->count);
     const struct batch_item *item = &batch->items[batch->read++];
-    struct pool_done done = {
-        .job = item->run.job,
-        .outcome = item->run.outcome,
+    /* A slot wrote them on another processor. */
+    if (batch->read + ITEMS_AHEAD < batch->count)
+        __builtin_prefetch(&batch->items[batch->read + ITEMS_AHEAD]);
+    struct finished done = {
+        .job = item->job,
+        .outcome = (enum outcome)item->outcome,
         .retry_after_ms = item->retry_after_ms,
-        .run_ns = item->run.run_ns,
+        .run_ns = item->run_ns,
     };
     if (item->has_result) done.result = view(batch, item->result_at, item->result_size);
     if (item->has_text) done.text = view(batch, item->text_at, item->text_size);

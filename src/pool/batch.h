@@ -10,7 +10,7 @@
 #include "job.h"
 #include "pool.h"
 
-enum { BATCH_JOBS_MAX = 64, BATCH_BYTES = 64 * 1024 };
+enum { BATCH_JOBS_MAX = 128, BATCH_BYTES = 64 * 1024 };
 
 /* A run that ended. */
 struct batch_run {
@@ -19,14 +19,18 @@ struct batch_run {
     uint64_t run_ns;
 };
 
-/* Views are offsets until the batch is read: the buffer moves while it grows. */
+/* Views are offsets until the batch is read: the buffer moves while it grows.  Each goes from
+ * one processor to another, so it is short. */
 struct batch_item {
-    struct batch_run run;
-    uint32_t retry_after_ms;
+    uint64_t run_ns;
+    uint32_t job, retry_after_ms;
+    uint32_t result_at, result_size;
+    uint32_t text_at, text_size;
+    uint8_t outcome; /* enum outcome */
     bool has_result, has_text;
-    size_t result_at, text_at;
-    uint32_t result_size, text_size;
 };
+
+_Static_assert(sizeof(struct batch_item) == 40, "three in two cache lines");
 
 struct batch {
     struct batch *next;
@@ -53,7 +57,7 @@ bool batch_suits(const struct batch *batch, const struct tmesh_job *job);
 void batch_add(struct batch *batch, const struct batch_run *run, struct tmesh_job *job);
 
 /* Reads the next one; its views are borrowed until the batch is cleared. */
-struct pool_done batch_read(struct batch *batch);
+struct finished batch_read(struct batch *batch);
 
 void batch_list_add(struct batch_list *list, struct batch *batch);
 /* Moves all of `from` to the end of `to`. */

@@ -220,7 +220,7 @@ uint32_t pool_started(struct pool *pool, struct pool_started *started)
 
 /* Gives back the batches whose views were borrowed until now, and fetches what
  * the slots handed over.  Returns how many withdrawn jobs it put into `done`. */
-static uint32_t exchange(struct pool *pool, struct pool_done *done, uint32_t done_max)
+static uint32_t exchange(struct pool *pool, struct finished *done, uint32_t done_max)
 {
     uint32_t spent_count = 0, count = 0;
     for (struct batch *batch = pool->spent.first; batch != NULL; batch = batch->next) {
@@ -238,7 +238,7 @@ static uint32_t exchange(struct pool *pool, struct pool_done *done, uint32_t don
         batch_list_add(&surplus, batch_list_take(&pool->spares));
     batch_list_move(&pool->reading, &pool->ready);
     while (pool->returned_count > 0 && count < done_max) {
-        done[count++] = (struct pool_done){
+        done[count++] = (struct finished){
             .job = pool->returned[--pool->returned_count],
             .outcome = OUTCOME_RETURNED,
         };
@@ -280,7 +280,7 @@ void pool_fetch(struct pool *pool)
     fetch(pool, INSTANT_NEVER);
 }
 
-uint32_t pool_collect(struct pool *pool, struct pool_done *done, uint32_t done_max)
+uint32_t pool_collect(struct pool *pool, struct finished *done, uint32_t done_max)
 {
     assert(done_max > 0);
     uint32_t count = exchange(pool, done, done_max);

@@ -10,6 +10,7 @@
 #ifndef POOL_POOL_H
 #define POOL_POOL_H
 
+#include "../core/finished.h"
 #include "../core/time_limit.h"
 #include "../watch/log.h"
 #include "nursery.h"
@@ -124,22 +125,14 @@ struct pool_progress {
  * for each slot not more often than every 100 ms.  The thread of pool_collect. */
 uint32_t pool_progress(struct pool *pool, struct pool_progress *progress);
 
-struct pool_done {
-    uint32_t job;
-    enum outcome outcome;
-    uint32_t retry_after_ms;
-    struct bytes result, text; /* borrowed until the next pool_collect.  With failures
-                                  a text, and a result only from commands that put something out */
-    uint64_t run_ns;
-};
-
-/* Hands over what finished, at most `done_max` at a time; 0 when nothing has.
+/* Hands over what finished, at most `done_max` at a time; 0 when nothing has.  The views are
+ * borrowed until the next call.
  * Call it on every turn of the loop, whatever woke it, until it returns less
  * than `done_max`: wake is called again only for what finishes after that, and
  * results that wait behind a run which is long against its handler's habit are
  * fetched here without a wake.  The thread of pool_submit and pool_withdraw, and
  * no other. */
-uint32_t pool_collect(struct pool *pool, struct pool_done *done, uint32_t done_max);
+uint32_t pool_collect(struct pool *pool, struct finished *done, uint32_t done_max);
 
 /* Has the next pool_collect hand over all that has finished, also what slots keep for a
  * moment to hand it over with more.  The thread of pool_collect. */

@@ -222,7 +222,7 @@ static char *copy_of(struct bytes bytes)
 
 void stage_collect(struct stage *stage)
 {
-    struct pool_done done[7]; /* few, so that batches are read in several calls */
+    struct finished done[7]; /* few, so that batches are read in several calls */
     uint32_t count;
     while ((count = pool_collect(stage->pool, done, 7)) > 0) {
         for (uint32_t i = 0; i < count; i++) {

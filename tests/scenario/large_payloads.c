@@ -176,11 +176,13 @@ static void end_runs(uint32_t leave)
         memmove(world.runs, world.runs + 1, --world.run_count * sizeof run);
         check(payload, run.assignment.lease.id.octets[1]);
         memcpy(copy, payload.data, payload.size);
-        step_worker((struct worker_event){.kind = WORKER_FINISHED,
-                                          .job = run.job,
+        const struct finished finished = {.job = run.job,
                                           .outcome = OUTCOME_DONE,
                                           .result = bytes_of(copy, payload.size),
-                                          .run_ns = MILLISECOND},
+                                          .run_ns = MILLISECOND};
+        step_worker((struct worker_event){.kind = WORKER_FINISHED,
+                                          .finished = &finished,
+                                          .finished_count = 1},
                     NULL);
     }
 }

@@ -117,11 +117,11 @@ static void leave(struct real_mesh *mesh, uint32_t at, uint32_t run, enum outcom
     memmove(worker->runs + run, worker->runs + run + 1,
             (worker->count - run) * sizeof worker->runs[0]);
     if (outcome == OUTCOME_DONE) mesh->done++;
-    worker_acts(mesh, at,
-                (struct worker_event){.kind = WORKER_FINISHED,
-                                      .job = left.job,
-                                      .outcome = outcome,
-                                      .run_ns = outcome == OUTCOME_DONE ? left.run_ns : 0});
+    const struct finished finished = {
+        .job = left.job, .outcome = outcome, .run_ns = outcome == OUTCOME_DONE ? left.run_ns : 0};
+    worker_acts(
+        mesh, at,
+        (struct worker_event){.kind = WORKER_FINISHED, .finished = &finished, .finished_count = 1});
 }
 
 static void perform(struct real_mesh *mesh, uint32_t at, const struct worker_action *action,

@@ -283,6 +283,12 @@ static void step(struct mesh *mesh, struct worker_event event)
     }
 }
 
+static void finish(struct mesh *mesh, const struct finished *finished)
+{
+    step(mesh,
+         (struct worker_event){.kind = WORKER_FINISHED, .finished = finished, .finished_count = 1});
+}
+
 static void deliver(struct mesh *mesh, uint32_t link, struct mesh_flight *flight)
 {
     struct mesh_ventilator *ventilator = &mesh->ventilators[link];
@@ -323,8 +329,7 @@ static void give_back(struct mesh *mesh)
         }
         memmove(mesh->pool + i, mesh->pool + i + 1,
                 (--mesh->pool_count - i) * sizeof mesh->pool[0]);
-        step(mesh, (struct worker_event){
-                       .kind = WORKER_FINISHED, .job = run.job, .outcome = OUTCOME_RETURNED});
+        finish(mesh, &(struct finished){.job = run.job, .outcome = OUTCOME_RETURNED});
     }
 }
 
@@ -340,10 +345,9 @@ static void run_pool(struct mesh *mesh)
         memmove(mesh->pool + i, mesh->pool + i + 1,
                 (--mesh->pool_count - i) * sizeof mesh->pool[0]);
         mesh->pool_running--;
-        step(mesh, (struct worker_event){.kind = WORKER_FINISHED,
-                                         .job = run.job,
-                                         .outcome = OUTCOME_DONE,
-                                         .run_ns = mesh->tasks[run.task].run_ns});
+        finish(mesh, &(struct finished){.job = run.job,
+                                        .outcome = OUTCOME_DONE,
+                                        .run_ns = mesh->tasks[run.task].run_ns});
     }
     while (mesh->pool_running < mesh->options.slots && mesh->pool_running < mesh->pool_count) {
         struct mesh_run *run = &mesh->pool[mesh->pool_running++];

@@ -380,15 +380,16 @@ void worker_story_begin(struct worker_story *story, const char *lease)
 void worker_story_finish(struct worker_story *story, const char *lease, enum outcome outcome,
                          uint64_t run_ms)
 {
-    struct worker_event event = {
-        .kind = WORKER_FINISHED,
+    struct finished finished = {
         .job = *job_of(story, lease) - 1,
         .outcome = outcome,
         .run_ns = run_ms * MILLISECOND,
     };
-    if (outcome == OUTCOME_DONE) event.result = bytes_of(lease, 2);
-    if (outcome == OUTCOME_FAILED) event.text = bytes_text("sorry");
-    worker_story_step(story, event);
+    if (outcome == OUTCOME_DONE) finished.result = bytes_of(lease, 2);
+    if (outcome == OUTCOME_FAILED) finished.text = bytes_text("sorry");
+    worker_story_step(
+        story,
+        (struct worker_event){.kind = WORKER_FINISHED, .finished = &finished, .finished_count = 1});
 }
 
 struct worker_counts worker_story_counts(const struct worker_story *story)

@@ -101,13 +101,15 @@ static void a_worker_that_drains_gives_back_what_did_not_start(void **unused)
 
 static void finish_with(struct worker_story *story, const char *name, struct bytes result)
 {
-    worker_story_step(story, (struct worker_event){
-                                 .kind = WORKER_FINISHED,
-                                 .job = story->jobs[name[0] - 'a'][name[1] - '0'] - 1,
-                                 .outcome = OUTCOME_DONE,
-                                 .result = result,
-                                 .run_ns = SECOND,
-                             });
+    const struct finished finished = {
+        .job = story->jobs[name[0] - 'a'][name[1] - '0'] - 1,
+        .outcome = OUTCOME_DONE,
+        .result = result,
+        .run_ns = SECOND,
+    };
+    worker_story_step(
+        story,
+        (struct worker_event){.kind = WORKER_FINISHED, .finished = &finished, .finished_count = 1});
 }
 
 static void a_result_the_ventilator_would_refuse_is_a_permanent_failure(void **unused)
@@ -198,7 +200,8 @@ static void more_completions_than_one_step_holds_go_in_several(void **unused)
     struct worker_options options = worker_story_options();
     options.jobs_max = 16384;
     worker_story_start_open(&story, &options);
-    struct worker_event finished = {.kind = WORKER_FINISHED, .outcome = OUTCOME_DONE};
+    struct finished run = {.outcome = OUTCOME_DONE};
+    struct worker_event finished = {.kind = WORKER_FINISHED, .finished = &run, .finished_count = 1};
     for (uint32_t i = 0; i < 5000; i++) {
         struct assignment item = {.lease = {.attempt = 1, .token = i}};
         struct message work = {.kind = MESSAGE_WORK, .session = 1, .sequence = i + 1};
@@ -208,7 +211,7 @@ static void more_completions_than_one_step_holds_go_in_several(void **unused)
             .kind = WORKER_MESSAGE, .now_ns = story.now_ns, .message = &work};
         worker_step(story.worker, &given, story.out);
         assert_int_equal(story.out->count, 1);
-        finished.job = story.out->actions[0].job;
+        run.job = story.out->actions[0].job;
         finished.now_ns = story.now_ns;
         worker_step(story.worker, &finished, story.out);
     }
@@ -298,10 +301,11 @@ static void all_that_waits_behind_slots_that_hang_goes_back(void **unused)
         }
         if (worker_story_counts(&story).hung == 0) continue; /* each waits for too long, besides */
         for (uint32_t at = 0; at < asked; at++) {
+            const struct finished run = {.job = jobs[at], .outcome = OUTCOME_RETURNED};
             struct worker_event back = {.kind = WORKER_FINISHED,
                                         .now_ns = event.now_ns,
-                                        .job = jobs[at],
-                                        .outcome = OUTCOME_RETURNED};
+                                        .finished = &run,
+                                        .finished_count = 1};
             worker_step(story.worker, &back, story.out);
         }
         recalls += asked;

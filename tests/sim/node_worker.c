@@ -114,20 +114,22 @@ static void take_finished(struct mesh *mesh, struct node *node, uint64_t now_ns)
 {
     struct pool_job done;
     while (pool_collect(&node->worker.pool, &done)) {
-        struct worker_event event = {.kind = WORKER_FINISHED,
-                                     .now_ns = now_ns,
-                                     .job = done.job,
-                                     .outcome = done.outcome,
-                                     .retry_after_ms = done.retry_after_ms,
-                                     .run_ns = done.run_ns};
+        struct finished finished = {.job = done.job,
+                                    .outcome = done.outcome,
+                                    .retry_after_ms = done.retry_after_ms,
+                                    .run_ns = done.run_ns};
         if (done.outcome != OUTCOME_RETURNED) {
             struct bytes made = ledger_outcome(&done.lease);
             if (done.outcome == OUTCOME_DONE)
-                event.result = made;
+                finished.result = made;
             else
-                event.text = made;
+                finished.text = made;
         }
-        step(mesh, node, &event);
+        step(mesh, node,
+             &(struct worker_event){.kind = WORKER_FINISHED,
+                                    .now_ns = now_ns,
+                                    .finished = &finished,
+                                    .finished_count = 1});
     }
 }
 

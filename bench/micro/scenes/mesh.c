@@ -37,6 +37,7 @@ struct state {
     struct mail *mails; /* a ring: what was sent and not received */
     uint32_t first_mail, mail_count;
     uint32_t *jobs; /* with the worker's pool */
+    struct finished *finished;
     uint32_t job_count;
     uint64_t ended, run;
 };
@@ -125,14 +126,17 @@ static void deliver(struct state *state, uint32_t to)
 
 static void run_jobs(struct state *state)
 {
+    struct finished *finished = state->finished;
     for (uint32_t i = 0; i < state->job_count; i++) {
-        step_worker(state, (struct worker_event){
-                               .kind = WORKER_FINISHED,
-                               .job = state->jobs[i],
-                               .result = state->results ? scene_payload() : (struct bytes){0},
-                               .run_ns = 1000,
-                           });
+        finished[i] = (struct finished){
+            .job = state->jobs[i],
+            .result = state->results ? scene_payload() : (struct bytes){0},
+            .run_ns = 1000,
+        };
     }
+    step_worker(state, (struct worker_event){.kind = WORKER_FINISHED,
+                                             .finished = finished,
+                                             .finished_count = state->job_count});
     state->run += state->job_count;
     state->job_count = 0;
 }
@@ -213,7 +217,8 @@ static void begin_worker(struct state *state)
     state->worker =
         worker_init(scene_memory(worker_memory_bytes(&options)), &options, state->now_ns);
     state->jobs = calloc(options.jobs_max, sizeof *state->jobs);
-    scene_must(state->jobs != NULL, "get memory");
+    state->finished = calloc(options.jobs_max, sizeof *state->finished);
+    scene_must(state->jobs != NULL && state->finished != NULL, "get memory");
 }
 
 static void begin_ventilator(struct state *state)
@@ -270,6 +275,7 @@ static void end(void *context)
     encoder_destroy(&state->encoder);
     decoder_destroy(&state->decoder);
     free(state->jobs);
+    free(state->finished);
     free(state);
 }
 

@@ -126,14 +126,16 @@ static void note_jobs(void *context)
 static void finish(void *context)
 {
     struct state *state = context;
+    struct finished finished[BATCH];
     for (uint32_t i = 0; i < BATCH; i++) {
-        step(state, (struct worker_event){
-                        .kind = WORKER_FINISHED,
-                        .job = state->jobs[i],
-                        .result = state->results ? scene_payload() : (struct bytes){0},
-                        .run_ns = 1000,
-                    });
+        finished[i] = (struct finished){
+            .job = state->jobs[i],
+            .result = state->results ? scene_payload() : (struct bytes){0},
+            .run_ns = 1000,
+        };
     }
+    step(state, (struct worker_event){
+                    .kind = WORKER_FINISHED, .finished = finished, .finished_count = BATCH});
 }
 
 static void check(void *context)
