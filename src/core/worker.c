@@ -45,7 +45,7 @@ static void link_init(struct worker_link *link, uint64_t now_ns)
 {
     uplink_init(&link->uplink, now_ns);
     const struct worker_list empty = {.first = JOB_NONE, .last = JOB_NONE};
-    link->held = link->owed = link->waiting = empty;
+    link->waiting = link->begun = link->owed = empty;
     link->unsent = JOB_NONE;
 }
 

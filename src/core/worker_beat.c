@@ -20,16 +20,16 @@ static const uint64_t STUCK_NS = 25 * MILLISECOND;
 static uint32_t running_of(const struct worker *worker, const struct worker_link *peer)
 {
     uint32_t slots = worker->options.slots;
-    if (worker->starts_told) return peer->running;
-    if (worker->held <= slots) return peer->held.count;
-    return (uint32_t)((uint64_t)peer->held.count * slots / worker->held);
+    if (worker->starts_told) return peer->begun.count;
+    if (worker->held <= slots) return worker_link_held(peer);
+    return (uint32_t)((uint64_t)worker_link_held(peer) * slots / worker->held);
 }
 
 static struct message_heartbeat beat_of(const struct worker *worker, uint32_t link)
 {
     const struct worker_link *peer = &worker->links[link];
     return (struct message_heartbeat){
-        .held = peer->held.count,
+        .held = worker_link_held(peer),
         .running = running_of(worker, peer),
         .hung = worker->hung,
         .draining = worker->draining ? 1 : 0,

@@ -124,7 +124,7 @@ static void forget_unanswered(struct worker *worker)
 /* The link has no place in the table, and none is promised to it. */
 static bool is_destitute(const struct worker_link *link)
 {
-    return link->held.count == 0 && link->owed.count == 0 && tasks_left(link) == 0;
+    return worker_link_held(link) == 0 && link->owed.count == 0 && tasks_left(link) == 0;
 }
 
 static void survey(const struct worker *worker, struct plan *plan)
@@ -159,7 +159,7 @@ static void survey(const struct worker *worker, struct plan *plan)
 static uint64_t wanted(const struct worker *worker, uint32_t link)
 {
     const struct worker_link *peer = &worker->links[link];
-    uint64_t wanted = peer->held.count;
+    uint64_t wanted = worker_link_held(peer);
     if (peer->eager) wanted += tasks_left(peer) + smaller(peer->backlog, WORKER_CAPACITY_MAX);
     return wanted;
 }
@@ -230,7 +230,7 @@ static void grant_backlogs(const struct worker *worker, struct plan *plan)
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         const struct worker_link *link = &worker->links[i];
         if (!is_open(worker, i) || !link->eager) continue;
-        uint64_t lacking = minus(plan->level[i], link->held.count + tasks_left(link));
+        uint64_t lacking = minus(plan->level[i], worker_link_held(link) + tasks_left(link));
         grant(plan, i, smaller(lacking, plan->free));
         plan->free -= plan->grant[i];
     }
@@ -263,7 +263,7 @@ static void grant_ones(const struct worker *worker, struct plan *plan, uint64_t 
         const struct worker_link *link = &worker->links[i];
         if (!is_open(worker, i) || tasks_left(link) + plan->grant[i] > 0) continue;
         bool waits = free == 0; /* what comes would have to */
-        if (waits && (link->held.count > 0 || has_recalled(worker, link))) continue;
+        if (waits && (worker_link_held(link) > 0 || has_recalled(worker, link))) continue;
         if (is_destitute(link)) plan->kept--;
         grant(plan, i, 1);
     }
@@ -286,7 +286,7 @@ static uint64_t bytes_wanted(const struct worker *worker, const struct plan *pla
     uint32_t payload_max = peer->uplink.payload_bytes_max;
     if (plan->bytes >= payload_max) return plan->bytes;
     bool fits = store_fits(&worker->store, payload_max);
-    return peer->held.count == 0 && fits ? payload_max : 0;
+    return worker_link_held(peer) == 0 && fits ? payload_max : 0;
 }
 
 static void say_credit(struct worker *worker, uint32_t link, struct worker_actions *out)

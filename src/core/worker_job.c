@@ -137,7 +137,6 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
         .since_ns = worker->now_ns,
         .run = RUN_WAITING,
     };
-    list_append(worker, &worker->links[link].held, CHAIN_STATE, slot);
     list_append(worker, &worker->links[link].waiting, CHAIN_RUN, slot);
     worker->held++;
     return slot;
@@ -154,7 +153,8 @@ void worker_job_begin(struct worker *worker, uint32_t job, uint64_t began_ns)
     list_append(worker, &worker->young, CHAIN_RUN, job);
     entry->run = RUN_YOUNG;
     worker->running++;
-    if (entry->state == JOB_HELD) worker->links[entry->link].running++;
+    if (entry->state == JOB_HELD)
+        list_append(worker, &worker->links[entry->link].begun, CHAIN_STATE, job);
 }
 
 /* Runs are told of in about the order in which they began: one that is looked at
@@ -177,7 +177,7 @@ static void leave_pool(struct worker *worker, uint32_t slot)
     struct worker_link *link = &worker->links[job->link];
     if (job->running) {
         worker->running--;
-        if (job->state == JOB_HELD) link->running--;
+        if (job->state == JOB_HELD) list_remove(worker, &link->begun, CHAIN_STATE, slot);
     }
     if (job->hung) worker->hung--;
     job->running = job->hung = false;
@@ -189,12 +189,11 @@ static void leave_pool(struct worker *worker, uint32_t slot)
     store_drop(&worker->store, &job->payload);
 }
 
-/* HELD -> OWED. */
+/* HELD -> OWED, of one that is in no list of those that are HELD any more. */
 static void owe(struct worker *worker, uint32_t job)
 {
     struct worker_job *entry = &worker->jobs[job];
     struct worker_link *link = &worker->links[entry->link];
-    list_remove(worker, &link->held, CHAIN_STATE, job);
     list_append(worker, &link->owed, CHAIN_STATE, job);
     if (link->unsent == JOB_NONE) link->unsent = job;
     entry->state = JOB_OWED;
@@ -218,7 +217,7 @@ void worker_job_give_up(struct worker *worker, uint32_t job)
     heap_remove(&worker->alarms, job);
     if (entry->progresses) worker_progress_forget(worker, job);
     if (entry->state == JOB_DROPPED) return;
-    worker->links[entry->link].running--;
+    list_remove(worker, &worker->links[entry->link].begun, CHAIN_STATE, job);
     owe(worker, job);
 }
 
@@ -236,9 +235,8 @@ void worker_job_drop(struct worker *worker, uint32_t job)
     struct worker_job *entry = &worker->jobs[job];
     struct worker_link *link = &worker->links[entry->link];
     assert(entry->state == JOB_HELD);
-    list_remove(worker, &link->held, CHAIN_STATE, job);
     if (entry->running)
-        link->running--;
+        list_remove(worker, &link->begun, CHAIN_STATE, job);
     else
         leave_run(worker, job);
     heap_remove(&worker->alarms, job);

@@ -11,9 +11,9 @@
 #include <assert.h>
 
 static void list_leases(const struct worker *worker, const struct worker_list *list,
-                        struct worker_actions *out)
+                        enum worker_chain chain, struct worker_actions *out)
 {
-    for (uint32_t job = list->first; job != JOB_NONE; job = worker->jobs[job].next[CHAIN_STATE]) {
+    for (uint32_t job = list->first; job != JOB_NONE; job = worker->jobs[job].next[chain]) {
         if (out->lease_count == MESSAGE_ITEMS_MAX) return;
         out->leases[out->lease_count++] = worker->jobs[job].lease;
     }
@@ -29,8 +29,9 @@ void worker_session_connected(struct worker *worker, uint32_t link, struct worke
 
     const struct lease *leases = out->leases + out->lease_count;
     uint32_t before = out->lease_count;
-    list_leases(worker, &peer->held, out);
-    list_leases(worker, &peer->owed, out);
+    list_leases(worker, &peer->begun, CHAIN_STATE, out);
+    list_leases(worker, &peer->waiting, CHAIN_RUN, out);
+    list_leases(worker, &peer->owed, CHAIN_STATE, out);
 
     struct message *message = worker_send(worker, out, link, MESSAGE_HELLO);
     message->sequence = ++worker->hellos;
@@ -79,8 +80,8 @@ void worker_session_closed(struct worker *worker, uint32_t link, struct worker_a
  * runs may end, since nobody was given it instead, and keeps its limits. */
 static void abandon(struct worker *worker, struct worker_link *peer, struct worker_actions *out)
 {
-    while (peer->held.count > 0) {
-        uint32_t job = peer->held.first;
+    while (worker_link_held(peer) > 0) {
+        uint32_t job = peer->begun.count > 0 ? peer->begun.first : peer->waiting.first;
         worker_job_recall(worker, job, out);
         worker_job_drop(worker, job);
         bool runs = worker->jobs[job].running && !planted(PLANTED_GONE_WITHOUT_LIMITS);
@@ -160,11 +161,9 @@ void worker_session_tick(struct worker *worker, uint32_t link, struct worker_act
 static void tell_running(const struct worker *worker, struct worker_actions *out)
 {
     for (uint32_t link = 0; link < worker->options.link_count; link++) {
-        uint32_t job = worker->links[link].held.first;
-        for (; job != JOB_NONE; job = worker->jobs[job].next[CHAIN_STATE]) {
-            if (!worker->jobs[job].running) continue;
+        uint32_t job = worker->links[link].begun.first;
+        for (; job != JOB_NONE; job = worker->jobs[job].next[CHAIN_STATE])
             worker_job_end(worker, WORKER_TELL, job, END_REVOKED, out);
-        }
     }
 }
 

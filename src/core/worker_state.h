@@ -34,8 +34,9 @@ enum {
  *          OWED -> DROPPED       the same of one that hangs */
 enum worker_job_state { JOB_FREE, JOB_HELD, JOB_OWED, JOB_DROPPED };
 
-/* A job can be in two lists: one that its state names, and one that says how far
- * its run is. */
+/* A job can be in two lists: one that its state names, if it has begun or is OWED, and one
+ * that says how far its run is.  One that ends before we were told that it began, as short
+ * ones do, is in one list at a time. */
 enum worker_chain { CHAIN_STATE, CHAIN_RUN, WORKER_CHAINS };
 
 enum worker_run {
@@ -99,12 +100,11 @@ struct worker_trips {
 
 struct worker_link {
     struct uplink uplink;
-    struct id owner; /* the ventilator that gave the leases below */
-    struct worker_list held;
+    struct id owner;            /* the ventilator that gave the leases below */
+    struct worker_list waiting; /* HELD, and as far as we were told they did not begin */
+    struct worker_list begun;   /* HELD, all others */
     struct worker_list owed;    /* those sent in this session first */
-    struct worker_list waiting; /* of `held` */
     uint32_t unsent;            /* the first of `owed` that was not sent */
-    uint32_t running;
     struct worker_trips trips;
     /* The latest HEARTBEAT of this session, and when it was said. */
     struct message_heartbeat said;
@@ -148,6 +148,12 @@ struct worker {
     bool starts_told; /* the pool reports STARTED */
     uint64_t started, done, failed, returned;
 };
+
+/* How many jobs are HELD. */
+static inline uint32_t worker_link_held(const struct worker_link *link)
+{
+    return link->waiting.count + link->begun.count;
+}
 
 /* Every slot hangs: whatever came now would wait for one for ever. */
 static inline bool worker_is_stuck(const struct worker *worker)

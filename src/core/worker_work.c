@@ -14,7 +14,7 @@
 static bool takes_nothing(const struct worker *worker, uint32_t link)
 {
     return worker->draining || worker_is_stuck(worker) ||
-           worker->links[link].held.count >= MESSAGE_ITEMS_MAX;
+           worker_link_held(&worker->links[link]) >= MESSAGE_ITEMS_MAX;
 }
 
 /* Not kept in the table: when the session is lost on the way, the next HELLO

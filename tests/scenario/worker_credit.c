@@ -209,7 +209,7 @@ static void a_far_and_a_near_ventilator_share_the_slots(void **unused)
     mesh_pass(&mesh, 500 * MILLISECOND);
     for (int i = 0; i < 30; i++) {
         mesh_pass(&mesh, 10 * MILLISECOND);
-        assert_in_range(mesh.worker->links[0].held.count, 4, 4 + 8 + 1);
+        assert_in_range(worker_link_held(&mesh.worker->links[0]), 4, 4 + 8 + 1);
     }
     mesh_end(&mesh);
 }
