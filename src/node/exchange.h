@@ -21,8 +21,8 @@ struct exchange {
     struct waker waker; /* rouses the thread */
     int answers_fd;     /* readable while answers wait */
 
-    pthread_mutex_t lock;
-    pthread_cond_t changed; /* for everybody who waits for anything */
+    _Alignas(64) pthread_mutex_t lock; /* what is above and before is read without it */
+    pthread_cond_t changed;            /* for everybody who waits for anything */
     /* The rest is guarded by lock. */
 
     struct stage stage; /* submissions on their way in */

@@ -52,7 +52,7 @@ struct tmesh_producer {
     bool started;
 
     /* The thread's own: */
-    struct dials *dials;
+    _Alignas(64) struct dials *dials;
     struct decoder *decoder;
     struct encoder *encoder;
     struct block block;

@@ -32,7 +32,11 @@ _Static_assert(sizeof(struct ticket) == 32, "half a cache line");
 struct tickets {
     struct ticket *tickets;
     uint32_t *free; /* those that came back; the last one goes first */
-    uint32_t capacity, fresh, free_count, used;
+    uint32_t capacity;
+    /* Written each time one is drawn.  Whoever reads what is above for a ticket of its own, on
+     * another processor, is not to wait for that. */
+    _Alignas(64) uint32_t fresh;
+    uint32_t free_count, used;
 };
 
 /* A ticket comes back on another processor than the one it is drawn on.  This has its memory
