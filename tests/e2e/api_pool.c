@@ -185,7 +185,7 @@ static void a_worker_that_loses_its_nursery_drains(void **state)
     struct mesh mesh = {0};
     struct ledger ledger = {0};
     static struct lines lines;
-    const tmesh_worker_options_t options = options_with(&lines);
+    tmesh_worker_options_t options = options_with(&lines);
     tmesh_worker_counts_t counts;
     mesh_ventilator(&mesh, NULL);
     mesh_worker(&mesh, &options);
@@ -204,7 +204,9 @@ static void a_worker_that_loses_its_nursery_drains(void **state)
     assert_int_equal(tmesh_worker_drain(mesh.worker, PATIENCE_MS), TMESH_OK);
     tmesh_worker_destroy(&mesh.worker);
 
-    /* Nothing is lost: another worker takes over. */
+    /* Nothing is lost: another worker takes over.  It may have the loop first, which keeps a slot
+     * for good. */
+    options.slots = 2;
     mesh_worker(&mesh, &options);
     assert_string_equal(run_one(&mesh, &ledger, "count")->result, "42");
     assert_null(ledger_find(&ledger, &id, TMESH_ENDED));
