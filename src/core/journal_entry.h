@@ -28,13 +28,15 @@ enum journal_entry_kind {
 struct journal_entry {
     uint64_t lsn; /* 1, 2, 3 .. without gaps through the journal's whole life */
     enum journal_entry_kind kind;
+    uint32_t attempt;
     struct id id;
+    uint64_t token;
+    uint8_t kept; /* enum task_kept: why a record of an ended task stays */
+
+    /* Of what a step asks for, the rest of LEASED, SETTLED and GIVEN_UP is not set. */
     struct id owner;       /* the producer that wants the result; zero for none */
     enum task_state state; /* LEASED is written as what it was; replay decides what it is now */
     enum reason reason;
-    uint8_t kept; /* enum task_kept: why a record of an ended task stays */
-    uint32_t attempt;
-    uint64_t token;
     uint32_t backoff_ms, backoff_ms_max; /* 0: by default */
     uint32_t limit_ms;                   /* 0: none */
     uint32_t soft_ms, stalled_ms;        /* TASK; 0: none */

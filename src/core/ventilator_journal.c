@@ -72,48 +72,65 @@ static void fill_whole(const struct ventilator *ventilator, uint32_t slot,
     entry->stalled_ms = task->stalled_ms;
 }
 
-static enum journal_entry_kind kind_of(const struct task *task, enum written what)
-{
-    switch (what) {
-    case WRITTEN_WHOLE: return task->state == TASK_DONE ? JOURNAL_DONE : JOURNAL_TASK;
-    case WRITTEN_LEASE: return JOURNAL_LEASED;
-    case WRITTEN_CHANGE:
-    case WRITTEN_TEXT: return JOURNAL_CHANGED;
-    case WRITTEN_SETTLED: break;
-    }
-    return JOURNAL_SETTLED;
-}
-
+/* An entry that says nothing yet but whom it is about. */
 static struct journal_entry *append(struct ventilator *ventilator, enum journal_entry_kind kind,
                                     const struct id *id)
 {
     struct ventilator_actions *out = ventilator->out;
     assert(out->entry_count < VENTILATOR_ENTRIES_MAX);
     struct journal_entry *entry = &out->entries[out->entry_count++];
-    *entry = (struct journal_entry){.lsn = ++ventilator->appended_lsn, .kind = kind, .id = *id};
+    entry->lsn = ++ventilator->appended_lsn;
+    entry->kind = kind;
+    entry->id = *id;
     return entry;
+}
+
+/* The same of one with a block and values: all are empty. */
+static struct journal_entry *append_full(struct ventilator *ventilator,
+                                         enum journal_entry_kind kind, const struct id *id)
+{
+    struct journal_entry *entry = append(ventilator, kind, id);
+    *entry = (struct journal_entry){.lsn = entry->lsn, .kind = kind, .id = *id};
+    return entry;
+}
+
+static void write_change(struct ventilator *ventilator, uint32_t slot, struct stored text)
+{
+    const struct id *id = ventilator_id(ventilator, slot);
+    struct journal_entry *entry = append_full(ventilator, JOURNAL_CHANGED, id);
+    fill_change(ventilator, slot, entry);
+    entry->text = store_get(&ventilator->store, text);
+}
+
+static void write_whole(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    enum journal_entry_kind kind = task->state == TASK_DONE ? JOURNAL_DONE : JOURNAL_TASK;
+    struct journal_entry *entry = append_full(ventilator, kind, ventilator_id(ventilator, slot));
+    fill_whole(ventilator, slot, entry);
+    ventilator_note_written(ventilator, task->known, entry->lsn);
+}
+
+static void write_lease(struct ventilator *ventilator, uint32_t slot)
+{
+    const struct task *task = &ventilator->tasks[slot];
+    struct journal_entry *entry =
+        append(ventilator, JOURNAL_LEASED, ventilator_id(ventilator, slot));
+    entry->attempt = task->attempt;
+    entry->token = task->token;
 }
 
 void ventilator_write_down(struct ventilator *ventilator, uint32_t slot, enum written what)
 {
     const struct task *task = &ventilator->tasks[slot];
-    struct journal_entry *entry =
-        append(ventilator, kind_of(task, what), ventilator_id(ventilator, slot));
     switch (what) {
-    case WRITTEN_WHOLE:
-        fill_whole(ventilator, slot, entry);
-        ventilator_note_written(ventilator, task->known, entry->lsn);
+    case WRITTEN_WHOLE: write_whole(ventilator, slot); break;
+    case WRITTEN_LEASE: write_lease(ventilator, slot); break;
+    case WRITTEN_CHANGE: write_change(ventilator, slot, (struct stored){.place = 0}); break;
+    case WRITTEN_TEXT: write_change(ventilator, slot, task->text); break;
+    case WRITTEN_SETTLED:
+        append(ventilator, JOURNAL_SETTLED, ventilator_id(ventilator, slot))->kept = task->kept;
         break;
-    case WRITTEN_LEASE:
-        entry->attempt = task->attempt;
-        entry->token = task->token;
-        break;
-    case WRITTEN_TEXT:
-        fill_change(ventilator, slot, entry);
-        entry->text = store_get(&ventilator->store, task->text);
-        break;
-    case WRITTEN_CHANGE: fill_change(ventilator, slot, entry); break;
-    case WRITTEN_SETTLED: entry->kept = task->kept; break;
     }
 }
 
@@ -145,8 +162,8 @@ static void write_ended(struct ventilator *ventilator, uint32_t row)
 {
     const struct known_row *ended = &ventilator->known.rows[row];
     bool done = ended->state == TASK_DONE;
-    struct journal_entry *entry =
-        append(ventilator, done ? JOURNAL_DONE : JOURNAL_TASK, &ventilator->known.ids.ids[row]);
+    struct journal_entry *entry = append_full(ventilator, done ? JOURNAL_DONE : JOURNAL_TASK,
+                                              &ventilator->known.ids.ids[row]);
     entry->state = (enum task_state)ended->state;
     entry->reason = (enum reason)ended->reason;
     entry->attempt = ended->attempt;

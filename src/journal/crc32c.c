@@ -68,6 +68,13 @@ static inline uint64_t step8(uint64_t crc, uint64_t word)
     return crc;
 }
 
+static inline uint64_t step4(uint64_t crc, uint32_t word)
+{
+    uint32_t state = (uint32_t)crc;
+    __asm__("crc32l %1, %0" : "+r"(state) : "r"(word));
+    return state;
+}
+
 static inline uint64_t step1(uint64_t crc, uint8_t byte)
 {
     __asm__("crc32b %1, %0" : "+r"(crc) : "r"(byte));
@@ -84,6 +91,12 @@ bool crc32c_has_hardware(void)
 static inline uint64_t step8(uint64_t crc, uint64_t word)
 {
     __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
+    return crc;
+}
+
+static inline uint64_t step4(uint64_t crc, uint32_t word)
+{
+    __asm__(".arch_extension crc\n\tcrc32cw %w0, %w0, %w1" : "+r"(crc) : "r"(word));
     return crc;
 }
 
@@ -105,6 +118,14 @@ static inline uint64_t step1(uint64_t crc, uint8_t byte)
     return (uint32_t)crc >> 8 ^ table[(crc ^ byte) & 0xff];
 }
 
+static inline uint64_t step4(uint64_t crc, uint32_t word)
+{
+    uint8_t octets[4];
+    memcpy(octets, &word, sizeof octets);
+    for (int i = 0; i < 4; i++) crc = step1(crc, octets[i]);
+    return crc;
+}
+
 static inline uint64_t step8(uint64_t crc, uint64_t word)
 {
     uint8_t octets[8];
@@ -123,6 +144,12 @@ uint32_t crc32c_by_hardware(uint32_t crc, const void *data, size_t bytes)
         uint64_t word;
         memcpy(&word, at, sizeof word);
         state = step8(state, word);
+    }
+    if (bytes >= 4) {
+        uint32_t word;
+        memcpy(&word, at, sizeof word);
+        state = step4(state, word);
+        bytes -= 4, at += 4;
     }
     for (; bytes > 0; bytes--) state = step1(state, *at++);
     return ~(uint32_t)state;

@@ -34,6 +34,9 @@ struct disk {
     int (*truncate)(void *self, int file, uint64_t bytes);
     /* Data and what is needed to find it again (fdatasync). */
     int (*sync)(void *self, int file);
+    /* Begins to write out what is in this part of the file, and does not wait for it: a
+     * later sync has less to do.  Promises nothing, and so cannot fail. */
+    void (*hasten)(void *self, int file, uint64_t offset, uint64_t bytes);
     int (*rename)(void *self, const char *from, const char *to);
     int (*remove)(void *self, const char *name);
     /* Creations, renames and removals become durable. */

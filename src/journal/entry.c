@@ -50,7 +50,6 @@ static uint8_t present(const struct journal_entry *entry)
 
 uint32_t entry_bytes(const struct journal_entry *entry)
 {
-    uint8_t values = present(entry);
     switch (entry->kind) {
     case JOURNAL_LEASED: return LEASED_BYTES;
     case JOURNAL_SETTLED: return SETTLED_BYTES;
@@ -59,6 +58,7 @@ uint32_t entry_bytes(const struct journal_entry *entry)
     case JOURNAL_DONE:
     case JOURNAL_CHANGED: break;
     }
+    uint8_t values = present(entry);
     uint64_t bytes = ID_BYTES + BLOCK_BYTES;
     if (entry->kind == JOURNAL_TASK) bytes += 2 + (uint64_t)entry->queue.size + entry->name.size;
     if (values & HAS_PAYLOAD) bytes += 4 + (uint64_t)entry->payload.size;
@@ -90,7 +90,7 @@ static uint8_t *write_value(uint8_t *at, struct bytes value)
 }
 
 /* All but names and values. */
-static uint8_t *write_block(uint8_t *at, const struct journal_entry *entry)
+static uint8_t *write_block(uint8_t *at, const struct journal_entry *entry, uint8_t values)
 {
     memcpy(at, entry->owner.octets, ID_BYTES);
     little_write64(at + 16, entry->token);
@@ -107,7 +107,7 @@ static uint8_t *write_block(uint8_t *at, const struct journal_entry *entry)
     at[58] = (uint8_t)entry->state;
     at[59] = (uint8_t)entry->reason;
     at[60] = entry->kept;
-    at[61] = present(entry);
+    at[61] = values;
     return at + BLOCK_BYTES;
 }
 
@@ -128,7 +128,7 @@ static uint8_t *write_leased(uint8_t *at, const struct journal_entry *entry)
 static uint8_t *write_whole(uint8_t *at, const struct journal_entry *entry)
 {
     uint8_t values = present(entry);
-    at = write_block(at, entry);
+    at = write_block(at, entry, values);
     if (entry->kind == JOURNAL_TASK) {
         at = write_name(at, entry->queue);
         at = write_name(at, entry->name);
@@ -144,7 +144,7 @@ static uint8_t *write_whole(uint8_t *at, const struct journal_entry *entry)
     return at;
 }
 
-void entry_write(const struct journal_entry *entry, uint8_t *into)
+void entry_write(const struct journal_entry *entry, uint8_t *into, uint32_t bytes)
 {
     uint8_t *at = into;
     memcpy(at, entry->id.octets, ID_BYTES);
@@ -157,7 +157,7 @@ void entry_write(const struct journal_entry *entry, uint8_t *into)
     case JOURNAL_DONE:
     case JOURNAL_CHANGED: at = write_whole(at, entry); break;
     }
-    assert(at == into + entry_bytes(entry));
+    assert(at == into + bytes);
 }
 
 /* What is left to read. */

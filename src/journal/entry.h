@@ -7,9 +7,9 @@
 
 #include "../core/journal_entry.h"
 
-/* What entry_write needs. */
+/* How many bytes it takes, and those bytes. */
 uint32_t entry_bytes(const struct journal_entry *entry);
-void entry_write(const struct journal_entry *entry, uint8_t *into);
+void entry_write(const struct journal_entry *entry, uint8_t *into, uint32_t bytes);
 
 /* The entry in a record, its views pointing into `bytes`; `lsn` is left at 0.
  * False: the bytes are no such entry, and `entry` means nothing. */

@@ -72,6 +72,7 @@ static enum journal_error seal(struct journal *journal, struct journal_fault *fa
     journal_active(journal)->lsn_after = journal->next;
     struct spare spare = journal->spare;
     journal->spare = (struct spare){0};
+    journal->made_bytes = 0; /* the next spare has the whole of this segment's life */
     result = active_begin(journal, spare.file, spare.bytes, fault);
     journal_count(journal);
     return result;

@@ -1,9 +1,9 @@
 /* journal_spare.c - makes the next segment before it is needed.
  *
  * It is filled with zeros, so that the syncs to come need not write down where
- * new blocks lie: that halves what they cost.  Until it is whole and synced it
- * has a name of its own, so that a segment that a crash left unfinished is never
- * taken for one. */
+ * new blocks lie: that halves what they cost.  The zeros go to the disk beside the
+ * commits, which do not wait for them.  Until it is whole and synced it has a name of
+ * its own, so that a segment that a crash left unfinished is never taken for one. */
 #include "journal_state.h"
 
 #include <assert.h>
@@ -66,6 +66,7 @@ static enum journal_error fill(struct journal *journal, uint64_t bytes, struct j
     static const uint8_t zeros[PIECE_BYTES];
     const struct disk *disk = journal->disk;
     struct spare *spare = &journal->spare;
+    uint64_t from = spare->filled;
     uint64_t until = spare->bytes - spare->filled > bytes ? spare->filled + bytes : spare->bytes;
     int error = 0;
     while (error == 0 && spare->filled < until) {
@@ -74,8 +75,8 @@ static enum journal_error fill(struct journal *journal, uint64_t bytes, struct j
         error = disk->write(disk->self, spare->file, spare->filled, zeros, piece);
         if (error == 0) spare->filled += piece;
     }
-    /* Piece by piece: at the end, all at once, it would hold up the commits. */
-    if (error == 0) error = disk->sync(disk->self, spare->file);
+    /* From now on: at the end, all at once, it would hold up the commits. */
+    if (error == 0) disk->hasten(disk->self, spare->file, from, until - from);
     return error == 0 ? JOURNAL_OK : fail(journal, error, "fill", fault);
 }
 
@@ -106,11 +107,13 @@ enum journal_error spare_make(struct journal *journal, uint64_t bytes, struct jo
 {
     assert(!journal->spare.ready);
     enum journal_error result = JOURNAL_OK;
-    if (!journal->spare.begun) result = begin(journal, fault);
+    const struct spare *spare = &journal->spare;
+    if (!spare->begun) result = begin(journal, fault);
+    /* Finished by the next call after the last zeros, which gives these some time; but by
+     * this one if it is to do all. */
+    bool finishes = spare->filled == spare->bytes || bytes >= spare->bytes;
     if (result == JOURNAL_OK) result = fill(journal, bytes, fault);
-    if (result == JOURNAL_OK && journal->spare.filled == journal->spare.bytes)
-        result = finish(journal, fault);
-    return result;
+    return result == JOURNAL_OK && finishes ? finish(journal, fault) : result;
 }
 
 enum journal_error spare_adopt(struct journal *journal, uint64_t number, uint64_t bytes,

@@ -98,8 +98,9 @@ enum journal_error active_sync(struct journal *journal, struct journal_fault *fa
 
 /* ---- journal_spare.c: the segment that comes next ---- */
 
-/* Goes on making it, by `bytes` of its zeros; ready when all are there.  JOURNAL_IO
- * with `number` ENOSPC when there is no room: nothing is then left of it. */
+/* Goes on making it, by `bytes` of its zeros; ready some calls later, or after this one if
+ * `bytes` are all of it.  JOURNAL_IO with `number` ENOSPC when there is no room: nothing is then
+ * left of it. */
 enum journal_error spare_make(struct journal *journal, uint64_t bytes, struct journal_fault *fault);
 
 /* A file that was a spare before the journal was opened. */

@@ -10,14 +10,25 @@ static inline void little_write16(uint8_t *at, uint16_t number)
     at[1] = (uint8_t)(number >> 8);
 }
 
+/* Octet by octet and not in a loop: so compilers make one store of it. */
 static inline void little_write32(uint8_t *at, uint32_t number)
 {
-    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(number >> 8 * i);
+    at[0] = (uint8_t)number;
+    at[1] = (uint8_t)(number >> 8);
+    at[2] = (uint8_t)(number >> 16);
+    at[3] = (uint8_t)(number >> 24);
 }
 
 static inline void little_write64(uint8_t *at, uint64_t number)
 {
-    for (int i = 0; i < 8; i++) at[i] = (uint8_t)(number >> 8 * i);
+    at[0] = (uint8_t)number;
+    at[1] = (uint8_t)(number >> 8);
+    at[2] = (uint8_t)(number >> 16);
+    at[3] = (uint8_t)(number >> 24);
+    at[4] = (uint8_t)(number >> 32);
+    at[5] = (uint8_t)(number >> 40);
+    at[6] = (uint8_t)(number >> 48);
+    at[7] = (uint8_t)(number >> 56);
 }
 
 static inline uint16_t little_read16(const uint8_t *at)

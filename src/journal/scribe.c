@@ -18,7 +18,7 @@ enum {
     /* After so many commits without a pause something else gets its turn: an owner
      * who always has the next one ready would otherwise fill the disk with segments
      * that are needed no more. */
-    COMMITS_IN_A_ROW = 8
+    COMMITS_IN_A_ROW = 4
 };
 /* Nothing to commit for so long is a rest, worth a mark on the disk. */
 static const uint64_t REST_NS = 5 * 1000000;

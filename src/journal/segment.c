@@ -81,16 +81,13 @@ uint64_t segment_number(const char *name, const char *suffix)
  * for one, and nobody who only knows what a body contains can make one. */
 enum { BODY_CRC_AT = 4, SIZE_AT = 8, UNSYNCED_AT = 12, LSN_AT = 16, SIZE_MASK = 0xffffff };
 
-static uint32_t epoch_crc(uint64_t epoch)
-{
-    uint8_t bytes[8];
-    little_write64(bytes, epoch);
-    return crc32c(0, bytes, sizeof bytes);
-}
-
 static uint32_t header_crc(const uint8_t *header, uint64_t epoch)
 {
-    return crc32c(epoch_crc(epoch), header + BODY_CRC_AT, RECORD_HEADER_BYTES - BODY_CRC_AT);
+    enum { COVERED_BYTES = RECORD_HEADER_BYTES - BODY_CRC_AT };
+    uint8_t bytes[8 + COVERED_BYTES];
+    little_write64(bytes, epoch);
+    memcpy(bytes + 8, header + BODY_CRC_AT, COVERED_BYTES);
+    return crc32c(0, bytes, sizeof bytes);
 }
 
 static uint32_t body_crc(const uint8_t *record, uint32_t bytes)

@@ -176,7 +176,7 @@ bool ventilator_journal_append(struct ventilator_journal *journal,
         uint32_t bytes = entry_bytes(entry);
         uint8_t *place = journal_append(journal->journal, (uint8_t)entry->kind, bytes);
         if (place == NULL) return false;
-        entry_write(entry, place);
+        entry_write(entry, place, bytes);
         assert(journal_last(journal->journal) == entry->lsn);
     }
     if (actions->release_lsn > 0) journal_release(journal->journal, actions->release_lsn);

@@ -138,6 +138,14 @@ static int shelf_room(void *self, uint64_t *bytes)
     return 0;
 }
 
+static void shelf_hasten(void *self, int file, uint64_t offset, uint64_t bytes)
+{
+    (void)self;
+    (void)file;
+    (void)offset;
+    (void)bytes;
+}
+
 static void shelf_init(struct shelf *shelf)
 {
     *shelf = (struct shelf){.table = {.self = shelf,
@@ -152,6 +160,7 @@ static void shelf_init(struct shelf *shelf)
                                       .write = shelf_write,
                                       .truncate = shelf_truncate,
                                       .sync = shelf_sync,
+                                      .hasten = shelf_hasten,
                                       .rename = shelf_rename,
                                       .remove = shelf_remove,
                                       .sync_names = shelf_zero,
@@ -242,7 +251,7 @@ static void check_entry(uint8_t type, const uint8_t *data, size_t size)
     if (entry_bytes(&entry) != size) abort();
     uint8_t *again = malloc(size);
     if (again == NULL) abort();
-    entry_write(&entry, again);
+    entry_write(&entry, again, (uint32_t)size);
     if (memcmp(again, data, size) != 0) abort();
     free(again);
 }

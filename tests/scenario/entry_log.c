@@ -51,6 +51,15 @@ static void append(struct entry_log *log, const struct journal_entry *entry)
     }
     assert_true(entry->lsn == entry_log_last(log) + 1);
     struct journal_entry *kept = &log->entries[log->count++];
+    *kept = (struct journal_entry){.lsn = entry->lsn,
+                                   .kind = entry->kind,
+                                   .attempt = entry->attempt,
+                                   .id = entry->id,
+                                   .token = entry->token,
+                                   .kept = entry->kept};
+    bool is_full = entry->kind == JOURNAL_TASK || entry->kind == JOURNAL_DONE ||
+                   entry->kind == JOURNAL_CHANGED;
+    if (!is_full) return;
     *kept = *entry;
     kept->queue = copy(entry->queue);
     kept->name = copy(entry->name);

@@ -112,9 +112,10 @@ void journal_node_append(struct node *node, const struct ventilator_actions *act
     struct journal *journal = node->journal.journal;
     for (uint32_t at = 0; at < actions->entry_count; at++) {
         const struct journal_entry *entry = &actions->entries[at];
-        uint8_t *into = journal_append(journal, (uint8_t)entry->kind, entry_bytes(entry));
+        uint32_t bytes = entry_bytes(entry);
+        uint8_t *into = journal_append(journal, (uint8_t)entry->kind, bytes);
         assert(into != NULL);
-        entry_write(entry, into);
+        entry_write(entry, into, bytes);
         assert(journal_last(journal) == entry->lsn);
     }
     if (actions->release_lsn > 0) journal_release(journal, actions->release_lsn);

@@ -88,7 +88,7 @@ static struct bytes written(const struct journal_entry *entry)
     uint32_t size = entry_bytes(entry);
     uint8_t *data = malloc(size);
     assert_non_null(data);
-    entry_write(entry, data);
+    entry_write(entry, data, size);
     return bytes_of(data, size);
 }
 

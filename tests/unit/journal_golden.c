@@ -128,9 +128,10 @@ static struct platter *write_example(void)
     struct platter *disk = platter_new(1);
     struct journal *journal = start(disk);
     struct journal_fault fault;
-    for (size_t i = 0; i < ENTRY_COUNT; i++)
-        entry_write(&ENTRIES[i],
-                    journal_append(journal, (uint8_t)ENTRIES[i].kind, entry_bytes(&ENTRIES[i])));
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        uint32_t bytes = entry_bytes(&ENTRIES[i]);
+        entry_write(&ENTRIES[i], journal_append(journal, (uint8_t)ENTRIES[i].kind, bytes), bytes);
+    }
     rig_commit(journal);
     assert_int_equal(journal_rest(journal, &fault), JOURNAL_OK);
     journal_close(&journal);

@@ -117,6 +117,35 @@ static void one_commit_is_one_sync(void **state)
     platter_destroy(&disk);
 }
 
+/* The commits in between wait for each piece.  However long the segment before lasted, the next
+ * spare is not made in one go; and only when it is whole is it synced, its name as well. */
+static void a_spare_is_made_in_small_pieces_and_synced_once(void **state)
+{
+    (void)state;
+    enum { OPERATIONS_MAX = 8 }; /* of a mebibyte of zeros, in quarters */
+    struct platter *disk = platter_new(1);
+    struct journal_options options = rig_options(disk);
+    options.segment_bytes = JOURNAL_SEGMENT_BYTES_MIN;
+    struct rig_past past;
+    struct journal_fault fault;
+    struct journal *journal = rig_start(&options, &past);
+    rig_tend(journal);
+    while (!journal_wants_tending(journal)) {
+        rig_append(journal, 100);
+        rig_commit(journal);
+    }
+    uint64_t syncs = platter_syncs(disk);
+    while (journal_wants_tending(journal)) {
+        uint64_t before = platter_operations(disk);
+        assert_int_equal(platter_syncs(disk), syncs);
+        assert_int_equal(journal_tend(journal, &fault), JOURNAL_OK);
+        assert_true(platter_operations(disk) - before <= OPERATIONS_MAX);
+    }
+    assert_int_equal(platter_syncs(disk), syncs + 2);
+    journal_close(&journal);
+    platter_destroy(&disk);
+}
+
 static void a_batch_may_be_larger_than_a_segment(void **state)
 {
     (void)state;
@@ -209,6 +238,7 @@ int main(void)
         cmocka_unit_test(numbers_go_on_over_many_openings),
         cmocka_unit_test(an_opening_without_a_record_leaves_no_segment_behind),
         cmocka_unit_test(one_commit_is_one_sync),
+        cmocka_unit_test(a_spare_is_made_in_small_pieces_and_synced_once),
         cmocka_unit_test(a_batch_may_be_larger_than_a_segment),
         cmocka_unit_test(what_is_released_leaves_the_disk_once_the_rest_is_durable),
         cmocka_unit_test(a_journal_that_was_released_whole_keeps_its_numbers),

@@ -91,7 +91,7 @@ static void append(void *context)
         uint32_t bytes = entry_bytes(&state->entries[i]);
         uint8_t *place = journal_append(state->journal, (uint8_t)state->entries[i].kind, bytes);
         scene_must(place != NULL, "get memory");
-        entry_write(&state->entries[i], place);
+        entry_write(&state->entries[i], place, bytes);
     }
 }
 
