@@ -58,6 +58,7 @@ WARM_UP = 300  # of W2
 QUICK_SHARE = 5  # of the tasks of a whole run, one in so many
 QUICK_LEAST = 200
 QUICK_RUNS, RUNS = 3, 5
+SIZED_RUNS = 3  # of so many more workloads
 
 
 class System(NamedTuple):
@@ -82,7 +83,8 @@ def counts(w1=0, w2=0, w3=0, w4=0, pinned=0):
     return {workload: tasks for workload, tasks in given.items() if tasks}
 
 
-SIZED_TASKS = {"10B": 1000000, "1K": 500000, "16K": 40000, "64K": 12000, "1M": 1000}
+# About a second's worth.
+SIZED_TASKS = {"10B": 600000, "1K": 300000, "16K": 25000, "64K": 8000, "1M": 600}
 
 
 def with_sizes(tasks, *kinds):

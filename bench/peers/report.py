@@ -166,6 +166,17 @@ def size_summary(tables):
     return "\n".join(texts)
 
 
+def size_explanation(tables):
+    if not any(workload.size is not None for workload in map(catalog.WORKLOADS.get, tables)):
+        return ""
+    return (
+        "Medians: tasks a second; how many times better tmesh does, above 1 tmesh is ahead; "
+        "microseconds of processor for a task, all processes together. W1: payloads of this "
+        "size; W4: results of it, too. Redis keeps payloads in lists; `zmq-*` promise nothing, "
+        "keep nothing, and pass on the message that came.\n"
+    )
+
+
 def size_cell(row, tables):
     text = cell(row, tables)
     return f"{text}; {three(row.cpu)}" if row and row.cpu is not None else text
@@ -267,13 +278,21 @@ def brief(session, tables):
     return "\n".join(text for text in texts if text)
 
 
+def brief_of_sizes(session, tables):
+    texts = [size_summary(tables), size_explanation(tables), machine_text(session) + "\n",
+             noise_text(tables)]
+    return "\n".join(text for text in texts if text)
+
+
 def whole(session, tables):
+    aims = target_table(tables)
     parts = [
         "# tmesh beside others\n",
         machine_text(session) + "\n", noise_text(tables),
         f"Versions: {versions_text(session)}.\n",
         summary(tables), explanation(tables), map_summary(tables), size_summary(tables),
-        "## What was to be reached\n", target_table(tables),
+        size_explanation(tables),
+        f"## What was to be reached\n\n{aims}" if aims else "",
         *(section(rows, tables) for rows in tables.values()),
         "Medians [least .. most]; payload 100 bytes unless it says another, a handler that does "
         "nothing, one producer, "

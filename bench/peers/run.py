@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Callable, NamedTuple
 
 import catalog
 import chart
@@ -23,7 +24,28 @@ import trials
 HERE = Path(__file__).resolve().parent
 README = HERE.parent.parent / "README.md"
 RESULTS = HERE / "results"
-MARKS = ("<!-- peers: begin -->\n", "<!-- peers: end -->\n")
+
+
+class Page(NamedTuple):
+    """What is written, and between which marks of README.md."""
+
+    name: str  # of the files and the marks
+    brief: Callable  # (session, tables) -> text
+    picture: str  # a line above it
+
+    def marks(self):
+        return f"<!-- {self.name}: begin -->\n", f"<!-- {self.name}: end -->\n"
+
+
+PEERS = Page("peers", report.brief,
+             "![tmesh beside others: throughput, latency, map](bench/peers/results/peers.svg)\n\n")
+SIZES = Page("sizes", report.brief_of_sizes, "")
+
+
+def page_of(tables):
+    """By what was run: one of sizes is never shown in the place of all the rest."""
+    sized = [catalog.WORKLOADS[name].size is not None for name in tables]
+    return SIZES if sized and all(sized) else PEERS
 
 
 def read_options():
@@ -32,7 +54,8 @@ def read_options():
         description="Measures tmesh beside other task queues. Some 15 minutes; with --quick 4.",
     )
     parser.add_argument("--runs", type=int, metavar="N",
-                        help=f"rounds; default {catalog.RUNS}, with --quick {catalog.QUICK_RUNS}")
+                        help=f"rounds; default {catalog.RUNS}, with --quick {catalog.QUICK_RUNS}, "
+                             f"with --sizes {catalog.SIZED_RUNS}")
     parser.add_argument("--quick", action="store_true",
                         help=f"one task in {catalog.QUICK_SHARE}: rough figures")
     parser.add_argument("--only", metavar="NAME,...", help="systems, or families: zmq,redis-lua")
@@ -41,12 +64,13 @@ def read_options():
                              "but W2-free and those of sizes")
     parser.add_argument("--sizes", action="store_true",
                         help="instead: payloads of 10 bytes to 1 MiB, for those that can; some "
-                             "12 minutes")
+                             "4 minutes, and files of their own: sizes.md, sizes.json")
     parser.add_argument("--list", action="store_true", help="print the systems and end")
     parser.add_argument("--readme", action="store_true",
-                        help="also write bench/peers/results and the table in README.md")
+                        help="also write bench/peers/results and the table in README.md, with "
+                             "--sizes that of the sizes")
     parser.add_argument("--from", type=Path, metavar="FILE", dest="source",
-                        help="measure nothing: a peers.json from before")
+                        help="measure nothing: a peers.json or sizes.json from before")
     parser.add_argument("--programs", type=Path, default=Path("build/peers"),
                         help="default: %(default)s")
     parser.add_argument("--tmesh", type=Path, default=Path("build/release/nodes/tmesh"),
@@ -55,7 +79,8 @@ def read_options():
                         help="for what is durable, on the disk that is meant; default: "
                              "data, beside the programs")
     parser.add_argument("--out", type=Path, metavar="DIR",
-                        help="for peers.md, peers.svg and peers.json; default: the programs'")
+                        help="for peers.md, peers.svg and peers.json, or sizes.md and "
+                             "sizes.json; default: the programs'")
     return checked(parser, parser.parse_args())
 
 
@@ -69,10 +94,9 @@ def workloads_of(names):
 
 
 def checked(parser, options):
-    whole = options.only is None and options.workload is None and not options.sizes
+    whole = options.only is None and options.workload is None
     if options.readme and not whole:
-        parser.error(
-            "--readme: README.md shows all of it, so not with --only, --workload or --sizes")
+        parser.error("--readme: README.md shows all of it, so not with --only or --workload")
     if options.sizes and options.workload:
         parser.error("--sizes names the workloads, so not with --workload")
     usual = [name for name, workload in catalog.WORKLOADS.items() if workload.usual]
@@ -88,7 +112,8 @@ def checked(parser, options):
     except KeyError as unknown:
         parser.error(f"--only {unknown.args[0]}: no such system; --list tells them")
     if options.runs is None:
-        options.runs = catalog.QUICK_RUNS if options.quick else catalog.RUNS
+        usual = catalog.SIZED_RUNS if options.sizes else catalog.RUNS
+        options.runs = catalog.QUICK_RUNS if options.quick else usual
     if options.runs < 1:
         parser.error("--runs: at least 1")
     options.data = (options.data or options.programs / "data").resolve()
@@ -149,24 +174,33 @@ def measured(options):
 
 
 def write_all(folder, session, tables):
+    """Returns the names of the files."""
+    name = page_of(tables).name
+    texts = {
+        f"{name}.md": report.whole(session, tables),
+        f"{name}.svg": chart.picture(tables, report.machine_text(session).replace("`", "")),
+        f"{name}.json": json.dumps(session, indent=1) + "\n",
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "peers.md").write_text(report.whole(session, tables), encoding="utf-8")
-    (folder / "peers.json").write_text(json.dumps(session, indent=1) + "\n", encoding="utf-8")
-    picture = chart.picture(tables, report.machine_text(session).replace("`", ""))
-    if picture:
-        (folder / "peers.svg").write_text(picture, encoding="utf-8")
+    written = [file for file, text in texts.items() if text]
+    for file in written:
+        (folder / file).write_text(texts[file], encoding="utf-8")
+    return written
 
 
 def write_readme(session, tables):
+    page = page_of(tables)
+    marks = page.marks()
     text = README.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise SystemExit(f"peers: README.md lacks the lines {MARKS[0].strip()}, {MARKS[1].strip()}")
-    picture = "![tmesh beside others: throughput, latency, map](bench/peers/results/peers.svg)\n"
-    more = ("Least and most of every row, memory, settings, versions, and what we aim at: "
-            "[bench/peers/results](bench/peers/results/peers.md).\n")
-    fresh = f"{before}{begin}\n{picture}\n{report.brief(session, tables)}\n{more}\n{end}{after}"
+        raise SystemExit(f"peers: README.md lacks the lines {marks[0].strip()}, {marks[1].strip()}")
+    aims = ", versions, and what we aim at" if page is PEERS else " and versions"
+    more = (f"Least and most of every row, memory, settings{aims}: "
+            f"[bench/peers/results](bench/peers/results/{page.name}.md).\n")
+    brief = page.brief(session, tables)
+    fresh = f"{before}{begin}\n{page.picture}{brief}\n{more}\n{end}{after}"
     README.write_text(fresh, encoding="utf-8")
 
 
@@ -189,8 +223,8 @@ def main():
     tables = figures.Tables([trials.Trial(**kept) for kept in session["trials"]],
                             session["skipped"])
     print(report.whole(session, tables))
-    write_all(options.out, session, tables)
-    say(f"{session['seconds']} s; also in {options.out}: peers.md, peers.svg, peers.json")
+    written = write_all(options.out, session, tables)
+    say(f"{session['seconds']} s; also in {options.out}: {', '.join(written)}")
     failed = report.failures(tables)
     for text in failed:
         say(text)

@@ -252,6 +252,30 @@ class Runs(unittest.TestCase):
         self.assertEqual(sorted(path.name for path in results.iterdir()),
                          ["peers.json", "peers.md", "peers.svg"])
 
+    def test_sizes_have_their_own_place_and_files(self):
+        text = "<!-- peers: begin -->\npeers\n<!-- peers: end -->\n"
+        text += "<!-- sizes: begin -->\nold\n<!-- sizes: end -->\nafter\n"
+        self.readme.write_text(text, encoding="utf-8")
+        kept = self.kept([trial("tmesh", "W4-64K", 1, 2000), trial("redis-lua", "W4-64K", 1, 1000)])
+        done = self.run_it("--readme", "--from", kept)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = self.readme.read_text(encoding="utf-8")
+        self.assertTrue(text.startswith("<!-- peers: begin -->\npeers\n<!-- peers: end -->\n"), text)
+        self.assertTrue(text.endswith("<!-- sizes: end -->\nafter\n"), text)
+        self.assertIn("| redis-lua | 1.00 k (2.00x); 2.00 |", text)
+        self.assertNotIn("old", text)
+        results = self.folder / "bench" / "peers" / "results"
+        self.assertEqual(sorted(path.name for path in results.iterdir()),
+                         ["sizes.json", "sizes.md"])
+        whole = (results / "sizes.md").read_text(encoding="utf-8")
+        self.assertNotIn("What was to be reached", whole)
+
+    def test_a_readme_shows_all_systems(self):
+        for wish in (["--only", "tmesh"], ["--workload", "W1"]):
+            done = self.run_it("--readme", *wish)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("--readme", done.stderr)
+
     def test_figures_of_failed_runs_do_not_reach_the_readme(self):
         done = self.run_it("--readme", "--from",
                            self.kept([trial("tmesh", "W1", 1, 1000), failed("tmesh", "W1", 2)]))
