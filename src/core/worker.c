@@ -119,14 +119,6 @@ static void hear(struct worker *worker, uint32_t link, const struct message *mes
     }
 }
 
-static void on_message(struct worker *worker, const struct worker_event *event,
-                       struct worker_actions *out)
-{
-    if (event->lender != NULL) store_offer(&worker->store, event->memory, event->lender);
-    hear(worker, event->link, event->message, out);
-    if (event->lender != NULL) out->borrowed = store_took(&worker->store);
-}
-
 /* Everything that is due, for every link; heartbeats last, because whatever
  * else was said to a ventilator stands for one. */
 static void on_turn(struct worker *worker, struct worker_actions *out)
@@ -177,17 +169,19 @@ void worker_step(struct worker *worker, const struct worker_event *event,
         worker->stirred_ns = event->now_ns;
     }
 
+    if (event->lender != NULL) store_offer(&worker->store, event->memory, event->lender);
     switch (event->kind) {
-    case WORKER_CONNECTED: worker_session_connected(worker, event->link, out); return;
-    case WORKER_CLOSED: worker_session_closed(worker, event->link, out); return;
-    case WORKER_MESSAGE: on_message(worker, event, out); return;
-    case WORKER_STARTED: worker_work_started(worker, event); return;
-    case WORKER_PROGRESS: worker_progress_heard(worker, event); return;
-    case WORKER_FINISHED: on_finished(worker, event); return;
-    case WORKER_TURN: on_turn(worker, out); return;
-    case WORKER_DRAIN: worker->draining = true; return;
-    case WORKER_STOP: worker_session_stop(worker, out); return;
+    case WORKER_CONNECTED: worker_session_connected(worker, event->link, out); break;
+    case WORKER_CLOSED: worker_session_closed(worker, event->link, out); break;
+    case WORKER_MESSAGE: hear(worker, event->link, event->message, out); break;
+    case WORKER_STARTED: worker_work_started(worker, event); break;
+    case WORKER_PROGRESS: worker_progress_heard(worker, event); break;
+    case WORKER_FINISHED: on_finished(worker, event); break;
+    case WORKER_TURN: on_turn(worker, out); break;
+    case WORKER_DRAIN: worker->draining = true; break;
+    case WORKER_STOP: worker_session_stop(worker, out); break;
     }
+    if (event->lender != NULL) out->borrowed = store_took(&worker->store);
 }
 
 void *worker_returned(struct worker *worker)

@@ -58,8 +58,8 @@ struct worker_event {
     uint64_t now_ns;
     uint32_t link;
     const struct message *message;
-    /* MESSAGE: what the message's views point into, and a name for it.  Large payloads may be
-     * kept there instead of being copied; NULL: they may not. */
+    /* MESSAGE, FINISHED: what the message's views, or the result, point into, and a name for it.
+     * What is large may be kept there instead of being copied; NULL: it may not. */
     struct bytes memory;
     void *lender;
     const struct finished *finished; /* FINISHED: in the order in which they are completed */
@@ -117,7 +117,7 @@ enum {
 struct worker_actions {
     uint32_t count;
     bool more;     /* it could not say all it had to: perform this, then step the same again */
-    bool borrowed; /* MESSAGE: `memory` has to stay until worker_returned names its lender */
+    bool borrowed; /* `memory` has to stay until worker_returned names its lender */
     struct worker_action actions[WORKER_ACTIONS_MAX];
     uint32_t completion_count, lease_count, progress_count;
     struct completion completions[MESSAGE_ITEMS_MAX];

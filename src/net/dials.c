@@ -6,6 +6,7 @@
 #include "monitor.h"
 #include "pipe.h"
 #include "pollset.h"
+#include "share.h"
 #include "socket.h"
 
 #include <assert.h>
@@ -316,6 +317,21 @@ void dials_keep(struct dials *dials)
 void dials_return(struct dials *dials, struct parcel *parcel)
 {
     parcels_return(&dials->parcels, parcel);
+}
+
+struct parcel *dials_parcel(struct dials *dials)
+{
+    return parcels_spare(&dials->parcels);
+}
+
+void dials_keep_block(struct dials *dials, void *block)
+{
+    parcels_keep_block(&dials->parcels, block);
+}
+
+struct share *dials_share(struct dials *dials)
+{
+    return share_new(&dials->message);
 }
 
 /* Sending. */

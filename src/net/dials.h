@@ -51,6 +51,14 @@ void dials_next(struct dials *dials, struct arrival *arrival);
 void dials_keep(struct dials *dials);
 void dials_return(struct dials *dials, struct parcel *parcel);
 
+/* The same for memory from malloc that holds what one message will say: a parcel that it could
+ * be kept in, or NULL, and then that it is. */
+struct parcel *dials_parcel(struct dials *dials);
+void dials_keep_block(struct dials *dials, void *block);
+
+/* A share in the message that came last, if a parcel came with it.  NULL: memory is short. */
+struct share *dials_share(struct dials *dials);
+
 /* From here on dials_wait looks for so long before it sleeps (pollset.h); at first it does
  * not. */
 void dials_spin(struct dials *dials, uint64_t spin_ns);

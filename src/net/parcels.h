@@ -1,5 +1,5 @@
 /* parcels.h - messages that are kept as they came, because what is in them is used where
- * it is.
+ * it is; and other memory that is kept likewise.
  *
  * Owns: those that were handed out.  One thread.
  */
@@ -28,6 +28,11 @@ struct parcel *parcels_ready(struct parcels *parcels, zmq_msg_t *message);
 /* Moves `message` into what parcels_ready gave for it.  Its bytes stay where they are until
  * the parcel goes back. */
 void parcels_keep(struct parcels *parcels, zmq_msg_t *message);
+
+/* The same for memory from malloc: a parcel that it could be kept in, or NULL, and then that
+ * it is, and freed when the parcel goes back. */
+struct parcel *parcels_spare(struct parcels *parcels);
+void parcels_keep_block(struct parcels *parcels, void *block);
 
 void parcels_return(struct parcels *parcels, struct parcel *parcel);
 

@@ -1,5 +1,6 @@
 /* answers.c - answers on their way from the producer's thread to the application. */
 #include "answers.h"
+#include "../net/share.h"
 #include "ahead.h"
 
 #include <assert.h>
@@ -8,8 +9,11 @@
 
 enum { CHUNK_BYTES = 64 * 1024 };
 
+/* With a share it has one answer, whose result is not in it. */
 struct answer_chunk {
     struct answer_chunk *next;
+    struct share *share;
+    const uint8_t *shared;
     size_t used, read, capacity;
     uint8_t bytes[];
 };
@@ -44,17 +48,26 @@ static struct answer_chunk *chunk_new(size_t capacity)
     return chunk;
 }
 
+static bool is_full(const struct answer_chunk *chunk, size_t bytes)
+{
+    return chunk->share != NULL || chunk->capacity - chunk->used < bytes;
+}
+
+static void add_chunk(struct answer_queue *queue, struct answer_chunk *chunk)
+{
+    if (queue->last == NULL)
+        queue->first = chunk;
+    else
+        queue->last->next = chunk;
+    queue->last = chunk;
+}
+
 static struct answer_chunk *chunk_with_room(struct answer_queue *queue, size_t bytes)
 {
     struct answer_chunk *last = queue->last;
-    if (last != NULL && last->capacity - last->used >= bytes) return last;
+    if (last != NULL && !is_full(last, bytes)) return last;
     struct answer_chunk *chunk = chunk_new(bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES);
-    if (chunk == NULL) return NULL;
-    if (last == NULL)
-        queue->first = chunk;
-    else
-        last->next = chunk;
-    queue->last = chunk;
+    if (chunk != NULL) add_chunk(queue, chunk);
     return chunk;
 }
 
@@ -78,10 +91,9 @@ static void chunk_add(struct answer_chunk *chunk, const tmesh_answer_t *answer)
     record->state = (uint8_t)answer->state;
     record->has_result = answer->result != NULL;
     if (reason_bytes > 0) memcpy(texts, answer->reason, reason_bytes);
-    if (answer->result_bytes > 0) {
-        memcpy(texts + reason_bytes, answer->result, answer->result_bytes);
-    }
-    chunk->used += record_bytes(reason_bytes, answer->result_bytes);
+    size_t copied = chunk->share == NULL ? answer->result_bytes : 0;
+    if (copied > 0) memcpy(texts + reason_bytes, answer->result, copied);
+    chunk->used += record_bytes(reason_bytes, copied);
 }
 
 bool answer_append(struct answer_queue *queue, const tmesh_answer_t *answer)
@@ -91,6 +103,27 @@ bool answer_append(struct answer_queue *queue, const tmesh_answer_t *answer)
     if (chunk == NULL) return false;
     chunk_add(chunk, answer);
     queue->bytes += bytes;
+    return true;
+}
+
+/* What a chunk counts for: what was not handed out of it. */
+static uint64_t weight_of(const struct answer_chunk *chunk)
+{
+    if (chunk->share == NULL) return chunk->used - chunk->read;
+    const struct record *record = (const struct record *)(const void *)chunk->bytes;
+    return chunk->read == 0 ? (uint64_t)chunk->used + record->result_bytes : 0;
+}
+
+bool answer_append_shared(struct answer_queue *queue, const tmesh_answer_t *answer,
+                          struct share *share)
+{
+    struct answer_chunk *chunk = chunk_new(record_bytes(reason_bytes_of(answer), 0));
+    if (chunk == NULL) return false;
+    chunk->share = share;
+    chunk->shared = answer->result;
+    chunk_add(chunk, answer);
+    add_chunk(queue, chunk);
+    queue->bytes += weight_of(chunk);
     return true;
 }
 
@@ -107,7 +140,7 @@ static bool merge(struct answer_chunk *last, struct answer_queue *from)
 {
     struct answer_chunk *chunk = from->first;
     if (last == NULL || chunk != from->last || chunk->read > 0) return false;
-    if (last->capacity - last->used < chunk->used) return false;
+    if (is_full(last, chunk->used) || chunk->share != NULL) return false;
     memcpy(last->bytes + last->used, chunk->bytes, chunk->used);
     last->used += chunk->used;
     free(chunk);
@@ -134,7 +167,7 @@ struct answer_chunk *answer_take(struct answer_queue *queue)
     if (chunk == NULL) return NULL;
     queue->first = chunk->next;
     if (queue->first == NULL) queue->last = NULL;
-    queue->bytes -= chunk->used - chunk->read;
+    queue->bytes -= weight_of(chunk);
     chunk->next = NULL;
     return chunk;
 }
@@ -144,7 +177,7 @@ void answer_put_back(struct answer_queue *queue, struct answer_chunk *chunk)
     chunk->next = queue->first;
     queue->first = chunk;
     if (queue->last == NULL) queue->last = chunk;
-    queue->bytes += chunk->used - chunk->read;
+    queue->bytes += weight_of(chunk);
 }
 
 size_t answer_hand_out(struct answer_chunk *chunk, size_t answers_max, tmesh_answer_fn *handle,
@@ -154,16 +187,19 @@ size_t answer_hand_out(struct answer_chunk *chunk, size_t answers_max, tmesh_ans
     while (chunk->read < chunk->used && handed < answers_max) {
         const struct record *record = record_at(chunk, chunk->read);
         const uint8_t *texts = (const uint8_t *)(record + 1);
-        const tmesh_answer_t answer = {
-            .kind = (enum tmesh_answer_kind)record->kind,
-            .id = record->id,
-            .tag = record->tag,
-            .state = (enum tmesh_state)record->state,
-            .attempt = record->attempt,
-            .result = record->has_result ? texts + record->reason_bytes : NULL,
-            .result_bytes = record->result_bytes,
-            .reason = record->reason_bytes > 0 ? (const char *)texts : NULL};
-        size_t bytes = record_bytes(record->reason_bytes, record->result_bytes);
+        const uint8_t *copied = texts + record->reason_bytes;
+        const uint8_t *result = chunk->share != NULL ? chunk->shared : copied;
+        const tmesh_answer_t answer = {.kind = (enum tmesh_answer_kind)record->kind,
+                                       .id = record->id,
+                                       .tag = record->tag,
+                                       .state = (enum tmesh_state)record->state,
+                                       .attempt = record->attempt,
+                                       .result = record->has_result ? result : NULL,
+                                       .result_bytes = record->result_bytes,
+                                       .reason =
+                                           record->reason_bytes > 0 ? (const char *)texts : NULL};
+        size_t inside = chunk->share == NULL ? record->result_bytes : 0;
+        size_t bytes = record_bytes(record->reason_bytes, inside);
         chunk->read += bytes;
         ahead_fetch(chunk->bytes, chunk->read, chunk->used, bytes);
         handle(&answer, context);
@@ -175,10 +211,13 @@ size_t answer_hand_out(struct answer_chunk *chunk, size_t answers_max, tmesh_ans
 
 void answer_chunk_free(struct answer_chunk *chunk)
 {
+    share_drop(chunk->share);
     free(chunk);
 }
 
 void answer_clear(struct answer_queue *queue)
 {
-    for (struct answer_chunk *chunk; (chunk = answer_take(queue)) != NULL;) free(chunk);
+    for (struct answer_chunk *chunk; (chunk = answer_take(queue)) != NULL;) {
+        answer_chunk_free(chunk);
+    }
 }

@@ -11,14 +11,20 @@
 #include <tmesh/producer.h>
 
 struct answer_chunk;
+struct share;
 
 struct answer_queue {
     struct answer_chunk *first, *last;
-    uint64_t bytes; /* of all chunks in it */
+    uint64_t bytes; /* of all chunks in it, and of what they have a share in */
 };
 
 /* Appends a copy, reason and result included.  False: out of memory. */
 bool answer_append(struct answer_queue *queue, const tmesh_answer_t *answer);
+
+/* The same, but the result stays where it is: in what `share` is a share of, which the queue
+ * has from now on.  False: out of memory, and the share is still the caller's. */
+bool answer_append_shared(struct answer_queue *queue, const tmesh_answer_t *answer,
+                          struct share *share);
 
 /* A chunk of its own for one answer; NULL: out of memory. */
 struct answer_chunk *answer_single(const tmesh_answer_t *answer);

@@ -1,4 +1,6 @@
 /* producer_answer.c - answers on their way out. */
+#include "../net/dials.h"
+#include "../net/share.h"
 #include "../watch/clock.h"
 #include "../watch/thread.h"
 #include "failure.h"
@@ -39,6 +41,20 @@ void producer_settle(struct tmesh_producer *producer, uint32_t number)
     producer->settled[producer->settled_count++] = number;
 }
 
+/* A large result that lies in a message which may be kept for it.  False: it is to be copied. */
+static bool keep_shared(struct tmesh_producer *producer, const tmesh_answer_t *answer)
+{
+    const struct bytes *came = &producer->came;
+    const uint8_t *result = answer->result;
+    if (answer->result_bytes < PARCELS_WORTH_BYTES || came->data == NULL) return false;
+    if (result < came->data || result >= came->data + came->size) return false;
+    struct share *share = dials_share(producer->dials);
+    if (share == NULL) return false;
+    if (answer_append_shared(&producer->telling, answer, share)) return true;
+    share_drop(share);
+    return false;
+}
+
 static void tell(struct tmesh_producer *producer, const struct ticket *ticket,
                  const tmesh_answer_t *answer)
 {
@@ -49,7 +65,7 @@ static void tell(struct tmesh_producer *producer, const struct ticket *ticket,
         pthread_mutex_unlock(&producer->exchange.lock);
         return;
     }
-    if (!answer_append(&producer->telling, answer)) {
+    if (!keep_shared(producer, answer) && !answer_append(&producer->telling, answer)) {
         log_line(&producer->log, TMESH_ERROR, "out of memory: an answer is lost");
     }
 }

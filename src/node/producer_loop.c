@@ -129,6 +129,7 @@ static void take_arrival(struct tmesh_producer *producer, const struct arrival *
         enum wire_error error = wire_decode(producer->decoder, arrival->bytes, &message);
         event.kind = error == WIRE_OK ? PRODUCER_MESSAGE : PRODUCER_CLOSED;
         event.message = &message;
+        if (arrival->parcel != NULL) producer->came = arrival->bytes;
         if (error != WIRE_OK) {
             log_line(&producer->log, TMESH_ERROR, "ventilator=%s sent what is no message: %s",
                      producer->endpoints.items[arrival->link], wire_error_text(error));
@@ -137,6 +138,7 @@ static void take_arrival(struct tmesh_producer *producer, const struct arrival *
     }
     }
     producer_step_and_perform(producer, &event);
+    producer->came = (struct bytes){.data = NULL};
 }
 
 static void take_arrivals(struct tmesh_producer *producer, uint64_t now_ns)

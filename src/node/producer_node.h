@@ -69,6 +69,7 @@ struct tmesh_producer {
     uint64_t cancel_lsn;         /* of the last record that a cancel has to wait for */
     bool spool_behind;           /* nothing more is to be written for now */
     struct answer_queue telling; /* answers of this turn */
+    struct bytes came;           /* a message that may be shared, while it is stepped */
     uint32_t *settled;           /* tickets to be returned after this turn */
     uint32_t settled_count, settled_max;
     bool hurry;           /* the last turn left something to do */

@@ -111,11 +111,20 @@ static void perform(struct tmesh_worker *node)
     if (count > 0) pool_submit(node->pool, orders, count);
 }
 
+/* Memory in which the core kept what it was told: of a message, or of a run's result. */
+static void keep(struct tmesh_worker *node, const struct worker_event *event)
+{
+    if (event->kind == WORKER_FINISHED)
+        dials_keep_block(node->dials, (void *)event->memory.data);
+    else
+        dials_keep(node->dials);
+}
+
 static void step(struct tmesh_worker *node, const struct worker_event *event)
 {
     worker_step(node->core, event, node->actions);
     perform(node);
-    if (node->actions->borrowed) dials_keep(node->dials);
+    if (node->actions->borrowed) keep(node, event);
     for (struct parcel *parcel; (parcel = worker_returned(node->core)) != NULL;) {
         dials_return(node->dials, parcel);
     }
@@ -205,17 +214,21 @@ static bool take_finished(struct tmesh_worker *node, uint64_t now_ns)
     struct finished done[DONE_AT_ONCE];
     struct worker_event event = {.kind = WORKER_FINISHED, .now_ns = now_ns, .finished = done};
     uint32_t taken = 0, count;
-    bool brisk = true;
+    bool brisk = true, more;
     do {
         count = pool_collect(node->pool, done, DONE_AT_ONCE);
         for (uint32_t at = 0; at < count; at++) brisk = brisk && done[at].run_ns < POOL_BRISK_NS;
         event.finished_count = count;
+        event.memory = pool_block(node->pool);
+        event.lender = event.memory.data != NULL ? dials_parcel(node->dials) : NULL;
         if (count > 0) step(node, &event);
+        if (event.lender != NULL && node->actions->borrowed) pool_keep(node->pool);
         taken += count;
-    } while (count == DONE_AT_ONCE && taken < TURN_DONE_MAX);
+        more = count == DONE_AT_ONCE || pool_has_more(node->pool);
+    } while (more && taken < TURN_DONE_MAX);
     node->lone = brisk && taken > 0 && taken <= POOL_LONE_MAX;
     node->loan_runs += taken;
-    return count == DONE_AT_ONCE;
+    return more;
 }
 
 /* What did not begin goes back as such, and what did is told to end. */

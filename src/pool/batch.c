@@ -84,6 +84,13 @@ static struct bytes view(const struct batch *batch, size_t at, uint32_t size)
     return bytes_of(size > 0 ? batch->bytes.data + at : nothing, size);
 }
 
+bool batch_is_alone(const struct batch *batch)
+{
+    return batch->count == 1 && batch->read == 0 && batch->items[0].has_result &&
+           batch->items[0].result_size >= BATCH_BLOCK_BYTES_MIN &&
+           batch->bytes.capacity <= UINT32_MAX;
+}
+
 struct finished batch_read(struct batch *batch)
 {
     assert(batch->read < batch->count);
@@ -100,6 +107,11 @@ struct finished batch_read(struct batch *batch)
     if (item->has_result) done.result = view(batch, item->result_at, item->result_size);
     if (item->has_text) done.text = view(batch, item->text_at, item->text_size);
     return done;
+}
+
+void batch_give_up(struct batch *batch)
+{
+    batch->bytes = (struct buffer){0};
 }
 
 void batch_list_add(struct batch_list *list, struct batch *batch)

@@ -10,7 +10,11 @@
 #include "job.h"
 #include "pool.h"
 
-enum { BATCH_JOBS_MAX = 128, BATCH_BYTES = 64 * 1024 };
+enum {
+    BATCH_JOBS_MAX = 128,
+    BATCH_BYTES = 64 * 1024,
+    BATCH_BLOCK_BYTES_MIN = 16 * 1024 /* what is smaller is better copied than given away */
+};
 
 /* A run that ended. */
 struct batch_run {
@@ -56,8 +60,15 @@ bool batch_suits(const struct batch *batch, const struct tmesh_job *job);
 /* Adds a run.  Its result, its reason and its wish are taken from `job`. */
 void batch_add(struct batch *batch, const struct batch_run *run, struct tmesh_job *job);
 
+/* Whether it holds one result, and a large one, and nothing was read yet: its bytes may be
+ * given away. */
+bool batch_is_alone(const struct batch *batch);
+
 /* Reads the next one; its views are borrowed until the batch is cleared. */
 struct finished batch_read(struct batch *batch);
+
+/* Its bytes belong to somebody else now. */
+void batch_give_up(struct batch *batch);
 
 void batch_list_add(struct batch_list *list, struct batch *batch);
 /* Moves all of `from` to the end of `to`. */

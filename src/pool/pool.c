@@ -285,8 +285,13 @@ uint32_t pool_collect(struct pool *pool, struct finished *done, uint32_t done_ma
     assert(done_max > 0);
     uint32_t count = exchange(pool, done, done_max);
     if (pool->held > 0) sweep(pool);
-    while (count < done_max && pool->reading.first != NULL) {
+    pool->alone = NULL;
+    while (count < done_max && pool->reading.first != NULL && pool->alone == NULL) {
         struct batch *batch = pool->reading.first;
+        if (batch_is_alone(batch)) {
+            if (count > 0) break;
+            pool->alone = batch;
+        }
         while (count < done_max && batch->read < batch->count) done[count++] = batch_read(batch);
         if (batch->read == batch->count)
             batch_list_add(&pool->spent, batch_list_take(&pool->reading));
@@ -294,6 +299,24 @@ uint32_t pool_collect(struct pool *pool, struct finished *done, uint32_t done_ma
     assert(count <= pool->held);
     pool->held -= count;
     return count;
+}
+
+bool pool_has_more(const struct pool *pool)
+{
+    return pool->reading.first != NULL;
+}
+
+struct bytes pool_block(const struct pool *pool)
+{
+    if (pool->alone == NULL) return (struct bytes){.data = NULL};
+    return bytes_of(pool->alone->bytes.data, (uint32_t)pool->alone->bytes.capacity);
+}
+
+void pool_keep(struct pool *pool)
+{
+    assert(pool->alone != NULL);
+    batch_give_up(pool->alone);
+    pool->alone = NULL;
 }
 
 bool pool_may_lend(struct pool *pool)

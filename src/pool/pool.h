@@ -125,14 +125,24 @@ struct pool_progress {
  * for each slot not more often than every 100 ms.  The thread of pool_collect. */
 uint32_t pool_progress(struct pool *pool, struct pool_progress *progress);
 
-/* Hands over what finished, at most `done_max` at a time; 0 when nothing has.  The views are
- * borrowed until the next call.
+/* Hands over what finished, at most `done_max` at a time; 0 when nothing has.  A large result
+ * that is alone in its memory comes by itself: see pool_block.  The views are borrowed until the
+ * next call.
  * Call it on every turn of the loop, whatever woke it, until it returns less
- * than `done_max`: wake is called again only for what finishes after that, and
+ * than `done_max` and left nothing: wake is called again only for what finishes after that, and
  * results that wait behind a run which is long against its handler's habit are
  * fetched here without a wake.  The thread of pool_submit and pool_withdraw, and
  * no other. */
 uint32_t pool_collect(struct pool *pool, struct finished *done, uint32_t done_max);
+
+/* Whether pool_collect left something for its next call. */
+bool pool_has_more(const struct pool *pool);
+
+/* The memory of what pool_collect has handed over, if that was one large result, alone in it;
+ * without data if not.  And leaves that memory to the caller, who frees it.  Before the next
+ * pool_collect. */
+struct bytes pool_block(const struct pool *pool);
+void pool_keep(struct pool *pool);
 
 /* Has the next pool_collect hand over all that has finished, also what slots keep for a
  * moment to hand it over with more.  The thread of pool_collect. */

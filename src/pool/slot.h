@@ -116,6 +116,7 @@ struct pool {
     char (*progress_texts)[TMESH_PROGRESS_BYTES_MAX]; /* by slot */
     uint64_t *told_ns;                /* by slot: when what it began last did, of what was told */
     struct batch_list reading, spent; /* spent: its views are still borrowed */
+    struct batch *alone;              /* of these: the one that was handed over alone, or NULL */
     uint64_t swept_ns;
     uint32_t held; /* jobs submitted and not collected */
     bool borrowed; /* by a slot, who sees to what is submitted */

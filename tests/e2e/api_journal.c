@@ -212,9 +212,10 @@ static void add_entry_of_a_later_program(void)
     assert_int_equal(journal_open(&options, &journal, &fault), JOURNAL_OK);
     while (journal_next(journal, &record, &fault) == JOURNAL_OK) continue;
     assert_int_equal(journal_start(journal, &fault), JOURNAL_OK);
-    uint8_t *bytes = journal_append(journal, JOURNAL_TASK, entry_bytes(&entry));
+    uint32_t size = entry_bytes(&entry);
+    uint8_t *bytes = journal_append(journal, JOURNAL_TASK, size);
     assert_non_null(bytes);
-    entry_write(&entry, bytes);
+    entry_write(&entry, bytes, size);
     bytes[VALUES_AT] |= 0x80;
     assert_true(journal_hand_over(journal));
     assert_int_equal(journal_commit(journal, &durable, &fault), JOURNAL_OK);

@@ -165,6 +165,7 @@ static void large_results_stay_whole_among_small_ones(void **state)
         assert_int_equal(outing->result_size, i % 3 == 1 ? SIZE : 5);
         assert_memory_equal(outing->result, i % 3 == 1 ? large : "small", outing->result_size);
     }
+    assert_int_equal(stage->alone, 10);
     stage_destroy(&stage);
     free(large);
 }

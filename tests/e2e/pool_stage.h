@@ -44,7 +44,7 @@ struct stage {
     const char *const *environment; /* of commands; NULL: the usual */
     int bell;                       /* an eventfd that the pool's wake rings */
     atomic_uint wakes;
-    uint32_t submitted, over;
+    uint32_t submitted, over, alone; /* of those over: with a block, which every other leaves us */
     struct outing outings[STAGE_JOBS_MAX];        /* by the job's number */
     void (*_Atomic on_line)(struct stage *stage); /* called first, by whoever logs; or NULL */
     /* Under a lock: ask stage_lines and stage_log, unless it is sure that nobody logs now. */

@@ -47,7 +47,7 @@ static struct world {
     bool opens[ROLES]; /* a connection comes up in the next turn */
     uint32_t borrowed[ROLES], out[ROLES];
     struct held_job runs[HELD_MAX];
-    uint32_t run_count, accepted, ended;
+    uint32_t run_count, accepted, ended, results_kept;
     uint32_t sizes[TASKS];
 } world;
 
@@ -166,24 +166,27 @@ static void decode(const struct flight *flight, struct message *message)
 }
 
 /* Ends the oldest runs: the payload is the result.  A copy of it, since the payload makes
- * room for the result. */
+ * room for the result, in memory of its own, in which a large one is kept. */
 static void end_runs(uint32_t leave)
 {
-    static uint8_t copy[LARGEST];
     while (world.run_count > leave) {
         struct held_job run = world.runs[0];
         struct bytes payload = run.assignment.payload;
         memmove(world.runs, world.runs + 1, --world.run_count * sizeof run);
         check(payload, run.assignment.lease.id.octets[1]);
-        memcpy(copy, payload.data, payload.size);
+        struct flight *copy = malloc(sizeof *copy + payload.size);
+        assert_non_null(copy);
+        *copy = (struct flight){.size = payload.size};
+        memcpy(copy->bytes, payload.data, payload.size);
         const struct finished finished = {.job = run.job,
                                           .outcome = OUTCOME_DONE,
-                                          .result = bytes_of(copy, payload.size),
+                                          .result = bytes_of(copy->bytes, payload.size),
                                           .run_ns = MILLISECOND};
         step_worker((struct worker_event){.kind = WORKER_FINISHED,
                                           .finished = &finished,
                                           .finished_count = 1},
-                    NULL);
+                    copy);
+        world.results_kept += world.does->borrowed;
     }
 }
 
@@ -333,6 +336,7 @@ static void they_cross_the_mesh_whole_and_everything_is_given_back(void **state)
     }
     for (int i = 0; i < 100; i++) turn(0); /* receipts, for what is kept until then */
     assert_int_equal(world.accepted, TASKS);
+    assert_int_equal(world.results_kept, TASKS / 2); /* those of 16 KiB and more */
     for (int at = 0; at < ROLES; at++) {
         assert_true(world.borrowed[at] >= TASKS / 6);
         assert_int_equal(world.out[at], 0);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/net/share.h"
 #include "../../src/node/answers.h"
 
 #include <stdio.h>
@@ -243,6 +244,58 @@ static void a_large_answer_moves_as_it_is(void **state)
     check_order(&heard, 4);
 }
 
+struct seen {
+    const void *result;
+    size_t bytes;
+    unsigned count;
+};
+
+static void see(const tmesh_answer_t *answer, void *context)
+{
+    struct seen *seen = context;
+    seen->count++;
+    if (answer->attempt != 1) return;
+    seen->result = answer->result;
+    seen->bytes = answer->result_bytes;
+    assert_string_equal(answer->reason, "because");
+    assert_int_equal(((const char *)answer->result)[answer->result_bytes - 1], 'x');
+}
+
+static void a_shared_result_stays_where_it_is_and_counts(void **state)
+{
+    (void)state;
+    enum { MESSAGE_BYTES = 40000, RESULT_AT = 1000, RESULT_BYTES = 30000 };
+    struct answer_queue to = {0}, from = {0};
+    struct seen seen = {0};
+    zmq_msg_t message;
+    zmq_msg_init_size(&message, MESSAGE_BYTES);
+    memset(zmq_msg_data(&message), 'x', MESSAGE_BYTES);
+    const char *result = (const char *)zmq_msg_data(&message) + RESULT_AT;
+    append(&to, 0);
+    uint64_t before = to.bytes;
+    tmesh_answer_t answer = numbered(1);
+    answer.result = result;
+    answer.result_bytes = RESULT_BYTES;
+    answer.reason = "because";
+    assert_true(answer_append_shared(&from, &answer, share_new(&message)));
+    zmq_msg_close(&message);
+    answer_move(&to, &from);
+    append(&to, 2); /* not into the chunk that has the share */
+    assert_true(to.bytes > before + RESULT_BYTES && to.bytes < before + RESULT_BYTES + 1000);
+    for (struct answer_chunk *chunk; (chunk = answer_take(&to)) != NULL;) {
+        bool rest;
+        answer_put_back(&to, chunk);
+        chunk = answer_take(&to);
+        assert_int_equal(answer_hand_out(chunk, 10, see, &seen, &rest), 1);
+        assert_false(rest);
+        answer_chunk_free(chunk);
+    }
+    assert_int_equal(to.bytes, 0);
+    assert_int_equal(seen.count, 3);
+    assert_ptr_equal(seen.result, result);
+    assert_int_equal(seen.bytes, RESULT_BYTES);
+}
+
 static void clearing_forgets_everything(void **state)
 {
     (void)state;
@@ -266,6 +319,7 @@ int main(void)
         cmocka_unit_test(moving_appends_all_and_leaves_nothing),
         cmocka_unit_test(answers_that_come_one_by_one_share_chunks),
         cmocka_unit_test(a_large_answer_moves_as_it_is),
+        cmocka_unit_test(a_shared_result_stays_where_it_is_and_counts),
         cmocka_unit_test(clearing_forgets_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
