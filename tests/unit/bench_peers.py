@@ -260,7 +260,7 @@ class Runs(unittest.TestCase):
         done = self.run_it("--readme", "--from", kept)
         self.assertEqual(done.returncode, 0, done.stderr)
         text = self.readme.read_text(encoding="utf-8")
-        self.assertTrue(text.startswith("<!-- peers: begin -->\npeers\n<!-- peers: end -->\n"), text)
+        self.assertTrue(text.startswith("<!-- peers: begin -->\npeers\n<!-- peers: end -->\n"))
         self.assertTrue(text.endswith("<!-- sizes: end -->\nafter\n"), text)
         self.assertIn("| redis-lua | 1.00 k (2.00x); 2.00 |", text)
         self.assertNotIn("old", text)
