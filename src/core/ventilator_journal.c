@@ -73,8 +73,8 @@ static void fill_whole(const struct ventilator *ventilator, uint32_t slot,
 }
 
 /* An entry that says nothing yet but whom it is about. */
-static struct journal_entry *append(struct ventilator *ventilator, enum journal_entry_kind kind,
-                                    const struct id *id)
+static inline struct journal_entry *append(struct ventilator *ventilator,
+                                           enum journal_entry_kind kind, const struct id *id)
 {
     struct ventilator_actions *out = ventilator->out;
     assert(out->entry_count < VENTILATOR_ENTRIES_MAX);
@@ -86,11 +86,13 @@ static struct journal_entry *append(struct ventilator *ventilator, enum journal_
 }
 
 /* The same of one with a block and values: all are empty. */
-static struct journal_entry *append_full(struct ventilator *ventilator,
-                                         enum journal_entry_kind kind, const struct id *id)
+static inline struct journal_entry *append_full(struct ventilator *ventilator,
+                                                enum journal_entry_kind kind, const struct id *id)
 {
-    struct journal_entry *entry = append(ventilator, kind, id);
-    *entry = (struct journal_entry){.lsn = entry->lsn, .kind = kind, .id = *id};
+    struct ventilator_actions *out = ventilator->out;
+    assert(out->entry_count < VENTILATOR_ENTRIES_MAX);
+    struct journal_entry *entry = &out->entries[out->entry_count++];
+    *entry = (struct journal_entry){.lsn = ++ventilator->appended_lsn, .kind = kind, .id = *id};
     return entry;
 }
 
