@@ -28,8 +28,10 @@ struct line {
     struct monitor monitor;
     /* False after there was nothing, until dials_wait says otherwise. */
     bool ready, monitor_ready;
-    bool receives; /* the front; by the intake nothing comes */
-    bool sent;     /* since then; see socket_fd */
+    bool receives;  /* the front; by the intake nothing comes */
+    bool unseen;    /* sent to since then, or read in part: see socket_fd */
+    uint32_t taken; /* messages since it was empty last */
+    uint32_t most;  /* so many are taken before the next: as many as came the last time */
     bool joined;   /* connected as soon as it is open, which no monitor reports: inproc, a pipe */
     bool up;       /* its connection was told of, and not yet its end */
     bool ending;   /* the connection is gone; what it brought is still being read */
@@ -124,6 +126,7 @@ static bool line_open(struct line *line, const struct dials *dials, int type, co
         line->fd = socket_fd(line->socket);
         line->monitor_ready = !line->joined; /* to be asked */
         line->ready = line->receives = type == ZMQ_DEALER;
+        line->most = 1;
         return true;
     }
     line_close(line, 0);
@@ -175,8 +178,15 @@ static bool line_has_something(struct line *line, const struct waker *sleeper)
         line->ready = true; /* to be asked after the wait: that costs next to nothing */
         return !pipe_doze(line->pipe, PIPE_PRODUCER, sleeper) || line->joined;
     }
-    if (line->sent && !line->ready) line->ready = socket_has_input(line->socket);
-    line->sent = false;
+    bool behind = line->unseen && !line->ready && socket_has_input(line->socket);
+    line->ready = line->ready || behind;
+    if (behind) {
+        line->most = UINT32_MAX;
+    } else {
+        line->most = line->taken > 0 ? line->taken : 1;
+        line->taken = 0;
+    }
+    line->unseen = false;
     return line->ready || line->monitor_ready || line->joined || line->ending;
 }
 
@@ -262,6 +272,16 @@ static bool line_receive(struct line *line, zmq_msg_t *message)
     return socket_receive(line->socket, message);
 }
 
+/* To find a socket empty costs as much as a message, and so does the look before the wait, which
+ * a turn that sends needs anyway.  So when as many came as the last time, no more is asked for;
+ * but the end of a connection is told only at the sight of an empty socket. */
+static void leave_if_enough(struct line *line)
+{
+    if (line->pipe != NULL || !line->ready || line->ending || line->taken < line->most) return;
+    line->ready = false;
+    line->unseen = true;
+}
+
 static bool next_of_front(struct dials *dials, uint32_t link, struct arrival *arrival)
 {
     struct line *line = &dials->dial[link].front;
@@ -269,12 +289,14 @@ static bool next_of_front(struct dials *dials, uint32_t link, struct arrival *ar
         tell(arrival, ARRIVAL_CONNECTED, link);
         return true;
     }
+    leave_if_enough(line);
     for (uint32_t drops = 0; line->ready && drops < DROPS_MAX;) {
         if (!line_receive(line, &dials->message)) {
             line->ready = false;
         } else if (!socket_ends_with(line->socket, &dials->message)) {
             drops++; /* several frames: not our protocol */
         } else {
+            line->taken++;
             tell(arrival, ARRIVAL_MESSAGE, link);
             arrival->passage = PASSAGE_FRONT;
             arrival->bytes = bytes_of(zmq_msg_data(&dials->message), zmq_msg_size(&dials->message));
@@ -353,7 +375,7 @@ static bool line_send(struct line *line, zmq_msg_t *message)
     if (line->pipe != NULL) {
         return pipe_send(line->pipe, PIPE_PRODUCER, line->connection, message);
     }
-    line->sent = line->receives;
+    line->unseen = line->receives;
     return socket_send(line->socket, message, 0);
 }
 

@@ -45,7 +45,7 @@ struct front {
     /* False after there was nothing, until front_wait says otherwise. */
     bool ready[LANES], monitor_ready;
     bool behind;           /* the turn before the last wait left something */
-    bool router_unseen;    /* sent since then, or read in part: see socket_fd */
+    bool unseen[LANES];    /* sent to since then, or read in part: see socket_fd */
     enum lane turn;        /* to be asked next, */
     uint32_t stretch_left; /* this many times in a row */
     uint64_t ignored;
@@ -200,13 +200,17 @@ uint64_t front_ignored(const struct front *front)
 
 /* Receiving. */
 
+static void look_into(struct front *front, enum lane lane, void *socket)
+{
+    if (front->unseen[lane] && !front->ready[lane]) front->ready[lane] = socket_has_input(socket);
+    front->unseen[lane] = false;
+}
+
 void front_watch(struct front *front, const struct waker *waker, struct pollset *set)
 {
     bool *ready = front->ready;
-    if (front->router_unseen && !ready[LANE_ROUTER]) {
-        ready[LANE_ROUTER] = socket_has_input(front->router);
-    }
-    front->router_unseen = false;
+    look_into(front, LANE_ROUTER, front->router);
+    look_into(front, LANE_PULL, front->pull);
     front->behind = ready[LANE_ROUTER] || ready[LANE_PULL];
     if (front->behind || front->monitor_ready || origins_untold(&front->origins)) {
         set->ready = true;
@@ -396,12 +400,18 @@ bool front_is_behind(const struct front *front)
     return front->behind;
 }
 
+static void leave(struct front *front, enum lane lane)
+{
+    if (!front->ready[lane]) return;
+    front->ready[lane] = false;
+    front->unseen[lane] = true;
+}
+
 void front_pause(struct front *front)
 {
+    leave(front, LANE_PULL);
     /* To tell that a peer is gone takes the sight of an empty ROUTER. */
-    if (!front->ready[LANE_ROUTER] || origins_untold(&front->origins)) return;
-    front->ready[LANE_ROUTER] = false;
-    front->router_unseen = true;
+    if (!origins_untold(&front->origins)) leave(front, LANE_ROUTER);
 }
 
 /* Sending. */
@@ -426,7 +436,7 @@ static bool send_to(struct front *front, uint32_t link, zmq_msg_t *message)
     const uint8_t id[LINK_BYTES] = {0, (uint8_t)(link >> 24), (uint8_t)(link >> 16),
                                     (uint8_t)(link >> 8), (uint8_t)link};
     memcpy(zmq_msg_data(&sender), id, sizeof id);
-    front->router_unseen = true;
+    front->unseen[LANE_ROUTER] = true;
 
     bool sent = socket_send(front->router, &sender, ZMQ_SNDMORE);
     if (!sent && zmq_errno() == EAGAIN) {

@@ -78,8 +78,8 @@ void front_next(struct front *front, struct arrival *arrival);
 void front_keep(struct front *front);
 void front_return(struct front *front, struct parcel *parcel);
 
-/* No more is taken from ROUTER in this turn.  To find it empty costs as much as a message, and
- * so does the look before the wait, which a turn that sends needs anyway. */
+/* No more is taken from the sockets in this turn.  To find one empty costs as much as a message,
+ * and so does the look before the wait, which a turn that sends needs anyway. */
 void front_pause(struct front *front);
 
 /* Whether that look, in the last wait, found that more had come than was taken. */

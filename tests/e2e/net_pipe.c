@@ -251,6 +251,66 @@ static void a_paused_front_tells_who_is_gone(void **state)
     }
 }
 
+/* Nor what is left in the intake. */
+static void a_paused_front_forgets_no_submission(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 50 };
+    uint32_t count;
+    (void)pair_join(&pair, FAR, "hello");
+    const struct bytes *intakes = front_intakes(pair.front, &count);
+    assert_true(dials_open_intake(pair.dials, FAR, intakes, count));
+    assert_int_equal(pair_at_dials(&pair, LIMIT_MS).kind, ARRIVAL_INTAKE_UP);
+    for (int at = 0; at < MESSAGES; at++) {
+        assert_true(dials_send(pair.dials, FAR, PASSAGE_INTAKE, bytes_text("x")));
+    }
+    uint32_t behind = 0;
+    for (int at = 0; at < MESSAGES; at++) {
+        struct arrival arrival = pair_at_front(&pair, LIMIT_MS);
+        assert_true(pair_is_text(&arrival, "x"));
+        assert_int_equal(arrival.passage, PASSAGE_INTAKE);
+        if (front_is_behind(pair.front)) behind++;
+        front_pause(pair.front);
+        front_next(pair.front, &arrival);
+        assert_int_equal(arrival.kind, ARRIVAL_NONE);
+    }
+    assert_true(behind > 0);
+    front_wait(pair.front, &pair.waker, 0);
+    assert_false(front_is_behind(pair.front));
+}
+
+/* After one that came alone the dials expect one, and leave the socket with it: the rest must
+ * come all the same, in order, and the end after it. */
+static void dials_that_expect_one_forget_nothing(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 200, MOST = 7 };
+    uint32_t link = pair_join(&pair, FAR, "hello");
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint32_t count = round % 3 == 0 ? 1 + round % MOST : 1;
+        for (uint32_t at = 0; at < count; at++) {
+            const uint32_t number = round * MOST + at;
+            assert_true(front_send(pair.front, link, bytes_of(&number, sizeof number)));
+        }
+        for (uint32_t at = 0; at < count; at++) {
+            const uint32_t number = round * MOST + at;
+            struct arrival arrival = pair_at_dials(&pair, LIMIT_MS);
+            assert_int_equal(arrival.kind, ARRIVAL_MESSAGE);
+            assert_memory_equal(arrival.bytes.data, &number, sizeof number);
+        }
+    }
+    assert_true(front_send(pair.front, link, bytes_text("last but one")));
+    assert_true(front_send(pair.front, link, bytes_text("last")));
+    front_destroy(&pair.front);
+    struct arrival arrival = pair_at_dials(&pair, LIMIT_MS);
+    assert_true(pair_is_text(&arrival, "last but one"));
+    arrival = pair_at_dials(&pair, LIMIT_MS);
+    assert_true(pair_is_text(&arrival, "last"));
+    arrival = pair_at_dials(&pair, LIMIT_MS);
+    assert_int_equal(arrival.kind, ARRIVAL_CLOSED);
+    assert_int_equal(arrival.link, FAR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +326,10 @@ int main(void)
                                         close_both),
         cmocka_unit_test_setup_teardown(a_paused_front_forgets_nothing, open_both, close_both),
         cmocka_unit_test_setup_teardown(a_paused_front_tells_who_is_gone, open_both, close_both),
+        cmocka_unit_test_setup_teardown(a_paused_front_forgets_no_submission, open_both,
+                                        close_both),
+        cmocka_unit_test_setup_teardown(dials_that_expect_one_forget_nothing, open_both,
+                                        close_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
