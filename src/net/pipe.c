@@ -4,6 +4,7 @@
 #include "waker.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { RUN_MIN = 16 };
@@ -19,13 +20,15 @@ struct run {
 };
 
 /* One direction.  The reader takes all that has come at once, so that the lock is taken
- * for each message only by who sends. */
+ * for each message only by who sends; and not at all to see that nothing has. */
 struct lane {
     pthread_mutex_t lock;
     struct run sent;
+    atomic_bool filled;          /* something was sent and not taken */
     const struct waker *sleeper; /* to be woken for the next one; NULL: nobody sleeps */
     bool closed;                 /* nobody reads any more */
-    struct run taken;            /* the reader's own */
+    struct run taken;            /* the reader's own: what is to be read next, */
+    bool dozes;                  /* and whether it left a sleeper */
 };
 
 struct pipe {
@@ -71,6 +74,7 @@ static void set_connection(struct pipe *pipe, uint32_t connection)
     (void)pthread_mutex_lock(&lane->lock);
     pipe->connection = connection;
     drop_all(&lane->sent);
+    atomic_store_explicit(&lane->filled, false, memory_order_relaxed);
     (void)pthread_mutex_unlock(&lane->lock);
     drop_all(&lane->taken);
 }
@@ -94,6 +98,7 @@ void pipe_close(struct pipe *pipe)
     lane->closed = true;
     lane->sleeper = NULL;
     drop_all(&lane->sent);
+    atomic_store_explicit(&lane->filled, false, memory_order_relaxed);
     (void)pthread_mutex_unlock(&lane->lock);
     drop_all(&lane->taken);
 }
@@ -124,22 +129,33 @@ bool pipe_send(struct pipe *pipe, enum pipe_end from, uint32_t connection, zmq_m
         queued->connection = connection;
         sleeper = lane->sleeper;
         lane->sleeper = NULL;
+        atomic_store_explicit(&lane->filled, true, memory_order_relaxed);
     }
     (void)pthread_mutex_unlock(&lane->lock);
     if (sleeper != NULL) waker_wake(sleeper);
     return sent;
 }
 
+/* Whether a look would find nothing, and has nothing else to do.  What is sent at this very
+ * moment comes after the look; with nobody asleep, the sender relies on the next one. */
+static bool is_empty(const struct lane *lane)
+{
+    return !lane->dozes && !atomic_load_explicit(&lane->filled, memory_order_relaxed);
+}
+
 bool pipe_receive(struct pipe *pipe, enum pipe_end at, zmq_msg_t *message, uint32_t *connection)
 {
     struct lane *lane = &pipe->lanes[at == PIPE_PRODUCER ? PIPE_VENTILATOR : PIPE_PRODUCER];
     if (lane->taken.next == lane->taken.count) {
+        if (is_empty(lane)) return false;
         lane->taken.next = lane->taken.count = 0;
+        lane->dozes = false;
         (void)pthread_mutex_lock(&lane->lock);
         const struct run swapped = lane->sent;
         lane->sent = lane->taken;
         lane->taken = swapped;
         lane->sleeper = NULL;
+        atomic_store_explicit(&lane->filled, false, memory_order_relaxed);
         (void)pthread_mutex_unlock(&lane->lock);
         if (lane->taken.count == 0) return false;
     }
@@ -154,9 +170,11 @@ bool pipe_doze(struct pipe *pipe, enum pipe_end at, const struct waker *waker)
 {
     struct lane *lane = &pipe->lanes[at == PIPE_PRODUCER ? PIPE_VENTILATOR : PIPE_PRODUCER];
     if (lane->taken.next < lane->taken.count) return false;
+    if (waker == NULL && is_empty(lane)) return true;
     (void)pthread_mutex_lock(&lane->lock);
     bool empty = lane->sent.count == 0;
     lane->sleeper = empty ? waker : NULL;
+    lane->dozes = lane->sleeper != NULL;
     (void)pthread_mutex_unlock(&lane->lock);
     return empty;
 }

@@ -47,7 +47,8 @@ bool pipe_send(struct pipe *pipe, enum pipe_end from, uint32_t connection, zmq_m
 bool pipe_receive(struct pipe *pipe, enum pipe_end at, zmq_msg_t *message, uint32_t *connection);
 
 /* Whoever is at this end is about to sleep: `waker` is woken for the next message, once, unless
- * pipe_receive has been called until then.  False: there is one already. */
+ * pipe_receive has been called until then; NULL: nobody is, since the same thread has the other
+ * end.  False: there is one already. */
 bool pipe_doze(struct pipe *pipe, enum pipe_end at, const struct waker *waker);
 
 #endif
