@@ -89,19 +89,28 @@ struct producer *producer_init(void *memory, const struct producer_options *opti
     return producer;
 }
 
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* Of what one turn may leave for the next, because it does not do more at a time. */
+static uint64_t rest_deadline(const struct producer *producer)
+{
+    return earlier(earlier(producer_entry_deadline(producer), producer_cancel_deadline(producer)),
+                   producer_choice_deadline(producer));
+}
+
+static uint64_t deadline(const struct producer *producer, uint64_t rest_ns)
+{
+    return earlier(earlier(producer_session_deadline(producer), producer_batch_deadline(producer)),
+                   rest_ns);
+}
+
 uint64_t producer_deadline(const struct producer *producer)
 {
     if (producer->stopped) return INSTANT_NEVER;
-    const uint64_t dues_ns[] = {
-        producer_session_deadline(producer), producer_entry_deadline(producer),
-        producer_batch_deadline(producer),   producer_cancel_deadline(producer),
-        producer_choice_deadline(producer),
-    };
-    uint64_t deadline_ns = INSTANT_NEVER;
-    for (size_t i = 0; i < sizeof dues_ns / sizeof dues_ns[0]; i++) {
-        if (dues_ns[i] < deadline_ns) deadline_ns = dues_ns[i];
-    }
-    return deadline_ns;
+    return deadline(producer, rest_deadline(producer));
 }
 
 /* Tasks end before batches are called back, and batches go out last: what the
@@ -113,10 +122,9 @@ static void turn(struct producer *producer, struct producer_actions *out)
     producer_batch_timeout(producer);
     producer_cancel_turn(producer, out);
     producer_choice_dispatch(producer, out);
-    out->more = producer_entry_deadline(producer) <= producer->now_ns ||
-                producer_cancel_deadline(producer) <= producer->now_ns ||
-                producer_choice_deadline(producer) <= producer->now_ns;
-    producer->planned_ns = producer_deadline(producer);
+    uint64_t rest_ns = rest_deadline(producer);
+    out->more = rest_ns <= producer->now_ns;
+    producer->planned_ns = deadline(producer, rest_ns);
 }
 
 static void note_time(struct producer *producer)

@@ -74,7 +74,8 @@ void worker_credit_told(struct worker *worker, uint32_t link, uint64_t backlog)
     if (backlog == 0) worker_pace_unasked(peer);
 }
 
-/* One turn's view of all links, and what it decided. */
+/* One turn's view of all links, and what it decided.  Of the rows, those of links that exist are
+ * set: to clear all of them took longer than the rest. */
 struct plan {
     uint32_t open;                       /* links with a session */
     uint64_t ahead;                      /* jobs to hold beyond the slots */
@@ -131,8 +132,11 @@ static void survey(const struct worker *worker, struct plan *plan)
 {
     uint64_t coming = 0, left = 0, idle_ahead = 0;
     bool eager = false;
+    plan->open = 0;
+    plan->ahead = plan->kept = 0;
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
         const struct worker_link *link = &worker->links[i];
+        plan->ahead_of[i] = plan->weight[i] = plan->level[i] = plan->grant[i] = 0;
         if (is_destitute(link)) plan->kept++;
         if (!is_open(worker, i)) continue;
         plan->open++;
@@ -192,10 +196,13 @@ static void weigh(const struct worker *worker, struct plan *plan)
 static void share(const struct worker *worker, struct plan *plan)
 {
     uint64_t capacity = worker->options.slots + plan->ahead, sharing = 0;
-    bool settled[WORKER_LINKS_MAX] = {false};
+    bool settled[WORKER_LINKS_MAX];
 
     weigh(worker, plan);
-    for (uint32_t i = 0; i < worker->options.link_count; i++) sharing += plan->weight[i];
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        settled[i] = false;
+        sharing += plan->weight[i];
+    }
     for (bool changed = true; changed;) {
         changed = false;
         for (uint32_t i = 0; i < worker->options.link_count; i++) {
@@ -333,7 +340,7 @@ void worker_credit_take_back(struct worker *worker, uint32_t link, struct worker
 void worker_credit_grant(struct worker *worker, struct worker_actions *out)
 {
     if (worker->draining || worker_is_stuck(worker)) return;
-    struct plan plan = {.open = 0};
+    struct plan plan;
     forget_unanswered(worker);
     survey(worker, &plan);
     decide(worker, &plan);
