@@ -43,10 +43,13 @@ static void end(void *context)
     pthread_mutex_unlock(&node->lock);
 }
 
+/* What came to be run is run first: the rest of that turn goes with the next, which follows, by
+ * this slot or, if the run lasts, by the owner. */
 static bool take_turn(void *context, enum pool_turn turn)
 {
     struct tmesh_worker *node = context;
-    worker_turn(node, turn == POOL_TURN_WAITS ? TURN_WAITS : TURN_AT_ONCE);
+    if (turn == POOL_TURN_WAITS && worker_receive(node)) return true;
+    worker_turn(node);
     return node->done == WISH_RUN && !node->again;
 }
 
@@ -78,7 +81,8 @@ void *worker_run(void *argument)
 {
     struct tmesh_worker *node = argument;
     while (node->done != WISH_STOP) {
-        worker_turn(node, TURN_WAITS);
+        (void)worker_receive(node);
+        worker_turn(node);
         lend(node);
     }
     worker_shut(node);

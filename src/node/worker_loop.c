@@ -107,6 +107,7 @@ static void perform(struct tmesh_worker *node)
             pool_submit(node->pool, orders, count);
             count = 0;
         }
+        node->supplied = node->supplied || action->kind == WORKER_RUN;
     }
     if (count > 0) pool_submit(node->pool, orders, count);
 }
@@ -201,6 +202,7 @@ static void tell_progress(struct tmesh_worker *node, uint64_t now_ns)
     }
 }
 
+/* What was heard makes them later, so what came with it may begin. */
 static void set_fences(struct tmesh_worker *node)
 {
     for (uint32_t link = 0; link < node->setup.endpoints.count; link++) {
@@ -252,9 +254,7 @@ static void notice_loss(struct tmesh_worker *node)
 static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
 {
     notice_loss(node);
-    pthread_mutex_lock(&node->lock);
-    enum wish wish = node->wish;
-    pthread_mutex_unlock(&node->lock);
+    enum wish wish = atomic_load(&node->wish);
     if (wish >= WISH_DRAIN && node->done < WISH_DRAIN) {
         turn_until_done(node, WORKER_DRAIN, now_ns);
         pool_withdraw(node->pool);
@@ -272,14 +272,19 @@ static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
     pthread_mutex_unlock(&node->lock);
 }
 
-void worker_turn(struct tmesh_worker *node, enum turn_begin begin)
+bool worker_receive(struct tmesh_worker *node)
 {
-    if (begin == TURN_WAITS) {
-        uint64_t timeout_ns = node->again ? 0 : clock_left_ns(worker_deadline(node->core));
-        dials_wait(node->dials, &node->waker, timeout_ns);
-    }
+    uint64_t timeout_ns = node->again ? 0 : clock_left_ns(worker_deadline(node->core));
+    dials_wait(node->dials, &node->waker, timeout_ns);
+    node->supplied = false;
+    take_arrivals(node, clock_now_ns());
+    if (node->supplied) set_fences(node);
+    return node->supplied;
+}
+
+void worker_turn(struct tmesh_worker *node)
+{
     uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
-    if (begin == TURN_WAITS) take_arrivals(node, now_ns);
     tell_starts(node, now_ns);
     tell_progress(node, now_ns);
     node->again = take_finished(node, now_ns);

@@ -14,6 +14,8 @@
 #include "loan.h"
 #include "worker_setup.h"
 
+#include <stdatomic.h>
+
 struct dials;
 struct decoder;
 struct encoder;
@@ -42,13 +44,14 @@ struct tmesh_worker {
     enum wish done;     /* the wish carried out last */
     bool crippled;      /* the pool has lost its nursery */
     bool again;         /* it had more than one turn takes */
+    bool supplied;      /* the pool was given something since the last wait */
     bool lone;          /* what the last turn collected had come alone */
     uint32_t loan_runs; /* runs collected by whoever borrowed it */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool started;
-    enum wish wish;              /* guarded by lock */
+    _Atomic enum wish wish;      /* set with the lock held */
     struct worker_counts counts; /* guarded by lock; as of the last turn */
     bool counts_fresh;           /* guarded by lock: counted after the last wish */
     bool asked_to_drain;         /* guarded by lock */
@@ -57,10 +60,11 @@ struct tmesh_worker {
 };
 
 /* worker_loop.c; for whoever has the loop. */
-enum turn_begin { TURN_AT_ONCE, TURN_WAITS };
-/* One turn; at its beginning it sleeps until there is something to do, or looks at nothing but
- * what the pool has, AT_ONCE. */
-void worker_turn(struct tmesh_worker *node, enum turn_begin begin);
+/* Sleeps until there is something to do, and takes what came for a turn.  True: the pool was
+ * given something to run. */
+bool worker_receive(struct tmesh_worker *node);
+/* One turn. */
+void worker_turn(struct tmesh_worker *node);
 /* BYE is given a moment to leave. */
 void worker_shut(struct tmesh_worker *node);
 
