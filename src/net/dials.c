@@ -32,9 +32,9 @@ struct line {
     bool unseen;    /* sent to since then, or read in part: see socket_fd */
     uint32_t taken; /* messages since it was empty last */
     uint32_t most;  /* so many are taken before the next: as many as came the last time */
-    bool joined;   /* connected as soon as it is open, which no monitor reports: inproc, a pipe */
-    bool up;       /* its connection was told of, and not yet its end */
-    bool ending;   /* the connection is gone; what it brought is still being read */
+    bool joined;    /* connected as soon as it is open, which no monitor reports: inproc, a pipe */
+    bool up;        /* its connection was told of, and not yet its end */
+    bool ending;    /* the connection is gone; what it brought is still being read */
 };
 
 struct dial {

@@ -16,10 +16,12 @@
 #include "waits.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct exchange {
     struct waker waker; /* rouses the thread */
     int answers_fd;     /* readable while answers wait */
+    atomic_bool asked;  /* an inquiry or an errand is under way; set with the lock held */
 
     _Alignas(64) pthread_mutex_t lock; /* what is above and before is read without it */
     pthread_cond_t changed;            /* for everybody who waits for anything */

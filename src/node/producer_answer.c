@@ -192,7 +192,8 @@ void producer_publish(struct tmesh_producer *producer)
     producer->left_outbox = 0;
     producer->left_outbox_bytes = producer->released_bytes = 0;
     producer->exchange.counts = counts;
-    producer->exchange.crowded = producer->exchange.answers.bytes > producer->answers_bytes_max;
+    producer->crowded = producer->exchange.answers.bytes > producer->answers_bytes_max;
+    producer->exchange.crowded = producer->crowded;
     pthread_mutex_unlock(&producer->exchange.lock);
     /* Not with the lock held: on the same processor whoever wakes would run into it. */
     if (moved) pthread_cond_broadcast(&producer->exchange.changed);
@@ -247,7 +248,7 @@ int tmesh_producer_fd(tmesh_producer_t *producer)
 static bool await_change(struct tmesh_producer *producer, uint64_t until_ns)
 {
     struct exchange *exchange = &producer->exchange;
-    if (producer_borrow(producer, until_ns)) return clock_now_ns() < until_ns;
+    if (producer_borrow(producer, until_ns)) return true;
     exchange->waiters++;
     int late = thread_wait_until(&exchange->changed, &exchange->lock, until_ns);
     exchange->waiters--;

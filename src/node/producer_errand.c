@@ -57,6 +57,7 @@ static enum tmesh_err run(struct tmesh_producer *producer, const struct errand_o
     if (!errand_begin(&exchange->errand, order, endpoints->items, endpoints->count))
         return TMESH_E_SYSTEM;
     exchange->errand_staged = exchange->staged;
+    exchange->asked = true;
     waker_wake(&exchange->waker);
     while (is_waited_for(&exchange->errand) && !exchange->stop) {
         bool late = exchange->errand.late;
@@ -68,6 +69,7 @@ static enum tmesh_err run(struct tmesh_producer *producer, const struct errand_o
         exchange->errand.late = late;
     }
     enum tmesh_err result = errand_end(&exchange->errand, ended);
+    exchange->asked = false;
     pthread_cond_broadcast(&exchange->changed);
     return result;
 }

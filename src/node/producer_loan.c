@@ -61,6 +61,7 @@ bool producer_borrow(struct tmesh_producer *producer, uint64_t until_ns)
     if (loan->state == LOAN_NONE) ask_for_loan(producer);
     if (loan->state != LOAN_FREE || exchange->stop) return false;
     uint64_t now_ns = clock_now_ns(), quiet_ns = now_ns + QUIET_NS;
+    if (now_ns >= until_ns) return false;
     uint64_t settled = exchange->settled;
     use(producer, until_ns < quiet_ns ? until_ns : quiet_ns);
     if (exchange->settled != settled) {

@@ -91,15 +91,15 @@ void producer_step_and_perform(struct tmesh_producer *producer, const struct pro
 }
 
 /* Asked anew before each TURN: whoever polled since may have made room, and wakes
- * us only once. */
+ * us only once.  Answers grow in number only when we publish some. */
 static bool is_crowded(struct tmesh_producer *producer)
 {
     struct exchange *exchange = &producer->exchange;
+    if (!producer->crowded) return false;
     pthread_mutex_lock(&exchange->lock);
     bool crowded = exchange->answers.bytes > producer->answers_bytes_max;
     if (exchange->crowded && !crowded) pthread_cond_broadcast(&exchange->changed);
-    exchange->crowded = crowded;
-    producer->is_asked = exchange->inquiry.status != NULL || exchange->errand.busy;
+    exchange->crowded = producer->crowded = crowded;
     pthread_mutex_unlock(&exchange->lock);
     return crowded;
 }
@@ -206,7 +206,7 @@ void producer_turn(struct tmesh_producer *producer, uint64_t until_ns)
     if (until_ns > 0) take_arrivals(producer, now_ns);
     producer->hurry = producer_take_staged(producer, now_ns);
     turn_until_done(producer, PRODUCER_TURN, now_ns);
-    if (producer->is_asked) {
+    if (atomic_load(&producer->exchange.asked)) {
         producer_pursue_inquiry(producer, now_ns);
         producer_pursue_errand(producer, now_ns);
     }

@@ -73,7 +73,7 @@ struct tmesh_producer {
     uint32_t *settled;           /* tickets to be returned after this turn */
     uint32_t settled_count, settled_max;
     bool hurry;           /* the last turn left something to do */
-    bool is_asked;        /* something, as of this turn: an inquiry or an errand is under way */
+    bool crowded;         /* too many answers waited when it was looked last */
     uint32_t left_outbox; /* tasks that left the outbox in this turn */
     uint64_t left_outbox_bytes;
     uint64_t released_bytes;        /* kept for nobody any more */

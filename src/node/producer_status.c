@@ -88,6 +88,7 @@ static enum tmesh_err inquire(struct tmesh_producer *producer, uint64_t until_ns
     struct inquiry *inquiry = &producer->exchange.inquiry;
     const struct endpoints *endpoints = &producer->endpoints;
     if (!inquiry_begin(inquiry, endpoints->items, endpoints->count)) return TMESH_E_SYSTEM;
+    producer->exchange.asked = true;
     waker_wake(&producer->exchange.waker);
     while (!inquiry_is_complete(inquiry) && !producer->exchange.stop &&
            thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
@@ -95,6 +96,7 @@ static enum tmesh_err inquire(struct tmesh_producer *producer, uint64_t until_ns
     }
     bool complete;
     *status = inquiry_end(inquiry, &complete);
+    producer->exchange.asked = false;
     pthread_cond_broadcast(&producer->exchange.changed);
     return complete ? TMESH_OK : TMESH_E_TIMEOUT;
 }

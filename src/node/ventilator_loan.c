@@ -57,12 +57,11 @@ void ventilator_node_lodge(struct tmesh_ventilator *node, const struct waker *ho
     pthread_mutex_unlock(&node->lock);
 }
 
+/* Only whoever runs the producer's loop gives it back, and that is who asks: so what is lent stays
+ * so meanwhile, and what is lent in this very moment wakes the host. */
 bool ventilator_node_is_lent(struct tmesh_ventilator *node)
 {
-    pthread_mutex_lock(&node->lock);
-    bool lent = node->loan.lent;
-    pthread_mutex_unlock(&node->lock);
-    return lent;
+    return atomic_load(&node->loan.lent);
 }
 
 bool ventilator_node_turn_lent(struct tmesh_ventilator *node, uint64_t now_ns)

@@ -162,6 +162,7 @@ static void stop(struct tmesh_ventilator *node, uint64_t now_ns)
 /* Takes over what other threads wish for, and tells them how far it is. */
 static void heed_wishes(struct tmesh_ventilator *node, uint64_t now_ns)
 {
+    if (atomic_load(&node->wish) == WISH_RUN) return; /* nobody asks */
     pthread_mutex_lock(&node->lock);
     enum ventilator_wish wish = node->wish;
     bool asked = node->open_count == UINT64_MAX;
@@ -179,7 +180,8 @@ static void heed_wishes(struct tmesh_ventilator *node, uint64_t now_ns)
  * must not find it.  What the disk has is taken up again by the next one. */
 static bool has_failed(struct tmesh_ventilator *node)
 {
-    tmesh_error_t fault = {.code = TMESH_OK};
+    tmesh_error_t fault;
+    fault.code = TMESH_OK; /* its text costs more to clear than all of this */
     if (node->broken) {
         failure(&fault, TMESH_E_SYSTEM, "out of memory for the journal");
     } else if (node->journal != NULL) {

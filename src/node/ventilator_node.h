@@ -14,6 +14,7 @@
 #include "ventilator_journal.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <tmesh/ventilator.h>
 
 struct decoder;
@@ -27,7 +28,7 @@ enum ventilator_wish { WISH_RUN, WISH_DRAIN, WISH_STOP };
 /* To the producer that carries it, if one does. */
 struct ventilator_loan {
     const struct waker *host; /* rouses whoever runs the producer's loop; NULL: nobody does */
-    bool lent;                /* it runs this loop, too */
+    atomic_bool lent;         /* it runs this loop, too; set with the lock held */
     pthread_cond_t over;      /* given back */
     uint32_t calm;            /* the thread's own: turns in a row that had little to do */
 };
@@ -57,12 +58,12 @@ struct tmesh_ventilator {
     pthread_cond_t changed;
     bool ready; /* lock and condition exist */
     bool started;
-    enum ventilator_wish wish;   /* guarded by lock */
-    uint64_t open_count;         /* guarded by lock; kept while draining */
-    tmesh_error_t fault;         /* guarded by lock; its code is TMESH_OK while all is well */
-    bool asked_to_drain;         /* guarded by lock: from afar */
-    uint32_t drain_grace_ms;     /* guarded by lock: as whoever asked says */
-    struct ventilator_loan loan; /* guarded by lock */
+    _Atomic enum ventilator_wish wish; /* set with the lock held */
+    uint64_t open_count;               /* guarded by lock; kept while draining */
+    tmesh_error_t fault;               /* guarded by lock; its code is TMESH_OK while all is well */
+    bool asked_to_drain;               /* guarded by lock: from afar */
+    uint32_t drain_grace_ms;           /* guarded by lock: as whoever asked says */
+    struct ventilator_loan loan;       /* guarded by lock */
 };
 
 /* As tmesh_ventilator_new, for a producer of the same process: `context` is the
