@@ -8,6 +8,7 @@
 #include "pollset.h"
 #include "share.h"
 #include "socket.h"
+#include "timer.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ struct dials {
     zmq_msg_t message;
     struct buffers *buffers;
     struct parcels parcels;
+    struct timer timer;
     uint64_t spin_ns;
     struct dial *dial;
 };
@@ -62,6 +64,7 @@ struct dials *dials_new(void *context, const char *const *endpoints, uint32_t co
     assert(count > 0 && count <= DIALS_MAX);
     struct dials *dials = calloc(1, sizeof *dials);
     if (dials == NULL) return NULL;
+    timer_open(&dials->timer);
     dials->context = context;
     dials->message_bytes_max = message_bytes_max;
     dials->stretch_left = STRETCH;
@@ -89,6 +92,7 @@ void dials_destroy(struct dials **dials)
     zmq_msg_close(&self->message);
     buffers_destroy(&self->buffers);
     parcels_clear(&self->parcels);
+    timer_close(&self->timer);
     free(self->dial);
     free(self);
     *dials = NULL;
@@ -203,6 +207,7 @@ static void watch(struct pollset *set, void *socket, int fd, bool *flag)
 void dials_watch(struct dials *dials, const struct waker *waker, struct pollset *set)
 {
     const struct waker *sleeper = set->whole ? NULL : waker;
+    set->timer = &dials->timer;
     pollset_add_waker(set, waker);
     for (uint32_t link = 0; link < dials->count; link++) {
         struct line *front = &dials->dial[link].front, *intake = &dials->dial[link].intake;

@@ -9,6 +9,7 @@
 #include "pipe.h"
 #include "pollset.h"
 #include "socket.h"
+#include "timer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,6 +39,7 @@ struct front {
     struct origins origins;
     struct buffers *buffers;
     struct parcels parcels;
+    struct timer timer;
     uint64_t spin_ns;
     int router_fd, pull_fd;
     struct pipe *pipe;        /* borrowed, or NULL */
@@ -139,6 +141,7 @@ struct front *front_new(const struct front_options *options, char *error, size_t
         (void)snprintf(error, error_bytes, "out of memory");
         return NULL;
     }
+    timer_open(&front->timer);
     front->spin_ns = options->spin_ns;
     front->pipe = options->pipe;
     zmq_msg_init(&front->sender);
@@ -178,6 +181,7 @@ void front_destroy(struct front **front)
     origins_free(&self->origins);
     buffers_destroy(&self->buffers);
     parcels_clear(&self->parcels);
+    timer_close(&self->timer);
     free(self);
     *front = NULL;
 }
@@ -220,6 +224,7 @@ void front_watch(struct front *front, const struct waker *waker, struct pollset 
         if (!pipe_doze(front->pipe, PIPE_VENTILATOR, sleeper)) set->ready = true;
         ready[LANE_PIPE] = true; /* to be asked after the wait: that costs next to nothing */
     }
+    set->timer = &front->timer;
     pollset_add_waker(set, waker);
     pollset_add(set, front->router_fd, &ready[LANE_ROUTER]);
     pollset_add(set, front->pull_fd, &ready[LANE_PULL]);

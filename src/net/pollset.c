@@ -3,6 +3,7 @@
 
 #include "../core/instant.h"
 #include "../watch/clock.h"
+#include "timer.h"
 #include "waker.h"
 
 #include <assert.h>
@@ -14,6 +15,7 @@ void pollset_init(struct pollset *set)
 {
     set->count = 0;
     set->ready = set->whole = false;
+    set->timer = NULL;
 }
 
 static void add(struct pollset *set, int fd, bool *flag, const struct waker *waker)
@@ -56,6 +58,17 @@ static bool spin(struct pollset *set, uint64_t until_ns)
     return false;
 }
 
+/* Has the timer end the wait.  Returns the limit that the wait needs besides. */
+static uint64_t hand_to_timer(struct pollset *set, uint64_t timeout_ns)
+{
+    if (set->timer == NULL || set->count == POLLSET_MAX) return timeout_ns;
+    uint64_t deadline_ns = timeout_ns;
+    if (timeout_ns != INSTANT_NEVER) deadline_ns = instant_after(clock_now_ns(), timeout_ns);
+    if (!timer_set(set->timer, deadline_ns)) return timeout_ns;
+    add(set, set->timer->fd, NULL, NULL);
+    return INSTANT_NEVER;
+}
+
 void pollset_wait(struct pollset *set, uint64_t spin_ns, uint64_t timeout_ns)
 {
     bool came = false;
@@ -65,10 +78,12 @@ void pollset_wait(struct pollset *set, uint64_t spin_ns, uint64_t timeout_ns)
         came = spin(set, spin_ns < timeout_ns ? now_ns + spin_ns : deadline_ns);
         timeout_ns = clock_left_ns(deadline_ns);
     }
+    if (!came && timeout_ns > 0) timeout_ns = hand_to_timer(set, timeout_ns);
     if (!came) (void)look(set, timeout_ns);
     for (uint32_t i = 0; i < set->count; i++) {
         if (set->items[i].revents == 0) continue;
         if (set->flags[i] != NULL) *set->flags[i] = true;
         if (set->wakers[i] != NULL) waker_calm(set->wakers[i]);
+        if (set->timer != NULL && set->items[i].fd == set->timer->fd) timer_calm(set->timer);
     }
 }

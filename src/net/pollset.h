@@ -10,14 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct timer;
 struct waker;
 
-enum { POLLSET_MAX = 200 }; /* 64 links of three sockets, a ventilator's three, two wakers */
+enum { POLLSET_MAX = 200 }; /* 64 links of three sockets, a ventilator's three, wakers, a timer */
 
 struct pollset {
     uint32_t count;
     bool ready; /* something is there already: look, and do not sleep */
     bool whole; /* whoever waits runs both ends of a pipe: neither is to be woken by the other */
+    struct timer *timer; /* of whoever waits; NULL: each wait has a limit of its own */
     struct pollfd items[POLLSET_MAX];
     bool *flags[POLLSET_MAX];                /* to be set; NULL for a waker, */
     const struct waker *wakers[POLLSET_MAX]; /* whose wakes are to be forgotten */
