@@ -96,7 +96,8 @@ TMESH_EXPORT enum tmesh_err tmesh_ventilator_drain(tmesh_ventilator_t *ventilato
 
 /* Says BYE, stops the thread, frees everything, and sets *ventilator to NULL.
  * NULL is fine.  Tasks that have not ended are forgotten without a journal; with
- * one, everything is on disk when this returns. */
+ * one, everything is on disk when this returns.  What was said last has a second to
+ * leave: so long it can take when a peer reads nothing any more. */
 TMESH_EXPORT void tmesh_ventilator_destroy(tmesh_ventilator_t **ventilator);
 
 #ifdef __cplusplus

@@ -23,8 +23,7 @@ enum {
      * from a random number, so once in some hundred million times a peer gets one of these; it
      * is not heard then, and has another when it tries again. */
     PIPE_LINKS = 16,
-    DROPS_MAX = 64, /* messages dropped in one call, so that nobody holds us up */
-    FAREWELL_LINGER_MS = 100
+    DROPS_MAX = 64 /* messages dropped in one call, so that nobody holds us up */
 };
 
 /* Ways by which messages come. */
@@ -41,6 +40,7 @@ struct front {
     struct parcels parcels;
     struct timer timer;
     uint64_t spin_ns;
+    int linger_ms;
     int router_fd, pull_fd;
     struct pipe *pipe;        /* borrowed, or NULL */
     uint32_t pipe_connection; /* the latest that spoke */
@@ -143,6 +143,7 @@ struct front *front_new(const struct front_options *options, char *error, size_t
     }
     timer_open(&front->timer);
     front->spin_ns = options->spin_ns;
+    front->linger_ms = options->linger_ms;
     front->pipe = options->pipe;
     zmq_msg_init(&front->sender);
     zmq_msg_init(&front->message);
@@ -174,7 +175,7 @@ void front_destroy(struct front **front)
     remove_paths(self);
     if (self->pipe != NULL) pipe_close(self->pipe);
     monitor_close(&self->monitor);
-    socket_close(&self->router, FAREWELL_LINGER_MS);
+    socket_close(&self->router, self->linger_ms);
     socket_close(&self->pull, 0);
     zmq_msg_close(&self->sender);
     zmq_msg_close(&self->message);

@@ -28,11 +28,13 @@ struct front_options {
     struct pipe *pipe;  /* from a producer in this process; borrowed, or NULL */
     uint32_t message_bytes_max;
     uint64_t spin_ns; /* front_wait looks for so long before it sleeps (pollset.h) */
+    int linger_ms;    /* so long may what was sent last take to leave at the end; 0: dropped */
 };
 
 /* Binds.  NULL on failure, with the reason for people in `error`. */
 struct front *front_new(const struct front_options *options, char *error, size_t error_bytes);
-/* What was sent still goes out, unless that takes longer than 100 ms. */
+/* What was sent still goes out, unless that takes longer than `linger_ms`; the context waits
+ * for it when it is destroyed. */
 void front_destroy(struct front **front);
 
 /* The front as bound, with its real port ("" for inproc only). */

@@ -14,6 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* For the last answers and BYE to leave, also from a machine that has no time for us.  Only a
+ * peer that takes nothing any more makes it last so long. */
+enum { FAREWELL_MS = 1000 };
+
 static enum tmesh_err open_sockets(struct tmesh_ventilator *node,
                                    const tmesh_ventilator_options_t *options, struct pipe *pipe,
                                    tmesh_error_t *error)
@@ -30,6 +34,7 @@ static enum tmesh_err open_sockets(struct tmesh_ventilator *node,
                                                     .inproc = lent,
                                                     .pipe = pipe,
                                                     .spin_ns = node->spin_ns,
+                                                    .linger_ms = FAREWELL_MS,
                                                     .message_bytes_max = MESSAGE_BYTES_MAX},
                             why, sizeof why);
     if (node->front == NULL) return failure(error, TMESH_E_BIND, "%s", why);

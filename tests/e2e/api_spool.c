@@ -250,6 +250,15 @@ static void whoever_does_not_wait_for_the_disk_can_wait_later(void **state)
     place_clear(&place);
 }
 
+/* Whatever the speed of the disk: what was said to be full may have been what is on its way to
+ * it, and when that is there, only the spool can be. */
+static enum tmesh_err submit_unless_full(tmesh_producer_t *producer, const tmesh_task_t *task)
+{
+    if (tmesh_producer_submit(producer, task, 0, NULL) == TMESH_OK) return TMESH_OK;
+    assert_int_equal(tmesh_producer_spool_flush(producer, PATIENCE_MS), TMESH_OK);
+    return tmesh_producer_submit(producer, task, 0, NULL);
+}
+
 static void fill_a_spool(enum tmesh_spool_sync sync)
 {
     enum { MIB = 1024 * 1024, LIMIT = 64 };
@@ -265,10 +274,9 @@ static void fill_a_spool(enum tmesh_spool_sync sync)
     enum tmesh_err result = TMESH_OK;
     int taken = 0;
     for (; taken < LIMIT && result == TMESH_OK; taken += result == TMESH_OK) {
-        result = tmesh_producer_submit(mesh.producer, &task, 1000, NULL);
+        result = submit_unless_full(mesh.producer, &task);
     }
     assert_int_equal(result, TMESH_E_FULL);
-    assert_int_equal(tmesh_producer_spool_flush(mesh.producer, PATIENCE_MS), TMESH_OK);
     assert_true(taken >= LIMIT / 2);
     start_mesh(&mesh, &place); /* when it has taken them there is room again */
     assert_int_equal(tmesh_producer_submit(mesh.producer, &task, PATIENCE_MS, NULL), TMESH_OK);

@@ -23,7 +23,9 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { LIMIT_MS = 10000, CLOSED_MS = 1000, STORM = 200, BATCH = 10 };
+/* No timer that would notice a lost connection by itself ends before LIMIT_MS: what is noticed
+ * by then was noticed by its end, however slow the machine is. */
+enum { LIMIT_MS = 20000, STORM = 200, BATCH = 10 };
 
 extern char **environ;
 
@@ -92,18 +94,17 @@ static void kill_and_reap(pid_t child)
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-static void expect_closed_soon(uint32_t link, uint64_t since_ns)
+static void expect_closed(uint32_t link)
 {
     struct arrival arrival = pair_at_front(&pair, LIMIT_MS);
     assert_int_equal(arrival.kind, ARRIVAL_CLOSED);
     assert_int_equal(arrival.link, link);
-    assert_true(clock_now_ns() - since_ns < CLOSED_MS * MILLISECOND);
 }
 
 /* libzmq reports the end a moment before it takes the link away. */
-static void expect_unreachable_soon(uint32_t link)
+static void expect_unreachable(uint32_t link)
 {
-    uint64_t limit_ns = clock_now_ns() + CLOSED_MS * MILLISECOND;
+    uint64_t limit_ns = clock_now_ns() + LIMIT_MS * MILLISECOND;
     while (front_send(pair.front, link, bytes_text("are you there?"))) {
         assert_true(clock_now_ns() < limit_ns);
         front_wait(pair.front, &pair.waker, MILLISECOND);
@@ -121,20 +122,19 @@ static void lose_a_killed_peer(const char *bind)
     arrival = pair_at_front(&pair, LIMIT_MS);
     assert_true(pair_is_text(&arrival, "last"));
 
-    uint64_t killed_ns = clock_now_ns();
     kill_and_reap(child);
-    expect_closed_soon(link, killed_ns);
-    expect_unreachable_soon(link);
+    expect_closed(link);
+    expect_unreachable(link);
     pair_talk(&pair, 0, other, "unharmed");
 }
 
-static void a_killed_peer_is_closed_within_a_second_by_tcp(void **state)
+static void a_killed_peer_is_closed_by_its_end_by_tcp(void **state)
 {
     (void)state;
     lose_a_killed_peer("tcp://127.0.0.1:0");
 }
 
-static void a_killed_peer_is_closed_within_a_second_by_ipc(void **state)
+static void a_killed_peer_is_closed_by_its_end_by_ipc(void **state)
 {
     (void)state;
     char folder[] = "/tmp/tmesh-net-XXXXXX", endpoint[64];
@@ -154,7 +154,7 @@ static void free_endpoint(char endpoint[64])
     pair_close(&pair);
 }
 
-static void a_killed_front_is_closed_within_a_second(void **state)
+static void a_killed_front_is_closed_by_its_end(void **state)
 {
     (void)state;
     char endpoint[64];
@@ -173,10 +173,8 @@ static void a_killed_front_is_closed_within_a_second(void **state)
     struct arrival arrival = pair_at_dials(&pair, LIMIT_MS);
     assert_true(pair_is_text(&arrival, "echo"));
 
-    uint64_t killed_ns = clock_now_ns();
     kill_and_reap(child);
     assert_int_equal(pair_at_dials(&pair, LIMIT_MS).kind, ARRIVAL_CLOSED);
-    assert_true(clock_now_ns() - killed_ns < CLOSED_MS * MILLISECOND);
     assert_false(dials_send(pair.dials, 0, PASSAGE_FRONT, bytes_text("gone")));
 }
 
@@ -230,7 +228,7 @@ static void what_a_peer_said_before_its_end_comes_before_it(void **state)
         assert_int_equal(arrival.kind, ARRIVAL_MESSAGE);
         assert_memory_equal(arrival.bytes.data, &i, sizeof i);
     }
-    expect_closed_soon(link, clock_now_ns());
+    expect_closed(link);
 }
 
 static void what_a_front_said_before_its_end_comes_before_it(void **state)
@@ -267,14 +265,14 @@ static void an_end_not_told_yet_keeps_a_wait_from_sleeping(void **state)
     uint32_t links[PEERS];
     for (uint32_t i = 0; i < PEERS; i++) links[i] = pair_join(&pair, i, "hello");
     dials_destroy(&pair.dials);
-    for (uint32_t i = 0; i < PEERS; i++) expect_unreachable_soon(links[i]);
+    for (uint32_t i = 0; i < PEERS; i++) expect_unreachable(links[i]);
     uint64_t before_ns = clock_now_ns();
     for (uint32_t told = 0; told < PEERS;) {
         front_wait(pair.front, &pair.waker, 60 * SECOND);
         front_next(pair.front, &arrival);
         if (arrival.kind == ARRIVAL_CLOSED) told++;
     }
-    assert_true(clock_now_ns() - before_ns < CLOSED_MS * MILLISECOND);
+    assert_true(clock_now_ns() - before_ns < LIMIT_MS * MILLISECOND);
 }
 
 static void a_peer_that_comes_back_is_another_link(void **state)
@@ -283,11 +281,11 @@ static void a_peer_that_comes_back_is_another_link(void **state)
     pair_open(&pair, "tcp://127.0.0.1:0", PAIR_BYTES_MAX);
     uint32_t before = pair_join(&pair, 0, "hello");
     dials_shut(pair.dials, 0, 0);
-    expect_closed_soon(before, clock_now_ns());
+    expect_closed(before);
     uint32_t after = pair_join(&pair, 0, "hello again");
     assert_int_not_equal(before, after);
     pair_talk(&pair, 0, after, "back");
-    expect_unreachable_soon(before);
+    expect_unreachable(before);
 }
 
 /* Opening again at once: whatever the old socket still reports is not said of
@@ -335,7 +333,7 @@ static void each_of_many_short_connections_is_closed_once(void **state)
         assert_true(pair_is_text(&arrival, "short"));
         uint32_t link = arrival.link;
         assert_int_not_equal(link, live);
-        expect_closed_soon(link, clock_now_ns());
+        expect_closed(link);
     }
     zmq_ctx_term(context);
     pair_talk(&pair, 0, live, "still live");
@@ -357,6 +355,20 @@ static uint32_t take_all(const uint32_t *live, uint32_t live_count, uint32_t qui
         for (uint32_t i = 0; i < count; i++) assert_int_not_equal(arrival.link, closed[i]);
         assert_true(count < STORM);
         closed[count++] = arrival.link;
+    }
+}
+
+/* One of them, which is then no link any more; the end of a short one may come late. */
+static void expect_one_closed(uint32_t live[PAIR_LINKS])
+{
+    for (;;) {
+        struct arrival arrival = pair_at_front(&pair, LIMIT_MS);
+        assert_int_equal(arrival.kind, ARRIVAL_CLOSED);
+        for (uint32_t i = 0; i < PAIR_LINKS; i++) {
+            if (arrival.link != live[i]) continue;
+            live[i] = 0;
+            return;
+        }
     }
 }
 
@@ -385,13 +397,12 @@ static void no_live_link_is_closed_when_descriptors_are_used_again(void **state)
         live[i] = arrival.link;
         closed += take_all(live, i + 1, 50);
     }
-    /* Those whose descriptor was used again before they were heard end in silence. */
-    assert_true(closed > STORM / 4);
+    /* Those whose descriptor was used again before they were heard end in silence: how many
+     * that are is chance. */
+    assert_true(closed > 0);
     for (uint32_t i = 0; i < PAIR_LINKS; i++) pair_talk(&pair, i, live[i], "still live");
     for (uint32_t i = 0; i < PAIR_LINKS; i++) dials_shut(pair.dials, i, 0);
-    for (uint32_t i = 0; i < PAIR_LINKS; i++) {
-        assert_int_equal(pair_at_front(&pair, LIMIT_MS).kind, ARRIVAL_CLOSED);
-    }
+    for (uint32_t i = 0; i < PAIR_LINKS; i++) expect_one_closed(live);
 }
 
 #define CASE(test) cmocka_unit_test_teardown(test, close_pair)
@@ -401,9 +412,9 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "peer") == 0) return run_peer(argv[2]);
     if (argc == 3 && strcmp(argv[1], "front") == 0) return run_front(argv[2]);
     const struct CMUnitTest tests[] = {
-        CASE(a_killed_peer_is_closed_within_a_second_by_tcp),
-        CASE(a_killed_peer_is_closed_within_a_second_by_ipc),
-        CASE(a_killed_front_is_closed_within_a_second),
+        CASE(a_killed_peer_is_closed_by_its_end_by_tcp),
+        CASE(a_killed_peer_is_closed_by_its_end_by_ipc),
+        CASE(a_killed_front_is_closed_by_its_end),
         CASE(an_intake_comes_back_by_itself),
         CASE(what_a_peer_said_before_its_end_comes_before_it),
         CASE(what_a_front_said_before_its_end_comes_before_it),

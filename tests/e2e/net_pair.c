@@ -26,6 +26,7 @@ void pair_open(struct pair *pair, const char *endpoint, uint32_t bytes_max)
     struct front_options options = {.context = pair->context,
                                     .bind = inproc ? NULL : endpoint,
                                     .inproc = inproc,
+                                    .linger_ms = LIMIT_MS,
                                     .message_bytes_max = bytes_max};
     pair->front = front_new(&options, error, sizeof error);
     if (pair->front == NULL) fail_msg("%s", error);
