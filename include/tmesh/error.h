@@ -27,7 +27,8 @@ enum tmesh_err {
     TMESH_E_REFUSED = -7,     /* a ventilator refused the session, and said why */
     TMESH_E_MODULE = -8,      /* a module could not be loaded */
     TMESH_E_SYSTEM = -9,      /* the operating system refused: memory, descriptors, threads */
-    TMESH_E_CLOSED = -10,     /* the handle was closed already */
+    TMESH_E_CLOSED = -10,     /* the handle was closed already, or it is one of the process that
+                                 this one was forked from */
     TMESH_E_NOT_FOUND = -11,  /* no such task, or journal, is known here */
     TMESH_E_BIND = -12,       /* an address is in use, or the system does not let us have it */
     TMESH_E_JOURNAL = -13,    /* a journal or spool cannot be read, written or synced, or is

@@ -8,6 +8,11 @@
  * tmesh_producer_destroy.  Submitting copies the task and returns; it never waits for the
  * network.
  *
+ * A producer belongs to the process that made it, as ventilators and workers do.  A forked child
+ * has neither its thread nor its connections: there every call is refused as TMESH_E_CLOSED, or
+ * finds nothing, and destroying it frees nothing, so that the child may do so when it exits.  A
+ * service that forks its workers makes a producer in each of them.
+ *
  * What becomes of a submission is told exactly once:
  *   rejected  nothing was kept; the reason says why;
  *   unknown   no ventilator can say any more; it may or may not run;
@@ -184,7 +189,8 @@ typedef struct tmesh_task {
  *   TMESH_E_FULL       the outbox was still full after `timeout_ms`, or as many tasks are
  *                      awaited, or answers kept for tmesh_producer_wait, as may be; 0 never
  *                      waits
- *   TMESH_E_CLOSED     tmesh_producer_close was called
+ *   TMESH_E_CLOSED     tmesh_producer_close was called, or the producer is one of the process that
+ *                      this one was forked from
  *   TMESH_E_JOURNAL    the disk of the spool failed, now or earlier; the log says how.  What was
  *                      taken before goes on its way, but nothing more is taken
  *   TMESH_E_SYSTEM     out of memory

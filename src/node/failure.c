@@ -71,7 +71,8 @@ const char *tmesh_error_text(enum tmesh_err code)
     case TMESH_E_REFUSED: return "the ventilator refused the session";
     case TMESH_E_MODULE: return "a module could not be loaded";
     case TMESH_E_SYSTEM: return "the operating system refused";
-    case TMESH_E_CLOSED: return "it was closed already";
+    case TMESH_E_CLOSED:
+        return "it was closed already, or it is of the process that this one was forked from";
     case TMESH_E_JOURNAL: return "a journal or spool cannot be read, written or synced";
     case TMESH_E_LOCKED: return "somebody else uses this journal or spool";
     case TMESH_E_DAMAGED: return "a journal or spool is damaged; see `tmesh journal check`";

@@ -38,10 +38,9 @@ static void make_process_mark(void)
         (void)munmap(page, bytes);
 }
 
-/* A number that a forked child does not share with its parent.  It stands in a page that
- * the kernel empties in the child, since to ask for the process's id would be a system
- * call a task. */
-static uint64_t process_number(void)
+/* It stands in a page that the kernel empties in the child, since to ask for the process's
+ * id would be a system call a task. */
+uint64_t identity_process(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, make_process_mark);
@@ -53,6 +52,11 @@ static uint64_t process_number(void)
         if (atomic_compare_exchange_strong(process_mark, &number, drawn)) number = drawn;
     }
     return number;
+}
+
+bool identity_is_inherited(uint64_t process)
+{
+    return process != identity_process();
 }
 
 enum { TAIL_BYTES = 10 }; /* of an id, behind the time */
@@ -88,7 +92,7 @@ static void draw_tail(struct id_source *source)
 tmesh_id_t tmesh_id_new(void)
 {
     static _Thread_local struct id_source source;
-    uint64_t process = process_number(), wall_ms = clock_wall_ms();
+    uint64_t process = identity_process(), wall_ms = clock_wall_ms();
     if (source.process != process) source.left = 0; /* a forked child must not repeat its parent */
     if (source.process != process || source.wall_ms != wall_ms) {
         source.process = process;

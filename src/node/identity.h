@@ -4,6 +4,7 @@
 
 #include "../core/id.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { IDENTITY_LABEL_BYTES = 128 };
@@ -13,6 +14,14 @@ enum { IDENTITY_LABEL_BYTES = 128 };
 
 /* Fills memory from the system's generator. */
 void identity_random(void *into, size_t bytes);
+
+/* A number of this process, never 0, that a forked child does not share with its parent.  No
+ * system call, as a rule. */
+uint64_t identity_process(void);
+
+/* Whether what was made in the process of that number came here by fork.  Its threads did not,
+ * and its locks are as they happened to be: nothing of it can be used. */
+bool identity_is_inherited(uint64_t process);
 
 /* A node id, new at every start. */
 struct id identity_node(void);

@@ -193,6 +193,7 @@ tmesh_producer_t *tmesh_producer_new(const tmesh_producer_options_t *options, tm
         free(producer);
         return NULL;
     }
+    producer->process = identity_process();
     producer->exchange.waker.fd = producer->exchange.answers_fd = -1;
     producer->log = (struct log){
         .write = options->log, .context = options->log_context, .least = options->log_level};
@@ -222,6 +223,11 @@ enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer, uint32_t tim
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     char refusals[sizeof producer->exchange.refusals];
+    if (identity_is_inherited(producer->process)) {
+        return failure(error, TMESH_E_CLOSED,
+                       "the producer is of the process that this one was forked from; make one "
+                       "here");
+    }
     pthread_mutex_lock(&producer->exchange.lock);
     while (producer->exchange.counts.links_open == 0 && !producer->exchange.stop &&
            thread_wait_until(&producer->exchange.changed, &producer->exchange.lock, until_ns) ==
@@ -243,6 +249,8 @@ enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer, uint32_t tim
 
 void tmesh_producer_counts(tmesh_producer_t *producer, tmesh_producer_counts_t *counts)
 {
+    *counts = (tmesh_producer_counts_t){0};
+    if (identity_is_inherited(producer->process)) return;
     pthread_mutex_lock(&producer->exchange.lock);
     const struct producer_counts *core = &producer->exchange.counts;
     *counts = (tmesh_producer_counts_t){.ventilators = core->links_open,
@@ -281,6 +289,7 @@ static enum tmesh_err flush_until(tmesh_producer_t *producer, uint64_t until_ns)
 
 enum tmesh_err tmesh_producer_flush(tmesh_producer_t *producer, uint32_t timeout_ms)
 {
+    if (identity_is_inherited(producer->process)) return TMESH_E_CLOSED;
     return flush_until(producer, clock_now_ns() + timeout_ms * MILLISECOND);
 }
 
@@ -306,6 +315,7 @@ static void stop_thread(struct tmesh_producer *producer)
 enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms)
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    if (identity_is_inherited(producer->process)) return TMESH_E_CLOSED;
     pthread_mutex_lock(&producer->exchange.lock);
     producer->exchange.closed = true;
     pthread_cond_broadcast(&producer->exchange.changed);
@@ -326,6 +336,10 @@ void tmesh_producer_destroy(tmesh_producer_t **handle)
 {
     struct tmesh_producer *producer = *handle;
     if (producer == NULL) return;
+    if (identity_is_inherited(producer->process)) { /* its threads are not here to be waited for */
+        *handle = NULL;
+        return;
+    }
     stop_thread(producer);
     spool_close(&producer->spool);
     dials_destroy(&producer->dials);

@@ -296,6 +296,7 @@ size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms, size
 {
     size_t handed = 0, most = answers_max == 0 ? SIZE_MAX : answers_max;
     bool relieved = false;
+    if (identity_is_inherited(producer->process)) return 0;
     pthread_mutex_lock(&producer->exchange.lock);
     await_answers(producer, timeout_ms);
     const struct answer_chunk *until =
@@ -327,6 +328,7 @@ enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t 
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     struct answer_chunk *chunk = NULL;
+    if (identity_is_inherited(producer->process)) return TMESH_E_CLOSED;
     pthread_mutex_lock(&producer->exchange.lock);
     bool full;
     enum waits_found found;

@@ -89,6 +89,7 @@ enum tmesh_err producer_send_errand(struct tmesh_producer *producer,
                                     struct errand *ended)
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    if (identity_is_inherited(producer->process)) return TMESH_E_CLOSED;
     pthread_mutex_lock(&producer->exchange.lock);
     bool mine = producer_await_turn(producer, until_ns);
     enum tmesh_err result = producer->exchange.stop ? TMESH_E_CLOSED

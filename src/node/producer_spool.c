@@ -340,6 +340,7 @@ enum tmesh_err tmesh_producer_spool_flush(tmesh_producer_t *producer, uint32_t t
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     if (!producer->has_spool) return TMESH_E_INVALID;
+    if (identity_is_inherited(producer->process)) return TMESH_E_CLOSED;
     pthread_mutex_lock(&producer->exchange.lock);
     enum tmesh_err result = producer_await_disk(producer, producer->exchange.staged, until_ns);
     pthread_mutex_unlock(&producer->exchange.lock);

@@ -107,6 +107,7 @@ enum tmesh_err tmesh_producer_status(tmesh_producer_t *producer, uint32_t timeou
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
     enum tmesh_err result = TMESH_E_TIMEOUT;
     *status = NULL;
+    if (identity_is_inherited(producer->process)) return TMESH_E_CLOSED;
     pthread_mutex_lock(&producer->exchange.lock);
     bool mine = producer_await_turn(producer, until_ns);
     if (producer->exchange.stop) {

@@ -125,6 +125,7 @@ enum tmesh_err tmesh_producer_submit(tmesh_producer_t *producer, const tmesh_tas
     if (id != NULL) *id = own;
     struct submission submission;
     enum tmesh_err result = read_task(task, &own, &submission);
+    if (result == TMESH_OK && identity_is_inherited(producer->process)) result = TMESH_E_CLOSED;
     if (result != TMESH_OK) return result;
     pthread_mutex_lock(&producer->exchange.lock);
     result = await_room(producer, task, timeout_ms);

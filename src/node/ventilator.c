@@ -94,6 +94,7 @@ tmesh_ventilator_t *ventilator_node_new(const tmesh_ventilator_options_t *option
         failure(error, TMESH_E_SYSTEM, "out of memory");
         return NULL;
     }
+    node->process = identity_process();
     node->waker.fd = node->alarm.fd = -1;
     node->context = context;
     node->log = (struct log){
@@ -134,6 +135,10 @@ int tmesh_ventilator_fd(const tmesh_ventilator_t *ventilator)
 
 enum tmesh_err tmesh_ventilator_fault(tmesh_ventilator_t *ventilator, tmesh_error_t *error)
 {
+    if (identity_is_inherited(ventilator->process)) {
+        return failure(error, TMESH_E_CLOSED,
+                       "the ventilator is of the process that this one was forked from");
+    }
     pthread_mutex_lock(&ventilator->lock);
     enum tmesh_err code = ventilator->fault.code;
     if (code != TMESH_OK && error != NULL) *error = ventilator->fault;
@@ -143,6 +148,7 @@ enum tmesh_err tmesh_ventilator_fault(tmesh_ventilator_t *ventilator, tmesh_erro
 
 bool tmesh_ventilator_asked_to_drain(tmesh_ventilator_t *ventilator, uint32_t *grace_ms)
 {
+    if (identity_is_inherited(ventilator->process)) return false;
     pthread_mutex_lock(&ventilator->lock);
     bool asked = ventilator->asked_to_drain;
     if (asked && grace_ms != NULL) *grace_ms = ventilator->drain_grace_ms;
@@ -163,6 +169,7 @@ enum tmesh_err tmesh_ventilator_drain(tmesh_ventilator_t *ventilator, uint32_t t
                                       uint64_t *open)
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    if (identity_is_inherited(ventilator->process)) return TMESH_E_CLOSED;
     wish_for(ventilator, WISH_DRAIN);
     pthread_mutex_lock(&ventilator->lock);
     /* The thread looks in its next turn, however short the time given is. */
@@ -184,6 +191,10 @@ void tmesh_ventilator_destroy(tmesh_ventilator_t **ventilator)
 {
     struct tmesh_ventilator *node = *ventilator;
     if (node == NULL) return;
+    if (identity_is_inherited(node->process)) { /* its threads are not here to be waited for */
+        *ventilator = NULL;
+        return;
+    }
     if (node->started) {
         wish_for(node, WISH_STOP);
         pthread_join(node->thread, NULL);

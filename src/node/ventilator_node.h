@@ -34,6 +34,7 @@ struct ventilator_loan {
 };
 
 struct tmesh_ventilator {
+    uint64_t process; /* that made it: see identity_is_inherited */
     struct ventilator_options options;
     uint64_t spin_ns;
     struct log log;

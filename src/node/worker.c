@@ -93,6 +93,7 @@ tmesh_worker_t *tmesh_worker_new(const tmesh_worker_options_t *options, tmesh_er
         free(node);
         return NULL;
     }
+    node->process = identity_process();
     node->waker.fd = node->asked.fd = -1;
     node->log = (struct log){
         .write = options->log, .context = options->log_context, .least = options->log_level};
@@ -116,6 +117,8 @@ static void wish_for(struct tmesh_worker *node, enum wish wish)
 
 void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_counts_t *counts)
 {
+    *counts = (tmesh_worker_counts_t){0};
+    if (identity_is_inherited(worker->process)) return;
     pthread_mutex_lock(&worker->lock);
     const struct worker_counts *now = &worker->counts;
     *counts = (tmesh_worker_counts_t){.ventilators = now->links_open,
@@ -137,6 +140,7 @@ int tmesh_worker_fd(const tmesh_worker_t *worker)
 
 bool tmesh_worker_asked_to_drain(tmesh_worker_t *worker, uint32_t *grace_ms)
 {
+    if (identity_is_inherited(worker->process)) return false;
     pthread_mutex_lock(&worker->lock);
     bool asked = worker->asked_to_drain;
     if (asked && grace_ms != NULL) *grace_ms = worker->grace_ms;
@@ -147,6 +151,7 @@ bool tmesh_worker_asked_to_drain(tmesh_worker_t *worker, uint32_t *grace_ms)
 enum tmesh_err tmesh_worker_drain(tmesh_worker_t *worker, uint32_t timeout_ms)
 {
     uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    if (identity_is_inherited(worker->process)) return TMESH_E_CLOSED;
     wish_for(worker, WISH_DRAIN);
     pthread_mutex_lock(&worker->lock);
     /* The thread counts in its next turn, however short the time given is. */
@@ -163,6 +168,10 @@ void tmesh_worker_destroy(tmesh_worker_t **worker)
 {
     struct tmesh_worker *node = *worker;
     if (node == NULL) return;
+    if (identity_is_inherited(node->process)) { /* its threads are not here to be waited for */
+        *worker = NULL;
+        return;
+    }
     if (node->started) {
         wish_for(node, WISH_STOP);
         pthread_join(node->thread, NULL);

@@ -26,6 +26,7 @@ struct pool_lender;
 enum wish { WISH_RUN, WISH_DRAIN, WISH_STOP };
 
 struct tmesh_worker {
+    uint64_t process; /* that made it: see identity_is_inherited */
     struct worker_setup setup;
     struct log log;
     struct net_shared *shared; /* with the producer it is beside, or alone */
