@@ -283,8 +283,7 @@ TMESH_EXPORT void tmesh_producer_counts(tmesh_producer_t *producer,
 TMESH_EXPORT enum tmesh_err tmesh_producer_close(tmesh_producer_t *producer, uint32_t timeout_ms);
 
 /* Closes at once if that was not done, frees everything, and sets *producer to
- * NULL.  No other thread may be inside a call.  NULL is fine.  What was said last has a
- * second to leave: so long it can take when a ventilator reads nothing any more. */
+ * NULL.  No other thread may be inside a call.  NULL is fine. */
 TMESH_EXPORT void tmesh_producer_destroy(tmesh_producer_t **producer);
 
 #ifdef __cplusplus

@@ -266,8 +266,7 @@ TMESH_EXPORT enum tmesh_err tmesh_worker_drain(tmesh_worker_t *worker, uint32_t 
 /* Says BYE, stops, frees everything, and sets *worker to NULL.  Commands still
  * running are killed, and so are the children of a process pool; C handlers still
  * running in threads are told to stop and waited for, since a thread cannot be stopped
- * from outside.  What was said last has a second to leave, as in tmesh/ventilator.h.
- * NULL is fine. */
+ * from outside.  NULL is fine. */
 TMESH_EXPORT void tmesh_worker_destroy(tmesh_worker_t **worker);
 
 #ifdef __cplusplus

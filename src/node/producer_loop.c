@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURN_ARRIVALS_MAX = 256, FAREWELL_MS = 1000 /* for BYE to leave: see ventilator.c */ };
+enum { TURN_ARRIVALS_MAX = 256, FAREWELL_MS = 200 /* for BYE to leave */ };
 
 static void send_message(struct tmesh_producer *producer, const struct producer_action *action)
 {

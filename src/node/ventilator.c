@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 /* For the last answers and BYE to leave, also from a machine that has no time for us.  Only a
- * peer that takes nothing any more makes it last so long. */
+ * peer that stands still makes it last so long: what was for one that is gone goes with it. */
 enum { FAREWELL_MS = 1000 };
 
 static enum tmesh_err open_sockets(struct tmesh_ventilator *node,
