@@ -152,9 +152,9 @@ typedef struct tmesh_task {
     size_t payload_bytes;
     /* All zero: a new one is made.  The same id again, while the task is known to its
      * ventilator, is the same task, whoever submits it: it does not run for each of them.  Its
-     * result goes to the producer that asked last.  Of two that are both there that is the
-     * younger one: what the older submits afterwards is rejected, as it may come from a process
-     * that died meanwhile. */
+     * result goes to the producer that asked last, and one that waited for it until then is
+     * answered `unknown`.  Of two that are both there the younger one keeps it: what the older
+     * submits afterwards is rejected, as it may come from a process that died meanwhile. */
     tmesh_id_t id;
     /* What becomes of it when it fails; each 0: the ventilator's default. */
     uint32_t attempts_max; /* failed runs before it is given up; at most 65,535 */

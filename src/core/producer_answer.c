@@ -140,6 +140,23 @@ static void end(struct producer *producer, uint32_t slot, const struct result *r
     producer_entry_forget(producer, slot);
 }
 
+/* Another producer waits for its end now, at this ventilator. */
+static void displace(struct producer *producer, uint32_t slot, uint32_t link,
+                     struct producer_actions *out)
+{
+    struct producer_entry *entry = &producer->entries[slot];
+    bool flying = entry->state == ENTRY_SENT && !entry->cancelled &&
+                  producer->batches[entry->where].link == link;
+    if (flying && (entry->flags & SUBMISSION_WANTS_RESULT) != 0) { /* its ACCEPT may still come */
+        producer_entry_detach(producer, slot);
+        producer_entry_accept(producer, slot, link, out);
+    }
+    if (entry->state == ENTRY_AWAITED && entry->where == link &&
+        entry->tenure == producer->links[link].tenure) {
+        producer_entry_end_unknown(producer, slot, REASON_AWAITED, out);
+    }
+}
+
 void producer_answer_result(struct producer *producer, const struct producer_event *event,
                             struct producer_actions *out)
 {
@@ -155,7 +172,10 @@ void producer_answer_result(struct producer *producer, const struct producer_eve
         tab_add(&link->receipt_tab, 1, result->result.size);
         uint32_t slot = index_find(&producer->index, &result->id);
         if (slot == INDEX_NONE || !is_end(result->state)) continue;
-        end(producer, slot, result, event->link, out);
+        if (result->reason == REASON_AWAITED)
+            displace(producer, slot, event->link, out);
+        else
+            end(producer, slot, result, event->link, out);
     }
     link->receipt_due = true;
     link->receipt_through = event->message->sequence;

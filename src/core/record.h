@@ -11,7 +11,8 @@
 
 enum record_kind {
     RECORD_ACCEPTED,  /* -> READY */
-    RECORD_DUPLICATE, /* a known id was submitted again */
+    RECORD_DUPLICATE, /* a known id was submitted again; peer = the live producer that waited for
+                         its end until then, and does not get it */
     RECORD_REJECTED,  /* reason */
     RECORD_LEASED,    /* READY -> LEASED, peer = worker */
     RECORD_RETURNED,  /* LEASED -> READY, never started */

@@ -65,13 +65,35 @@ static bool is_outlived(const struct ventilator *ventilator, uint32_t peer, uint
            peers[peer].birth < peers[owner].birth;
 }
 
-static void note_duplicate(struct ventilator *ventilator, const struct id *id,
-                           enum task_state state, uint32_t attempt)
+static void note_duplicate(struct ventilator *ventilator, const struct record *seen)
 {
+    struct record record = *seen;
+    record.kind = RECORD_DUPLICATE;
     ventilator->totals.duplicates++;
-    ventilator_record(
-        ventilator,
-        &(struct record){.kind = RECORD_DUPLICATE, .state = state, .attempt = attempt, .id = *id});
+    ventilator_record(ventilator, &record);
+}
+
+/* Whoever waited for a task until a later one asked for it does not hear of its end, and is told
+ * so, if it is here: once, since it is no loss of the task.  Tasks that follow each other share a
+ * message. */
+static void tell_displaced(struct ventilator *ventilator, uint32_t slot, uint32_t owner)
+{
+    struct ventilator_actions *out = ventilator->out;
+    const struct peer *peer = &ventilator->peers.peers[owner];
+    struct message *last = out->send_count > 0 ? &out->sends[out->send_count - 1].message : NULL;
+    bool more = last != NULL && last->kind == MESSAGE_RESULT && last->session == peer->session;
+    bool room = more || out->send_count < VENTILATOR_SENDS_MAX / 2;
+    if (peer->minor < 2 || !room || out->result_count == VENTILATOR_ITEMS_MAX) return;
+    struct result *item = &out->results[out->result_count++];
+    *item = (struct result){.id = *ventilator_id(ventilator, slot),
+                            .state = TASK_CANCELLED,
+                            .attempt = ventilator->tasks[slot].attempt,
+                            .reason = REASON_AWAITED};
+    if (!more) {
+        last = ventilator_send(ventilator, owner, MESSAGE_RESULT);
+        last->u.result = (struct message_result){.items = item};
+    }
+    last->u.result.count++;
 }
 
 /* From here on it is this producer that wants the result. */
@@ -97,7 +119,9 @@ static enum reason submit_again(struct ventilator *ventilator, uint32_t row, uin
     uint32_t slot = known_task(&ventilator->known, row);
     if (slot == TASK_NOWHERE) {
         const struct known_row *ended = &ventilator->known.rows[row];
-        note_duplicate(ventilator, &item->id, (enum task_state)ended->state, ended->attempt);
+        note_duplicate(ventilator, &(struct record){.state = (enum task_state)ended->state,
+                                                    .attempt = ended->attempt,
+                                                    .id = item->id});
         if (!wants) return REASON_NONE;
         slot = task_recollect(ventilator, row);
         want(ventilator, slot, peer);
@@ -107,13 +131,21 @@ static enum reason submit_again(struct ventilator *ventilator, uint32_t row, uin
     uint32_t owner = peers_resolve(&ventilator->peers, task->owner);
     bool told = (task->kept & TASK_KEPT_SENT) != 0;
     if (wants && !told && is_outlived(ventilator, peer, owner)) return REASON_AWAITED;
-    note_duplicate(ventilator, &item->id, (enum task_state)task->state, task->attempt);
+    bool displaced = wants && !told && owner != PEER_NONE && owner != peer &&
+                     ventilator->peers.peers[owner].session != 0;
+    note_duplicate(ventilator,
+                   &(struct record){.state = (enum task_state)task->state,
+                                    .attempt = task->attempt,
+                                    .id = item->id,
+                                    .peer = displaced ? ventilator->peers.nodes.ids[owner]
+                                                      : (struct id){{0}}});
     if (!wants) return REASON_NONE;
     bool ended = task->state >= TASK_DONE;
     /* A result sent already may have been read before this was asked, and its receipt
      * may be on the way: it goes again, since one too many does no harm. */
     bool to_be_sent = (task->kept & (TASK_KEPT_RESULT | TASK_KEPT_SENT)) == TASK_KEPT_RESULT;
     if (owner == peer && (!ended || to_be_sent)) return REASON_NONE;
+    if (displaced) tell_displaced(ventilator, slot, owner);
     if ((task->kept & TASK_KEPT_RESULT) != 0)
         ventilator_withdraw_result(ventilator, slot);
     else if (owner != PEER_NONE)

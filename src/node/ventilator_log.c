@@ -58,6 +58,20 @@ static void log_rejection(const struct log *log, const struct record *record)
     log_task(log, put_off ? TMESH_DEBUG : TMESH_INFO, record, "rejected");
 }
 
+static void log_duplicate(const struct log *log, const struct record *record)
+{
+    const struct log_subject subject = {.id = record->id, .attempt = record->attempt};
+    const uint8_t *node = record->peer.octets;
+    if (id_is_zero(&record->peer)) {
+        log_task(log, TMESH_DEBUG, record, "submitted again");
+        return;
+    }
+    log_task_line(log, &subject, TMESH_WARNING,
+                  "submitted again by a later producer, which hears of its end; peer="
+                  "%02x%02x%02x%02x, which waited for it, does not any more",
+                  node[0], node[1], node[2], node[3]);
+}
+
 static void log_end(const struct log *log, const struct record *record, struct bytes cause)
 {
     if (record->state == TASK_DONE)
@@ -74,7 +88,7 @@ void ventilator_log(const struct log *log, const struct record *record, struct b
 {
     switch (record->kind) {
     case RECORD_ACCEPTED: log_task(log, TMESH_DEBUG, record, "accepted"); break;
-    case RECORD_DUPLICATE: log_task(log, TMESH_DEBUG, record, "submitted again"); break;
+    case RECORD_DUPLICATE: log_duplicate(log, record); break;
     case RECORD_REJECTED: log_rejection(log, record); break;
     case RECORD_LEASED: log_task(log, TMESH_DEBUG, record, "leased"); break;
     case RECORD_RETURNED: log_task(log, TMESH_DEBUG, record, "given back unstarted"); break;

@@ -276,6 +276,41 @@ static void the_producer_that_came_last_keeps_the_result_and_the_other_is_told_s
     story_end(&story);
 }
 
+/* Two shells with the same id: the first one would wait for ever. */
+static void the_producer_that_a_task_is_taken_from_is_told_so(void **state)
+{
+    (void)state;
+    struct story story;
+    start_with_two_producers(&story);
+    story_submit(&story, P1, "ab");
+    story_clear(&story);
+    story_submit(&story, P2, "ab");
+    story_expect(&story, "[    0] duplicate a/1 p1\n"
+                         "[    0] duplicate b/1 p1\n"
+                         "[    0] > p1 result a/1 cancelled awaited, b/1 cancelled awaited\n"
+                         "[    0] > p2 accept 1\n");
+    story_receipt(&story, P1); /* of no end: nothing is settled by it */
+    story_complete(&story, W1, "a", OUTCOME_DONE);
+    story_expect(&story, "[    0] ended a/1 w1 done\n"
+                         "[    0] > p2 result a/1 done\n"
+                         "[    0] > w1 receipt 2\n");
+    story_end(&story);
+}
+
+static void a_producer_that_is_away_is_not_told_that_its_task_was_taken(void **state)
+{
+    (void)state;
+    struct story story;
+    start_with_two_producers(&story);
+    story_submit(&story, P1, "a");
+    story_close(&story, P1);
+    story_clear(&story);
+    story_submit(&story, P2, "a");
+    story_expect(&story, "[    0] duplicate a/1\n"
+                         "[    0] > p2 accept 1\n");
+    story_end(&story);
+}
+
 static void a_result_moved_to_another_producer_leaves_no_hole_in_the_window(void **state)
 {
     (void)state;
@@ -444,6 +479,8 @@ int main(void)
         cmocka_unit_test(a_task_submitted_twice_is_accepted_once),
         cmocka_unit_test(the_producer_that_asked_last_gets_the_result),
         cmocka_unit_test(the_producer_that_came_last_keeps_the_result_and_the_other_is_told_so),
+        cmocka_unit_test(the_producer_that_a_task_is_taken_from_is_told_so),
+        cmocka_unit_test(a_producer_that_is_away_is_not_told_that_its_task_was_taken),
         cmocka_unit_test(a_result_moved_to_another_producer_leaves_no_hole_in_the_window),
         cmocka_unit_test(a_result_moves_though_its_first_producer_is_just_being_cleared_away),
         cmocka_unit_test(a_repeat_after_the_result_was_dropped_is_told_so),
