@@ -33,7 +33,7 @@ struct spool;
 
 struct tmesh_producer {
     /* Fixed after the start: */
-    uint64_t process; /* that made it: see identity_is_inherited */
+    uint64_t process;           /* that made it: see identity_is_inherited */
     struct endpoints endpoints; /* the last is inproc://front when a ventilator is embedded */
     char label[IDENTITY_LABEL_BYTES];
     struct producer_options options;
