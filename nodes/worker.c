@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -18,6 +19,7 @@
 
 enum {
     DRAIN_SLICE_MS = 100,  /* a signal is noticed between two of these */
+    ALONE_MS = 5000,       /* without a ventilator, until that is said */
     FORCE_SECONDS = 2,     /* for commands to be killed and leases to be given back */
     LABEL_BYTES_MAX = 127, /* as much as tmesh/status.h shows */
 };
@@ -348,6 +350,20 @@ static bool drain(tmesh_worker_t *worker, uint64_t own_ms, struct stopping *stop
     }
 }
 
+/* A worker may well be there before its ventilator, but so it looks too when an address is wrong.
+ * Returns early when it is to stop. */
+static void look_for_ventilators(tmesh_worker_t *worker, const char *connect,
+                                 const struct stopping *stopping)
+{
+    tmesh_worker_counts_t counts;
+    struct pollfd fds[] = {{.fd = stopping->fd, .events = POLLIN},
+                           {.fd = tmesh_worker_fd(worker), .events = POLLIN}};
+    if (poll(fds, 2, ALONE_MS) != 0) return;
+    tmesh_worker_counts(worker, &counts);
+    if (counts.ventilators > 0 || counts.started > 0) return;
+    notice_print("no ventilator answers at %s; trying again until one does", connect);
+}
+
 static int serve(tmesh_worker_t *worker, uint64_t grace_ms, struct stopping *stopping)
 {
     tmesh_worker_counts_t counts;
@@ -377,6 +393,7 @@ static int run_with(const struct plan *plan, const struct settings *settings)
     logging_hold(&logging);
     tmesh_worker_t *worker = tmesh_worker_new(&options, &error);
     backlog_start();
+    if (worker) look_for_ventilators(worker, options.connect, &stopping);
     status = worker ? serve(worker, settings->grace_ms, &stopping) : mesh_fault(&error);
     tmesh_worker_destroy(&worker);
     stopping_close(&stopping);

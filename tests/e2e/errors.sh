@@ -172,6 +172,12 @@ for wait in '' --wait; do
 done
 wait_until 20 reaches "$front" "done" 1 || fail "the ventilator suffered"
 
+# A worker waits for its ventilator, and says so: the address may be wrong.
+start lonely "$tmesh" worker --connect tcp://127.0.0.1:1 --command 'echo=cat'
+wait_until 60 grep -qx 'tmesh worker: no ventilator answers at tcp://127.0.0.1:1; trying again.*' \
+    "$scratch/lonely.log" || fail "a worker without a ventilator says nothing"
+retire lonely
+
 # Nobody can: not a word of it is called told.
 for command in status 'cancel 018f3c1e-7b7a-7c3e-9a52-5c1d2a3b4c5d' \
     'drain nobody --json' 'submit echo'; do
