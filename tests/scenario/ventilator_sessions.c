@@ -153,6 +153,26 @@ static void a_gap_resets_the_session_and_nothing_after_it_counts(void **state)
     story_end(&story);
 }
 
+/* Its last RECEIPT is missing, and nobody will come back to say it again. */
+static void a_bye_after_a_gap_is_a_bye(void **state)
+{
+    (void)state;
+    struct story story;
+    story_start(&story);
+    story_hello(&story, P1);
+    story_hello(&story, W1);
+    story_credit(&story, W1, 1);
+    story_submit(&story, P1, "a");
+    story_complete(&story, W1, "a", OUTCOME_DONE);
+    assert_int_equal(ventilator_open_count(story.ventilator), 1);
+    story_clear(&story);
+    story.peers[P1].next++;
+    story_bye(&story, P1);
+    story_expect(&story, "[    0] p1 left\n");
+    assert_int_equal(ventilator_open_count(story.ventilator), 0);
+    story_end(&story);
+}
+
 static void a_repeated_message_is_ignored(void **state)
 {
     (void)state;
@@ -455,6 +475,7 @@ int main(void)
         cmocka_unit_test(hello_on_the_intake_is_counted_and_not_answered),
         cmocka_unit_test(a_node_cannot_change_its_role),
         cmocka_unit_test(a_gap_resets_the_session_and_nothing_after_it_counts),
+        cmocka_unit_test(a_bye_after_a_gap_is_a_bye),
         cmocka_unit_test(a_repeated_message_is_ignored),
         cmocka_unit_test(the_intake_has_numbers_of_its_own_and_a_gap_there_counts_too),
         cmocka_unit_test(numbers_go_on_past_two_to_the_thirty_two),
