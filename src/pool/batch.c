@@ -91,22 +91,20 @@ bool batch_is_alone(const struct batch *batch)
            batch->bytes.capacity <= UINT32_MAX;
 }
 
-struct finished batch_read(struct batch *batch)
+void batch_read(struct batch *batch, struct finished *done)
 {
     assert(batch->read < batch->count);
     const struct batch_item *item = &batch->items[batch->read++];
     /* A slot wrote them on another processor. */
     if (batch->read + ITEMS_AHEAD < batch->count)
         __builtin_prefetch(&batch->items[batch->read + ITEMS_AHEAD]);
-    struct finished done = {
-        .job = item->job,
-        .outcome = (enum outcome)item->outcome,
-        .retry_after_ms = item->retry_after_ms,
-        .run_ns = item->run_ns,
-    };
-    if (item->has_result) done.result = view(batch, item->result_at, item->result_size);
-    if (item->has_text) done.text = view(batch, item->text_at, item->text_size);
-    return done;
+    done->job = item->job;
+    done->outcome = (enum outcome)item->outcome;
+    done->retry_after_ms = item->retry_after_ms;
+    done->run_ns = item->run_ns;
+    done->result = done->text = (struct bytes){.data = NULL};
+    if (item->has_result) done->result = view(batch, item->result_at, item->result_size);
+    if (item->has_text) done->text = view(batch, item->text_at, item->text_size);
 }
 
 void batch_give_up(struct batch *batch)

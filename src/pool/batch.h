@@ -64,8 +64,8 @@ void batch_add(struct batch *batch, const struct batch_run *run, struct tmesh_jo
  * given away. */
 bool batch_is_alone(const struct batch *batch);
 
-/* Reads the next one; its views are borrowed until the batch is cleared. */
-struct finished batch_read(struct batch *batch);
+/* Reads the next one into its place; its views are borrowed until the batch is cleared. */
+void batch_read(struct batch *batch, struct finished *done);
 
 /* Its bytes belong to somebody else now. */
 void batch_give_up(struct batch *batch);

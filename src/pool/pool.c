@@ -292,7 +292,7 @@ uint32_t pool_collect(struct pool *pool, struct finished *done, uint32_t done_ma
             if (count > 0) break;
             pool->alone = batch;
         }
-        while (count < done_max && batch->read < batch->count) done[count++] = batch_read(batch);
+        while (count < done_max && batch->read < batch->count) batch_read(batch, &done[count++]);
         if (batch->read == batch->count)
             batch_list_add(&pool->spent, batch_list_take(&pool->reading));
     }

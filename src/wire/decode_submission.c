@@ -76,6 +76,7 @@ void decode_submit(struct decoder *decoder, struct fields *body, uint32_t count,
     submit->batch = fields_u64(&fields);
     fields_expect(&fields, count);
     for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        fields_fetch_ahead(&fields);
         struct fields item = fields_array(&fields, UINT32_MAX);
         read_submission(&item, &decoder->room.submissions[i]);
         fields_close(&fields, &item);
@@ -123,6 +124,7 @@ void decode_result(struct decoder *decoder, struct fields *body, uint32_t count,
     struct fields fields = fields_array(body, UINT32_MAX);
     fields_expect(&fields, count);
     for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        fields_fetch_ahead(&fields);
         struct fields item = fields_array(&fields, UINT32_MAX);
         read_result(&item, &decoder->room.results[i]);
         fields_close(&fields, &item);

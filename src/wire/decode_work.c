@@ -26,6 +26,7 @@ void decode_work(struct decoder *decoder, struct fields *body, uint32_t count,
     work->backlog = fields_u64(&fields);
     fields_expect(&fields, count);
     for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        fields_fetch_ahead(&fields);
         struct fields item = fields_array(&fields, UINT32_MAX);
         read_assignment(&item, &decoder->room.assignments[i]);
         fields_close(&fields, &item);
@@ -50,6 +51,7 @@ void decode_complete(struct decoder *decoder, struct fields *body, uint32_t coun
     struct fields fields = fields_array(body, UINT32_MAX);
     fields_expect(&fields, count);
     for (uint32_t i = 0; i < count && fields.error == WIRE_OK; i++) {
+        fields_fetch_ahead(&fields);
         struct fields item = fields_array(&fields, UINT32_MAX);
         read_completion(&item, &decoder->room.completions[i]);
         fields_close(&fields, &item);
