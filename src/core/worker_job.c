@@ -7,9 +7,11 @@
 
 #include <assert.h>
 
-/* The same task can be here twice, under two leases: what names a job is the
- * whole lease.  Two leases that fall on one key are told apart by comparing. */
-static struct id lease_key(const struct lease *lease)
+/* The same task can be here twice, under two leases: what names a job is the whole lease.  The
+ * first one stands where its task's id does, beside those that came with it (index.h), and one
+ * that finds its place taken stands aside, where its token says: as if anywhere.  Two leases
+ * that fall on one key all the same are told apart by comparing. */
+static struct id key_aside(const struct lease *lease)
 {
     uint64_t low, high;
     memcpy(&low, lease->id.octets, 8);
@@ -76,13 +78,23 @@ static void leave_run(struct worker *worker, uint32_t job)
     entry->run = RUN_NONE;
 }
 
-void worker_job_place(const struct worker *worker, const struct lease *lease,
-                      struct worker_place *place)
+static void look_at(const struct worker *worker, struct worker_place *place)
 {
-    place->key = lease_key(lease);
     place->hash = index_hash(&worker->index, &place->key);
     uint32_t job = index_find_hashed(&worker->index, &place->key, place->hash);
     place->job = job == INDEX_NONE ? JOB_NONE : job;
+}
+
+void worker_job_place(const struct worker *worker, const struct lease *lease,
+                      struct worker_place *place)
+{
+    *place = (struct worker_place){.key = lease->id};
+    look_at(worker, place);
+    bool taken = place->job != JOB_NONE;
+    if (taken ? worker_job_has(worker, place->job, lease) : worker->aside == 0) return;
+    struct worker_place aside = {.key = key_aside(lease), .aside = true};
+    look_at(worker, &aside);
+    if (taken || aside.job != JOB_NONE) *place = aside;
 }
 
 bool worker_job_has(const struct worker *worker, uint32_t job, const struct lease *lease)
@@ -131,6 +143,7 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
         .task = task,
         .payload = payload,
         .name_bytes = (uint8_t)given->name.size,
+        .aside = place->aside,
         .limit_ms = given->limit_ms != 0 ? given->limit_ms : worker->options.limit_ms,
         .soft_ms = given->soft_ms != 0 ? given->soft_ms : worker->options.soft_ms,
         .stalled_ms = given->stalled_ms != 0 ? given->stalled_ms : worker->options.stalled_ms,
@@ -139,6 +152,7 @@ uint32_t worker_job_take(struct worker *worker, uint32_t link, const struct assi
     };
     list_append(worker, &worker->links[link].waiting, CHAIN_RUN, slot);
     worker->held++;
+    worker->aside += place->aside;
     return slot;
 }
 
@@ -264,6 +278,7 @@ void worker_job_release(struct worker *worker, uint32_t job)
         return;
     }
     entry->state = JOB_FREE;
+    worker->aside -= entry->aside;
     index_remove(&worker->index, job);
 }
 

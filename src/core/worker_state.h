@@ -62,6 +62,7 @@ struct worker_job {
     bool revoked : 1; /* DROPPED: its run is to end, whatever its limits */
     bool hung : 1;
     bool progresses : 1; /* it told of its progress */
+    bool aside : 1; /* another lease of its task, or such a one before it, has the first place */
     enum outcome outcome : 8;
     enum end_cause cause : 8; /* why it was killed */
     uint32_t sequence;        /* OWED and sent: of the COMPLETE that carried it */
@@ -139,6 +140,7 @@ struct worker {
     uint64_t mean_run_ns; /* 0: nothing ran yet */
     uint64_t ahead_ns;    /* the longest time for which work is taken ahead from anybody */
     uint32_t held;        /* jobs in the pool, DROPPED ones included */
+    uint32_t aside;       /* jobs that do not stand where their task does */
     uint32_t running;
     uint32_t old; /* of these, see RUN_OLD */
     uint32_t hung;
@@ -175,6 +177,7 @@ uint32_t worker_job_find(const struct worker *worker, const struct lease *lease)
 struct worker_place {
     struct id key;
     uint32_t hash;
+    bool aside;
     uint32_t job; /* which has it: the lease's own, or, once in an age, another one's.
                      JOB_NONE: it is free */
 };

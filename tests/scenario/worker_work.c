@@ -38,6 +38,38 @@ static void the_same_lease_twice_runs_once_and_another_attempt_runs_beside_it(vo
     worker_story_end(&story);
 }
 
+/* Whichever has the place of their task, and when that one goes and another one comes. */
+static void each_lease_of_one_task_is_found_while_others_come_and_go(void **unused)
+{
+    (void)unused;
+    struct worker_story story;
+    start(&story);
+    worker_story_give(&story, 0, "a1 a2 a3", 0);
+    assert_int_equal(worker_story_counts(&story).held, 3);
+    worker_story_finish(&story, "a1", OUTCOME_DONE, 5000);
+    worker_story_turn(&story);
+    worker_story_receipt(&story, 0);
+    worker_story_give(&story, 0, "a2 a3", 0); /* nobody stands where the task does */
+    assert_int_equal(worker_story_counts(&story).held, 2);
+    worker_story_give(&story, 0, "a4 a5", 0); /* a4 does */
+    worker_story_give(&story, 0, "a5 a4 a3 a2", 0);
+    assert_int_equal(worker_story_counts(&story).held, 4);
+    static const char *const order[] = {"a3", "a4", "a2", "a5"};
+    for (uint32_t at = 0; at < 4; at++) {
+        worker_story_clear(&story);
+        worker_story_finish(&story, order[at], OUTCOME_DONE, 5000);
+        worker_story_turn(&story);
+        assert_true(worker_story_tells(&story, order[at]));
+        worker_story_receipt(&story, 0);
+        assert_int_equal(worker_story_counts(&story).held, 3 - at);
+    }
+    worker_story_clear(&story);
+    worker_story_give(&story, 0, "a6 b1", 0);
+    assert_true(worker_story_tells(&story, "run a6"));
+    assert_true(worker_story_tells(&story, "run b1"));
+    worker_story_end(&story);
+}
+
 static void the_same_lease_from_another_ventilator_is_given_back(void **unused)
 {
     (void)unused;
@@ -348,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_lease_twice_runs_once_and_another_attempt_runs_beside_it),
+        cmocka_unit_test(each_lease_of_one_task_is_found_while_others_come_and_go),
         cmocka_unit_test(the_same_lease_from_another_ventilator_is_given_back),
         cmocka_unit_test(what_there_is_no_room_for_is_given_back),
         cmocka_unit_test(a_worker_that_drains_gives_back_what_did_not_start),
