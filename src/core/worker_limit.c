@@ -40,7 +40,8 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 
 static bool is_limited(const struct worker_job *job)
 {
-    return job->limit_ms != 0 || job->soft_ms != 0 || job->stalled_ms != 0;
+    return (job->limit_ms | job->soft_ms | job->stalled_ms) !=
+           0; /* one by one: see worker_state.h */
 }
 
 static uint64_t recall_due(const struct worker *worker, const struct worker_job *job)

@@ -70,9 +70,11 @@ struct worker_job {
     struct stored payload;    /* a large one is by itself */
     struct stored result, text;
     uint32_t retry_after_ms;
-    uint32_t limit_ms, soft_ms, stalled_ms; /* 0: none */
-    uint64_t since_ns;                      /* when it came, or when it began */
-    uint64_t alive_ns;                      /* its latest sign of life, its beginning included */
+    /* 0: none.  In another order than in an assignment: compilers would read two of them at
+     * once, and a processor waits for what was just written one by one. */
+    uint32_t limit_ms, stalled_ms, soft_ms;
+    uint64_t since_ns; /* when it came, or when it began */
+    uint64_t alive_ns; /* its latest sign of life, its beginning included */
 };
 
 _Static_assert(sizeof(struct worker_job) == 128, "two cache lines");
