@@ -198,24 +198,14 @@ static void neither_the_pipe_nor_a_socket_starves(void **state)
     }
 }
 
-/* Paused before it was seen to be empty: the wait must not sleep over the rest, and says that
- * there is one. */
-static void a_paused_front_forgets_nothing(void **state)
+/* Reads so many that were sent, and pauses after each. */
+static void expect_one_a_turn(enum passage passage, int messages)
 {
-    (void)state;
-    enum { MESSAGES = 50 };
-    struct arrival arrival;
-    (void)pair_join(&pair, FAR, "hello");
-    assert_int_equal(pair_at_front(&pair, 0).kind, ARRIVAL_NONE);
-    front_wait(pair.front, &pair.waker, 0);
-    assert_false(front_is_behind(pair.front));
-    for (int at = 0; at < MESSAGES; at++) {
-        assert_true(dials_send(pair.dials, FAR, PASSAGE_FRONT, bytes_text("x")));
-    }
     uint32_t behind = 0;
-    for (int at = 0; at < MESSAGES; at++) {
-        arrival = pair_at_front(&pair, LIMIT_MS);
+    for (int at = 0; at < messages; at++) {
+        struct arrival arrival = pair_at_front(&pair, LIMIT_MS);
         assert_true(pair_is_text(&arrival, "x"));
+        assert_int_equal(arrival.passage, passage);
         if (front_is_behind(pair.front)) behind++;
         front_pause(pair.front);
         front_next(pair.front, &arrival);
@@ -224,6 +214,22 @@ static void a_paused_front_forgets_nothing(void **state)
     assert_true(behind > 0);
     front_wait(pair.front, &pair.waker, 0);
     assert_false(front_is_behind(pair.front));
+}
+
+/* Paused before it was seen to be empty: the wait must not sleep over the rest, and says that
+ * there is one. */
+static void a_paused_front_forgets_nothing(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 50 };
+    (void)pair_join(&pair, FAR, "hello");
+    assert_int_equal(pair_at_front(&pair, 0).kind, ARRIVAL_NONE);
+    front_wait(pair.front, &pair.waker, 0);
+    assert_false(front_is_behind(pair.front));
+    for (int at = 0; at < MESSAGES; at++) {
+        assert_true(dials_send(pair.dials, FAR, PASSAGE_FRONT, bytes_text("x")));
+    }
+    expect_one_a_turn(PASSAGE_FRONT, MESSAGES);
 }
 
 /* Nor that a peer is gone, when its last message is read after that is known. */
@@ -264,19 +270,7 @@ static void a_paused_front_forgets_no_submission(void **state)
     for (int at = 0; at < MESSAGES; at++) {
         assert_true(dials_send(pair.dials, FAR, PASSAGE_INTAKE, bytes_text("x")));
     }
-    uint32_t behind = 0;
-    for (int at = 0; at < MESSAGES; at++) {
-        struct arrival arrival = pair_at_front(&pair, LIMIT_MS);
-        assert_true(pair_is_text(&arrival, "x"));
-        assert_int_equal(arrival.passage, PASSAGE_INTAKE);
-        if (front_is_behind(pair.front)) behind++;
-        front_pause(pair.front);
-        front_next(pair.front, &arrival);
-        assert_int_equal(arrival.kind, ARRIVAL_NONE);
-    }
-    assert_true(behind > 0);
-    front_wait(pair.front, &pair.waker, 0);
-    assert_false(front_is_behind(pair.front));
+    expect_one_a_turn(PASSAGE_INTAKE, MESSAGES);
 }
 
 /* After one that came alone the dials expect one, and leave the socket with it: the rest must
