@@ -106,7 +106,8 @@ static void whoever_takes_over_a_task_takes_over_its_progress(void **state)
     story_tell(&story, P2, message);
     tell(&story, W1, 'a', 2, "a");
     story_turn(&story);
-    story_expect(&story, "[    0] duplicate a/1\n"
+    story_expect(&story, "[    0] duplicate a/1 p1\n"
+                         "[    0] > p1 result a/1 cancelled awaited\n"
                          "[    0] > p2 accept 1\n"
                          "[    0] > p2 progress a/1 2 \"a\"\n");
     story_end(&story);
