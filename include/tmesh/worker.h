@@ -106,9 +106,9 @@ TMESH_EXPORT void tmesh_registry_refuse(tmesh_registry_t *registry, const char *
  * What it wrote to its standard error last, at most 1,000 bytes, is the reason of
  * its failure, behind "exit status N: ".
  *
- * It leads a session and a process group of its own, has no descriptor but the
- * three, default signals, no core file, gains no privileges from files, and keeps
- * the worker's user, umask and working directory.  Its environment is clean: PATH,
+ * It leads a process group of its own in the worker's session, has no terminal, no
+ * descriptor but the three, default signals, no core file, gains no privileges from
+ * files, and keeps the worker's user, umask and working directory.  Its environment is clean: PATH,
  * HOME, LANG, LC_ALL, TZ and TMPDIR as the worker had them when it was made, what
  * `command_environment` passes on, and the variables above.  Secrets that a worker
  * was started with are thus not given to whoever may submit a task, and a task does
