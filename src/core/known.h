@@ -2,7 +2,7 @@
  *
  * Owns: a row for each id.  While there is a task, its row says where.  When a task has
  * ended and nobody needs its record any more, the row is all that is left, so that a
- * repeat is recognised: a million of these take 68 MB, and a ventilator that is not
+ * repeat is recognised: a million of these take 73 MB, and a ventilator that is not
  * behind keeps using the same few tasks.
  * Not here: when a task is let go, and for how long its id is remembered (transition.c).
  */
