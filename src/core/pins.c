@@ -30,9 +30,16 @@ void pins_offer(struct pins *pins, struct bytes memory, void *lender)
     pins->offered = 0;
 }
 
+static void give_back(struct pins *pins, uint32_t number)
+{
+    pins->pins[number - 1].next = pins->returned;
+    pins->returned = number;
+}
+
 bool pins_taken(struct pins *pins)
 {
     bool taken = pins->offered != 0;
+    if (taken && pins->pins[pins->offered - 1].values == 0) give_back(pins, pins->offered);
     pins->memory = (struct bytes){.data = NULL, .size = 0};
     pins->lender = NULL;
     pins->offered = 0;
@@ -90,7 +97,6 @@ static uint32_t pin_make(struct pins *pins)
         number = ++pins->fresh_pins;
     assert(number <= PINS_MAX);
     pins->pins[number - 1] = (struct pin){.lender = pins->lender, .bytes = pins->memory.size};
-    pins->bytes += pins->memory.size;
     return number;
 }
 
@@ -106,7 +112,8 @@ uint32_t pins_keep(struct pins *pins, struct bytes value)
     assert(number <= PINS_MAX);
     pins->values[number - 1] =
         (struct pin_value){.data = value.data, .size = value.size, .pin = pins->offered};
-    pins->pins[pins->offered - 1].values++;
+    struct pin *pin = &pins->pins[pins->offered - 1];
+    if (pin->values++ == 0) pins->bytes += pin->bytes;
     return number;
 }
 
@@ -128,8 +135,7 @@ uint32_t pins_drop(struct pins *pins, uint32_t number)
     *value = (struct pin_value){.pin = pins->free_values};
     pins->free_values = number;
     if (--pin->values > 0) return 0;
-    pin->next = pins->returned;
-    pins->returned = piece;
     pins->bytes -= pin->bytes;
+    if (piece != pins->offered) give_back(pins, piece); /* else more of it may be kept yet */
     return pin->bytes;
 }

@@ -112,6 +112,30 @@ static void what_is_taken_and_dropped_within_one_offer_goes_back(void **state)
     store_rig_unmap(&arena);
 }
 
+/* A message may end one task whose result nobody wants and then one whose is wanted. */
+static void what_is_taken_after_a_drop_within_one_offer_stays(void **state)
+{
+    (void)state;
+    struct store store;
+    struct arena arena;
+    store_rig_build(&store, &arena, 64 * MIB);
+    struct bytes memory = store_rig_value(40 * KIB, 0);
+    struct bytes second = bytes_of(memory.data + 16 * KIB, 20 * KIB);
+    int lender;
+    store_offer(&store, memory, &lender);
+    struct stored stored = store_put(&store, memory);
+    store_drop(&store, &stored);
+    stored = store_put(&store, second);
+    assert_true(store_took(&store));
+    assert_null(store_returned(&store));
+    assert_ptr_equal(store_get(&store, stored).data, second.data);
+    store_drop(&store, &stored);
+    assert_ptr_equal(store_returned(&store), &lender);
+    assert_null(store_returned(&store));
+    assert_int_equal(store.bytes_used, 0);
+    store_rig_unmap(&arena);
+}
+
 /* Puts values of 1 MiB that are offered, until none fits.  Returns how many were borrowed;
  * *count: all. */
 static uint32_t fill_offered(struct store *store, struct stored kept[], uint32_t *count)
@@ -241,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_value_stays_where_it_came_until_it_is_dropped),
         cmocka_unit_test(what_is_taken_and_dropped_within_one_offer_goes_back),
+        cmocka_unit_test(what_is_taken_after_a_drop_within_one_offer_stays),
         cmocka_unit_test(no_more_than_half_is_borrowed_and_the_region_gives_way),
         cmocka_unit_test(more_values_than_the_table_has_are_copied),
         cmocka_unit_test(random_pins_come_back_once_nobody_needs_them),
