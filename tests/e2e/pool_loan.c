@@ -4,8 +4,11 @@
  * The test's own thread is the owner.  What the loop would receive is a script: so many
  * jobs in each turn.
  */
+#include "core/instant.h"
 #include "node/loan.h"
+#include "pool/slot.h"
 #include "pool_stage.h"
+#include "watch/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +18,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-enum { ARRIVALS_MAX = POOL_LONE_MAX + 1 };
+enum { ARRIVALS_MAX = POOL_LONE_MAX + 1, SLOTS_MAX = 3, PATIENCE_S = 60 };
 
 /* What one turn brings. */
 struct arrival {
@@ -31,6 +34,7 @@ struct play {
     uint32_t length, at;
     pthread_t loops; /* the thread of the last turn */
     atomic_uint runs, elsewhere, attended;
+    atomic_uint met;  /* slots that run "meet" */
     atomic_bool open; /* "gated" need not wait */
 };
 
@@ -110,18 +114,56 @@ static int run_gated(tmesh_job_t *job, void *context)
     return TMESH_DONE;
 }
 
-static bool may_lend(void *context)
+static bool all_met(void *context)
 {
-    return pool_may_lend(((struct play *)context)->stage->pool);
+    struct play *play = context;
+    return atomic_load(&play->met) == play->stage->pool->options.slots;
 }
 
-/* Runs each function often enough to be known as short, here and now. */
+static int run_meet(tmesh_job_t *job, void *context)
+{
+    struct play *play = context;
+    (void)job;
+    atomic_fetch_add(&play->met, 1);
+    stage_until(all_met, play);
+    return TMESH_DONE;
+}
+
+static bool all_sleep(void *context)
+{
+    struct pool *pool = ((struct play *)context)->stage->pool;
+    (void)pthread_mutex_lock(&pool->lock);
+    bool yes = pool->sleeping == pool->options.slots;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return yes;
+}
+
+/* Lays all slots to sleep, each after it was awake: one that was roused for what came before
+ * and gets the processor only now would take what arrives as well as the borrower. */
+static void calm(struct play *play)
+{
+    const uint32_t slots = play->stage->pool->options.slots;
+    const char *names[SLOTS_MAX];
+    for (uint32_t i = 0; i < slots; i++) names[i] = "meet";
+    atomic_store(&play->met, 0);
+    (void)stage_submit_many(play->stage, names, slots);
+    stage_await_all(play->stage);
+    stage_until(all_sleep, play);
+    assert_true(pool_may_lend(play->stage->pool));
+}
+
+static bool is_short(const struct play *play, const char *name)
+{
+    const struct handler *handler = registry_find(play->stage->registry, bytes_text(name));
+    return slot_is_brisk(&play->stage->pool->slots[0], handler);
+}
+
+/* Runs each function until it is known as short, here and now. */
 static void rehearse(struct play *play)
 {
-    const char *const names[] = {"short", "gated"};
-    for (uint32_t i = 0; i < 100; i++) {
-        uint32_t job = stage_submit_text(play->stage, names[i % 2], "s");
-        (void)stage_await(play->stage, job);
+    while (!is_short(play, "short") || !is_short(play, "gated")) {
+        (void)stage_await(play->stage, stage_submit_text(play->stage, "short", "s"));
+        (void)stage_await(play->stage, stage_submit_text(play->stage, "gated", "s"));
     }
 }
 
@@ -137,6 +179,7 @@ static struct play *play_new(uint32_t slots)
     assert_int_equal(tmesh_registry_add(play->stage->registry, "short", run_short, play), TMESH_OK);
     assert_int_equal(tmesh_registry_add(play->stage->registry, "new", run_short, play), TMESH_OK);
     assert_int_equal(tmesh_registry_add(play->stage->registry, "gated", run_gated, play), TMESH_OK);
+    assert_int_equal(tmesh_registry_add(play->stage->registry, "meet", run_meet, play), TMESH_OK);
     stage_start(play->stage, slots);
     atomic_store(&play->open, true);
     rehearse(play);
@@ -154,7 +197,7 @@ static void play_destroy(struct play *play)
 /* Lends the loop until that is over.  Returns how much of the script was played then. */
 static uint32_t lend(struct play *play, const struct arrival *script, uint32_t length)
 {
-    stage_until(may_lend, play);
+    calm(play);
     play->script = script;
     play->length = length;
     play->at = 0;
@@ -172,27 +215,30 @@ static uint32_t lend(struct play *play, const struct arrival *script, uint32_t l
     return play->at;
 }
 
-/* The machine may be busy: a slot that was not roused in time, or that lost the processor in
- * the middle of a run, loses the loan, too. */
-static void lend_until_played(struct play *play, const struct arrival *script, uint32_t length)
+/* Played to its end.  The machine may be busy: a slot that was not roused in time, or that lost
+ * the processor in the middle of a run, loses the loan, too. */
+static struct play *play_all(uint32_t slots, const struct arrival *script, uint32_t length)
 {
-    for (uint32_t tries = 1; lend(play, script, length) < length; tries++) {
-        assert_in_range(tries, 1, 150);
+    uint64_t deadline_ns = clock_now_ns() + PATIENCE_S * SECOND;
+    struct play *play = play_new(slots);
+    while (lend(play, script, length) < length) {
+        assert_true(clock_now_ns() < deadline_ns);
         stage_await_all(play->stage);
-        rehearse(play);
+        play_destroy(play);
+        play = play_new(slots);
     }
+    stage_await_all(play->stage);
+    return play;
 }
 
 static void short_jobs_run_where_they_arrive(void **state)
 {
     (void)state;
-    struct play *play = play_new(3);
     static const struct arrival script[] = {{.names = {"short"}},
                                             {.names = {NULL}},
                                             {.names = {"short", "short", "short", "short"}},
                                             {.names = {"gated", "short"}}};
-    lend_until_played(play, script, 4);
-    stage_await_all(play->stage);
+    struct play *play = play_all(3, script, 4);
     assert_int_equal(atomic_load(&play->runs), 6);
     assert_int_equal(atomic_load(&play->elsewhere), 0);
     play_destroy(play);
@@ -247,12 +293,10 @@ static void a_run_that_lasts_leaves_the_loop_to_its_owner(void **state)
 static void nobody_ticks_while_the_borrower_sleeps(void **state)
 {
     (void)state;
-    struct play *play = play_new(1);
     static const struct arrival script[] = {{.names = {NULL}, .owner_dozes = true},
                                             {.names = {"short"}, .owner_dozes = true},
                                             {.names = {"short"}, .owner_dozes = true}};
-    lend_until_played(play, script, 3);
-    stage_await_all(play->stage);
+    struct play *play = play_all(1, script, 3);
     assert_int_equal(atomic_load(&play->runs), 2);
     assert_int_equal(atomic_load(&play->attended), 2);
     play_destroy(play);
