@@ -235,7 +235,8 @@ TMESH_EXPORT size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t tim
                                         size_t answers_max, tmesh_answer_fn *handle, void *context);
 
 /* A descriptor that is readable while answers wait to be polled, for the host's
- * own event loop.  Only to be watched: never read it or close it. */
+ * own event loop.  Only to be watched: never read it or close it.  -1 in a forked
+ * child. */
 TMESH_EXPORT int tmesh_producer_fd(tmesh_producer_t *producer);
 
 /* Waits for the one answer to a task submitted with TMESH_DELIVER_WAIT and

@@ -236,6 +236,7 @@ void producer_tell_rest(struct tmesh_producer *producer)
 int tmesh_producer_fd(tmesh_producer_t *producer)
 {
     struct exchange *exchange = &producer->exchange;
+    if (identity_is_inherited(producer->process)) return -1; /* it is its parent's, too */
     pthread_mutex_lock(&exchange->lock);
     exchange->watched = true;
     show_or_hide(exchange);

@@ -37,8 +37,9 @@ static int use_producer(struct mesh *mesh)
     tmesh_producer_counts(producer, &counts);
     if (counts.submitted != 0 || counts.ventilators != 0) return 9;
     if (tmesh_producer_close(producer, PATIENCE_MS) != TMESH_E_CLOSED) return 10;
+    if (tmesh_producer_fd(producer) != -1) return 11;
     tmesh_producer_destroy(&mesh->producer);
-    return mesh->producer == NULL ? 0 : 11;
+    return mesh->producer == NULL ? 0 : 12;
 }
 
 static int use_others(struct mesh *mesh)
