@@ -44,12 +44,17 @@ static inline uint32_t known_task(const struct known *known, uint32_t row)
     return task == 0 ? TASK_NOWHERE : task - 1;
 }
 
+/* The same of a row that was looked for; TASK_NOWHERE when there is none, either. */
+static inline uint32_t known_task_found(const struct known *known, uint32_t row)
+{
+    return row == INDEX_NONE ? TASK_NOWHERE : known_task(known, row);
+}
+
 /* The slot of the task with this id; TASK_NOWHERE when it is not known, or when nothing
  * but its id is left. */
 static inline uint32_t known_find(const struct known *known, const struct id *id)
 {
-    uint32_t row = index_find(&known->ids, id);
-    return row == INDEX_NONE ? TASK_NOWHERE : known_task(known, row);
+    return known_task_found(known, index_find(&known->ids, id));
 }
 
 #endif

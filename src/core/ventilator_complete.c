@@ -104,7 +104,7 @@ static void complete_one(struct ventilator *ventilator, uint32_t peer,
                          const struct completion *completion, uint32_t hash)
 {
     uint32_t row = index_find_hashed(&ventilator->known.ids, &completion->lease.id, hash);
-    uint32_t slot = row == INDEX_NONE ? TASK_NOWHERE : known_task(&ventilator->known, row);
+    uint32_t slot = known_task_found(&ventilator->known, row);
     if (slot == TASK_NOWHERE ||
         !ventilator_lease_counts(&ventilator->tasks[slot], &completion->lease)) {
         ventilator_note_stale(ventilator, peer, &completion->lease);
@@ -140,7 +140,7 @@ static void fetch_group(const struct ventilator *ventilator, const struct comple
         if (rows[at] != INDEX_NONE) __builtin_prefetch(&known->rows[rows[at]], 1);
     }
     for (uint32_t at = 0; at < count; at++) {
-        uint32_t slot = rows[at] == INDEX_NONE ? TASK_NOWHERE : known_task(known, rows[at]);
+        uint32_t slot = known_task_found(known, rows[at]);
         if (slot != TASK_NOWHERE) task_fetch(&ventilator->tasks[slot]);
     }
 }

@@ -107,7 +107,7 @@ static void reconcile(struct ventilator *ventilator, uint32_t worker,
     for (uint32_t at = 0; at < hello->lease_count; at++) {
         const struct lease *claim = &hello->leases[at];
         uint32_t row = index_find(&ventilator->known.ids, &claim->id);
-        uint32_t slot = row == INDEX_NONE ? TASK_NOWHERE : known_task(&ventilator->known, row);
+        uint32_t slot = known_task_found(&ventilator->known, row);
         struct task *task = slot == TASK_NOWHERE ? NULL : &ventilator->tasks[slot];
         bool waived = planted(PLANTED_CLAIM_OLD_LEASE) && task != NULL && task->token != 0;
         if (task == NULL || (!ventilator_lease_counts(task, claim) && !waived)) {
