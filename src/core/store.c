@@ -38,6 +38,13 @@ struct store_span {
 
 _Static_assert(sizeof(struct store_span) == 16, "four spans to a cache line");
 
+static uint32_t class_units(uint32_t class)
+{
+    if (class < LINEAR_CLASSES) return class + 1;
+    uint32_t doubling = (class - LINEAR_CLASSES) / 4;
+    return (5 + (class - LINEAR_CLASSES) % 4) << (doubling + 1);
+}
+
 void store_init(struct store *store, struct arena *arena, uint64_t bytes_max)
 {
     uint64_t bytes = bytes_max > STORE_BYTES_MAX ? STORE_BYTES_MAX : bytes_max;
@@ -48,6 +55,9 @@ void store_init(struct store *store, struct arena *arena, uint64_t bytes_max)
         .region = arena_take(arena, span_count, STORE_SPAN_BYTES),
         .span_count = span_count,
     };
+    for (uint32_t class = 0; class < STORE_CLASSES; class ++) {
+        store->shares[class] = UINT32_MAX / class_units(class) + 1;
+    }
     pins_init(&store->pins, arena);
 }
 
@@ -165,13 +175,6 @@ static uint32_t class_of(uint32_t size)
     return LINEAR_CLASSES + doubling * 4 + (above >> (doubling + 1)) - 4;
 }
 
-static uint32_t class_units(uint32_t class)
-{
-    if (class < LINEAR_CLASSES) return class + 1;
-    uint32_t doubling = (class - LINEAR_CLASSES) / 4;
-    return (5 + (class - LINEAR_CLASSES) % 4) << (doubling + 1);
-}
-
 static uint32_t order_of(uint32_t size)
 {
     assert(size > SLAB_VALUE_BYTES_MAX);
@@ -217,12 +220,20 @@ static uint32_t cell_take(struct store *store, uint32_t class)
     return span * SPAN_UNITS + unit + 1;
 }
 
+/* Whether a cell can begin at `unit`: a number of up to 16 bits is a multiple of another exactly if
+ * its product with the other's share of 2^32 leaves less than that share (Lemire, Kaser and Kurz,
+ * "Faster remainder by direct computation", 2019).  To divide would take as long as the rest. */
+static bool is_cell(const struct store *store, uint32_t class, uint32_t unit)
+{
+    return unit * store->shares[class] <= store->shares[class] - 1; /* all of 2^32 is 0 */
+}
+
 static void cell_give(struct store *store, uint32_t span, uint32_t unit)
 {
     struct store_span *slab = &store->spans[span];
     uint32_t class = slab->rank;
     assert(slab->used_cells > 0);
-    assert(unit % class_units(class) == 0);
+    assert(is_cell(store, class, unit));
     if (!slab_has_room(slab)) list_push(store, &store->partial[class], span);
     memcpy(unit_address(store, span, unit), &slab->free_cell, sizeof slab->free_cell);
     slab->free_cell = (uint16_t)(unit + 1);

@@ -42,6 +42,7 @@ struct store {
     uint32_t fresh;                   /* spans from here on were never used */
     uint32_t free_runs[STORE_ORDERS]; /* first free run of each order plus one, 0 for none */
     uint32_t partial[STORE_CLASSES];  /* first slab of each class with room plus one, 0 for none */
+    uint32_t shares[STORE_CLASSES];   /* of each class: 2^32 over its units, rounded up */
     uint64_t bytes_used;              /* what the values kept now occupy, rounding included */
     struct pins pins;
 };
