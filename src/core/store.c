@@ -118,15 +118,49 @@ static bool has_fresh_run(const struct store *store)
     return store->fresh + SPANS_PER_RUN_MAX + pinned <= store->span_count;
 }
 
+/* The order of the run that a freed one becomes a part of.  Runs begin at multiples of their
+ * length, so a run and its buddy differ in one bit. */
+static uint32_t order_joined(const struct store *store, uint32_t span, uint32_t order)
+{
+    for (; order < ORDER_MAX; order++) {
+        const struct store_span *buddy = &store->spans[span ^ (1U << order)];
+        if (buddy->kind != SPAN_FREE || buddy->rank != order) break;
+        span &= ~(1U << order);
+    }
+    return order;
+}
+
 static bool run_fits(const struct store *store, uint32_t order)
 {
-    return order_available(store, order) <= ORDER_MAX || has_fresh_run(store);
+    if (order_available(store, order) <= ORDER_MAX || has_fresh_run(store)) return true;
+    return store->idle != 0 && order_joined(store, store->idle - 1, 0) >= order;
+}
+
+static void run_give(struct store *store, uint32_t span, uint32_t order)
+{
+    assert((span & ((1U << order) - 1)) == 0);
+    store->spans[span].kind = SPAN_INNER;
+    for (uint32_t joined = order_joined(store, span, order); order < joined; order++) {
+        run_withdraw(store, span ^ (1U << order), order);
+        span &= ~(1U << order);
+    }
+    run_offer(store, span, order);
+}
+
+static void give_idle(struct store *store)
+{
+    if (store->idle != 0) run_give(store, store->idle - 1, 0);
+    store->idle = 0;
 }
 
 /* Returns the first span of a run for which run_fits said yes.  The caller marks it. */
 static uint32_t run_take(struct store *store, uint32_t order)
 {
     uint32_t found = order_available(store, order);
+    if (found > ORDER_MAX && !has_fresh_run(store)) {
+        give_idle(store);
+        found = order_available(store, order);
+    }
     uint32_t span = store->fresh;
     if (found <= ORDER_MAX) {
         span = store->free_runs[found] - 1;
@@ -142,21 +176,6 @@ static uint32_t run_take(struct store *store, uint32_t order)
     }
     assert(store->spans[span].kind == SPAN_INNER);
     return span;
-}
-
-/* Runs begin at multiples of their length, so a run and its buddy differ in one bit. */
-static void run_give(struct store *store, uint32_t span, uint32_t order)
-{
-    assert((span & ((1U << order) - 1)) == 0);
-    store->spans[span].kind = SPAN_INNER;
-    while (order < ORDER_MAX) {
-        uint32_t buddy = span ^ (1U << order);
-        if (store->spans[buddy].kind != SPAN_FREE || store->spans[buddy].rank != order) break;
-        run_withdraw(store, buddy, order);
-        span &= buddy;
-        order++;
-    }
-    run_offer(store, span, order);
 }
 
 /* ---- Sizes ---- */
@@ -196,7 +215,8 @@ static bool slab_has_room(const struct store_span *slab)
 
 static uint32_t slab_make(struct store *store, uint32_t class)
 {
-    uint32_t span = run_take(store, 0);
+    uint32_t span = store->idle != 0 ? store->idle - 1 : run_take(store, 0);
+    store->idle = 0;
     store->spans[span] = (struct store_span){.kind = SPAN_SLAB, .rank = (uint8_t) class};
     list_push(store, &store->partial[class], span);
     return span;
@@ -240,7 +260,8 @@ static void cell_give(struct store *store, uint32_t span, uint32_t unit)
     slab->used_cells--;
     if (slab->used_cells > 0) return;
     list_unlink(store, &store->partial[class], span);
-    run_give(store, span, 0);
+    give_idle(store);
+    store->idle = span + 1;
 }
 
 /* ---- Memory of others ---- */

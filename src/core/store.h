@@ -43,7 +43,11 @@ struct store {
     uint32_t free_runs[STORE_ORDERS]; /* first free run of each order plus one, 0 for none */
     uint32_t partial[STORE_CLASSES];  /* first slab of each class with room plus one, 0 for none */
     uint32_t shares[STORE_CLASSES];   /* of each class: 2^32 over its units, rounded up */
-    uint64_t bytes_used;              /* what the values kept now occupy, rounding included */
+    /* The span of the slab that was emptied last, plus one, 0 for none.  The next slab is made of
+     * it: a value that comes and goes alone would split and join runs of all lengths each time.
+     * It goes to the free ones with the next that is emptied, or when a run needs it. */
+    uint32_t idle;
+    uint64_t bytes_used; /* what the values kept now occupy, rounding included */
     struct pins pins;
 };
 
