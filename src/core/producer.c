@@ -110,6 +110,7 @@ static uint64_t deadline(const struct producer *producer, uint64_t rest_ns)
 uint64_t producer_deadline(const struct producer *producer)
 {
     if (producer->stopped) return INSTANT_NEVER;
+    if (producer->planned) return producer->planned_ns;
     return deadline(producer, rest_deadline(producer));
 }
 
@@ -125,6 +126,7 @@ static void turn(struct producer *producer, struct producer_actions *out)
     uint64_t rest_ns = rest_deadline(producer);
     out->more = rest_ns <= producer->now_ns;
     producer->planned_ns = deadline(producer, rest_ns);
+    producer->planned = true;
 }
 
 static void note_time(struct producer *producer)
@@ -140,6 +142,7 @@ void producer_step(struct producer *producer, const struct producer_event *event
     assert(event->now_ns >= producer->now_ns);
     producer->now_ns = event->now_ns;
     note_time(producer);
+    producer->planned = false;
     out->count = 0;
     out->submission_count = 0;
     out->accepted_count = 0;

@@ -48,6 +48,7 @@ void producer_cancel_hush(struct producer *producer, uint32_t slot)
 void producer_cancel_keep(struct producer *producer, uint32_t slot, uint32_t link)
 {
     struct producer_entry *entry = &producer->entries[slot];
+    assert(entry->state != ENTRY_CANCELLED);
     if (entry->remnant && producer->remnants > PRODUCER_REMNANTS_MAX) {
         producer_entry_forget(producer, slot);
         return;
@@ -58,6 +59,7 @@ void producer_cancel_keep(struct producer *producer, uint32_t slot, uint32_t lin
     circle_remove(&producer->ages, slot); /* its patience is over */
     circle_append(&producer->places, head, slot);
     entry->state = ENTRY_CANCELLED;
+    producer->disowned++;
     entry->cancelled = false;
     entry->where = link;
     entry->tenure = producer->links[link].tenure;
@@ -170,10 +172,10 @@ static void settle(struct producer *producer, uint32_t slot, enum reason reason)
         circle_remove(&producer->places, slot);
         circle_append(&producer->places, producer_gone_head(producer), slot);
     } else if (reason == REASON_ENDED && entry->remnant) {
-        circle_remove(&producer->places, slot);
+        producer_entry_detach(producer, slot);
         producer_entry_forget(producer, slot);
     } else if (reason == REASON_ENDED) {
-        circle_remove(&producer->places, slot);
+        producer_entry_detach(producer, slot);
         circle_append(&producer->places, producer_awaited_head(producer, entry->where), slot);
         entry->state = ENTRY_AWAITED; /* its RESULT is on the way */
     } else {
@@ -268,6 +270,12 @@ static uint32_t find_returned(const struct producer *producer)
     return INDEX_NONE;
 }
 
+/* Whether anything was cancelled that has not come to its end. */
+static bool is_any_cancelled(const struct producer *producer)
+{
+    return producer->doomed > 0 || producer->disowned > 0;
+}
+
 /* Its last marked task may be the last of all, and the batch over with it. */
 static void end_marked(struct producer *producer, uint32_t batch, struct producer_actions *out)
 {
@@ -308,6 +316,7 @@ static void end_all(struct producer *producer, uint32_t head, uint32_t *budget,
 void producer_cancel_turn(struct producer *producer, struct producer_actions *out)
 {
     uint32_t budget = PRODUCER_ENDS_PER_TURN;
+    if (!is_any_cancelled(producer)) return;
     for (uint32_t link = 0; link < producer->options.link_count; link++) {
         if (patience_ends(producer, link) > producer->now_ns) continue;
         circle_move_all(&producer->places, producer_astray_head(producer),
@@ -331,6 +340,7 @@ void producer_cancel_turn(struct producer *producer, struct producer_actions *ou
 uint64_t producer_cancel_deadline(const struct producer *producer)
 {
     uint64_t deadline_ns = INSTANT_NEVER;
+    if (!is_any_cancelled(producer)) return deadline_ns;
     if (!circle_is_empty(&producer->places, producer_gone_head(producer))) return 0;
     if (!circle_is_empty(&producer->places, producer_astray_head(producer))) return 0;
     if (find_returned(producer) != INDEX_NONE) return 0;

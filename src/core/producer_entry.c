@@ -170,8 +170,8 @@ void producer_entry_detach(struct producer *producer, uint32_t slot)
     circle_remove(&producer->places, slot);
     switch (entry->state) {
     case ENTRY_OUTBOX:
-    case ENTRY_AWAITED:
-    case ENTRY_CANCELLED: break;
+    case ENTRY_AWAITED: break;
+    case ENTRY_CANCELLED: producer->disowned--; break;
     case ENTRY_SENT:
         if (entry->cancelled) producer->batches[entry->where].cancelled--;
         if (entry->cancelled) producer->doomed--;

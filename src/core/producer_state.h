@@ -126,6 +126,7 @@ struct producer {
     uint32_t hellos; /* said so far, to whomever */
     struct turn turn;
     uint64_t planned_ns; /* when the TURN after the latest one was due */
+    bool planned;        /* it still is: nothing happened since */
     bool stopped;
     bool crowded; /* the application is behind: results are not receipted */
 
@@ -139,6 +140,7 @@ struct producer {
 
     uint32_t awaited;
     uint32_t doomed;   /* cancelled entries that are SENT */
+    uint32_t disowned; /* those that are CANCELLED */
     uint32_t remnants; /* of all entries */
     uint64_t accepted, rejected, ended, unknown, resent, failed_over;
     /* By position in the batch that an ACCEPT is about: its rejection plus one,
