@@ -219,12 +219,12 @@ void dials_watch(struct dials *dials, const struct waker *waker, struct pollset 
     }
 }
 
-void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns)
+void dials_wait(struct dials *dials, const struct waker *waker, uint64_t until_ns)
 {
     struct pollset set;
     pollset_init(&set);
     dials_watch(dials, waker, &set);
-    pollset_wait(&set, dials->spin_ns, timeout_ns);
+    pollset_wait(&set, dials->spin_ns, until_ns);
 }
 
 /* Reads what happened to the connection, up to the first thing to tell. */

@@ -45,7 +45,7 @@ void dials_shut(struct dials *dials, uint32_t link, int linger_ms);
 /* As front_watch, front_wait and front_next.  When dials_next finds nothing, more may be there
  * that the next wait finds, without sleeping. */
 void dials_watch(struct dials *dials, const struct waker *waker, struct pollset *set);
-void dials_wait(struct dials *dials, const struct waker *waker, uint64_t timeout_ns);
+void dials_wait(struct dials *dials, const struct waker *waker, uint64_t until_ns);
 void dials_next(struct dials *dials, struct arrival *arrival);
 
 /* As front_keep and front_return. */

@@ -232,12 +232,12 @@ void front_watch(struct front *front, const struct waker *waker, struct pollset 
     pollset_add(set, front->monitor.fd, &front->monitor_ready);
 }
 
-void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns)
+void front_wait(struct front *front, const struct waker *waker, uint64_t until_ns)
 {
     struct pollset set;
     pollset_init(&set);
     front_watch(front, waker, &set);
-    pollset_wait(&set, front->spin_ns, timeout_ns);
+    pollset_wait(&set, front->spin_ns, until_ns);
 }
 
 static void take_events(struct front *front)

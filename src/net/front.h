@@ -61,9 +61,9 @@ struct arrival {
     struct parcel *parcel; /* they can be kept where they are, in this; NULL: they cannot */
 };
 
-/* Waits until something arrives, `waker` is woken, or `timeout_ns` passed
- * (INSTANT_NEVER: no limit). */
-void front_wait(struct front *front, const struct waker *waker, uint64_t timeout_ns);
+/* Waits until something arrives, `waker` is woken, or until `until_ns`, as of clock_now_ns
+ * (0: it only looks; INSTANT_NEVER: no limit). */
+void front_wait(struct front *front, const struct waker *waker, uint64_t until_ns);
 
 /* Adds all that front_wait waits for. */
 void front_watch(struct front *front, const struct waker *waker, struct pollset *set);

@@ -170,7 +170,7 @@ bool pipe_doze(struct pipe *pipe, enum pipe_end at, const struct waker *waker)
 {
     struct lane *lane = &pipe->lanes[at == PIPE_PRODUCER ? PIPE_VENTILATOR : PIPE_PRODUCER];
     if (lane->taken.next < lane->taken.count) return false;
-    if (waker == NULL && is_empty(lane)) return true;
+    if (waker == NULL && !lane->dozes) return is_empty(lane);
     (void)pthread_mutex_lock(&lane->lock);
     bool empty = lane->sent.count == 0;
     lane->sleeper = empty ? waker : NULL;

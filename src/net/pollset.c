@@ -58,32 +58,35 @@ static bool spin(struct pollset *set, uint64_t until_ns)
     return false;
 }
 
-/* Has the timer end the wait.  Returns the limit that the wait needs besides. */
-static uint64_t hand_to_timer(struct pollset *set, uint64_t timeout_ns)
+/* What the wait needs as its own limit.  With a timer it needs none, and nobody has to know what
+ * time it is. */
+static uint64_t limit_of(struct pollset *set, uint64_t until_ns)
 {
-    if (set->timer == NULL || set->count == POLLSET_MAX) return timeout_ns;
-    uint64_t deadline_ns = timeout_ns;
-    if (timeout_ns != INSTANT_NEVER) deadline_ns = instant_after(clock_now_ns(), timeout_ns);
-    if (!timer_set(set->timer, deadline_ns)) return timeout_ns;
+    if (until_ns == 0) return 0;
+    bool timed = set->timer != NULL && set->count < POLLSET_MAX && timer_set(set->timer, until_ns);
+    if (!timed) return clock_left_ns(until_ns);
     add(set, set->timer->fd, NULL, NULL);
     return INSTANT_NEVER;
 }
 
-void pollset_wait(struct pollset *set, uint64_t spin_ns, uint64_t timeout_ns)
+static void tell(const struct pollset *set)
 {
-    bool came = false;
-    if (set->ready) timeout_ns = 0;
-    if (spin_ns > 0 && timeout_ns > 0) {
-        uint64_t now_ns = clock_now_ns(), deadline_ns = instant_after(now_ns, timeout_ns);
-        came = spin(set, spin_ns < timeout_ns ? now_ns + spin_ns : deadline_ns);
-        timeout_ns = clock_left_ns(deadline_ns);
-    }
-    if (!came && timeout_ns > 0) timeout_ns = hand_to_timer(set, timeout_ns);
-    if (!came) (void)look(set, timeout_ns);
     for (uint32_t i = 0; i < set->count; i++) {
         if (set->items[i].revents == 0) continue;
         if (set->flags[i] != NULL) *set->flags[i] = true;
         if (set->wakers[i] != NULL) waker_calm(set->wakers[i]);
         if (set->timer != NULL && set->items[i].fd == set->timer->fd) timer_calm(set->timer);
     }
+}
+
+void pollset_wait(struct pollset *set, uint64_t spin_ns, uint64_t until_ns)
+{
+    bool came = false;
+    if (set->ready) until_ns = 0;
+    if (spin_ns > 0 && until_ns > 0) {
+        uint64_t spun_ns = instant_after(clock_now_ns(), spin_ns);
+        came = spin(set, spun_ns < until_ns ? spun_ns : until_ns);
+    }
+    if (!came) came = look(set, limit_of(set, until_ns)) > 0;
+    if (came) tell(set);
 }

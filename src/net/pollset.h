@@ -31,13 +31,13 @@ void pollset_init(struct pollset *set);
 void pollset_add(struct pollset *set, int fd, bool *flag);
 void pollset_add_waker(struct pollset *set, const struct waker *waker);
 
-/* Waits until anything in it has something, or `timeout_ns` passed (INSTANT_NEVER: no limit);
- * may return earlier with nothing.  Forgets the wakes that it saw.
+/* Waits until anything in it has something, or until `until_ns`, as of clock_now_ns (0: it only
+ * looks; INSTANT_NEVER: no limit); may return earlier with nothing.  Forgets the wakes that it saw.
  *
  * It looks for `spin_ns` before it sleeps.  To wake a sleeping thread costs time, on a
  * virtual machine several times what a message does; who has processors to spare may buy
  * that time with them.  With all in use it only takes them from others, so 0 unless asked
  * for; and whoever else wants this one gets it in between. */
-void pollset_wait(struct pollset *set, uint64_t spin_ns, uint64_t timeout_ns);
+void pollset_wait(struct pollset *set, uint64_t spin_ns, uint64_t until_ns);
 
 #endif

@@ -165,7 +165,7 @@ static void await(struct tmesh_producer *producer, struct tmesh_ventilator *gues
         front_watch(guest->front, &guest->waker, &set);
     }
     dials_watch(producer->dials, &producer->exchange.waker, &set);
-    pollset_wait(&set, spin_ns, clock_left_ns(deadline_ns));
+    pollset_wait(&set, spin_ns, deadline_ns);
 }
 
 /* Sleeps until there is something to do.  Whoever stages a task while `asleep`

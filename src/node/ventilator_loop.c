@@ -227,7 +227,7 @@ void *ventilator_loop(void *argument)
         /* Whoever had it may have seen a wake that was for us. */
         uint64_t limit_ns = ventilator_node_lend(node) ? 0 : ventilator_deadline(node->core);
         if (node->front == NULL) break;
-        front_wait(node->front, &node->waker, clock_left_ns(limit_ns));
+        front_wait(node->front, &node->waker, limit_ns);
         ventilator_node_turn(node, clock_now_ns()); /* the only time this turn knows */
     }
     return NULL;

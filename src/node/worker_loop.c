@@ -274,8 +274,7 @@ static void heed_wishes(struct tmesh_worker *node, uint64_t now_ns)
 
 bool worker_receive(struct tmesh_worker *node)
 {
-    uint64_t timeout_ns = node->again ? 0 : clock_left_ns(worker_deadline(node->core));
-    dials_wait(node->dials, &node->waker, timeout_ns);
+    dials_wait(node->dials, &node->waker, node->again ? 0 : worker_deadline(node->core));
     node->supplied = false;
     take_arrivals(node, clock_now_ns());
     if (node->supplied) set_fences(node);

@@ -39,9 +39,8 @@ static struct arrival next_arrival(struct foreman *foreman)
     uint64_t end_ns = clock_now_ns() + PATIENCE_MS * MILLISECOND;
     dials_next(foreman->dials, &arrival);
     for (; arrival.kind == ARRIVAL_NONE; dials_next(foreman->dials, &arrival)) {
-        uint64_t now_ns = clock_now_ns();
-        if (now_ns >= end_ns) fail_msg("nothing comes from the ventilator");
-        dials_wait(foreman->dials, &foreman->waker, end_ns - now_ns);
+        if (clock_now_ns() >= end_ns) fail_msg("nothing comes from the ventilator");
+        dials_wait(foreman->dials, &foreman->waker, end_ns);
     }
     return arrival;
 }

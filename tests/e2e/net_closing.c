@@ -50,7 +50,7 @@ static int run_peer(const char *endpoint)
     struct dials *dials = dials_new(context, &endpoint, 1, PAIR_BYTES_MAX);
     if (dials == NULL || !dials_open(dials, 0)) return EXIT_FAILURE;
     for (dials_next(dials, &arrival); arrival.kind != ARRIVAL_CONNECTED;) {
-        dials_wait(dials, &waker, SECOND);
+        dials_wait(dials, &waker, clock_now_ns() + SECOND);
         dials_next(dials, &arrival);
     }
     if (!dials_send(dials, 0, PASSAGE_FRONT, bytes_text("first"))) return EXIT_FAILURE;
@@ -69,7 +69,7 @@ static int run_front(const char *endpoint)
     struct front *front = front_new(&options, error, sizeof error);
     if (front == NULL) return EXIT_FAILURE;
     for (;;) {
-        front_wait(front, &waker, SECOND);
+        front_wait(front, &waker, clock_now_ns() + SECOND);
         for (front_next(front, &arrival); arrival.kind != ARRIVAL_NONE;) {
             if (arrival.kind == ARRIVAL_MESSAGE) front_send(front, arrival.link, arrival.bytes);
             front_next(front, &arrival);
@@ -107,7 +107,7 @@ static void expect_unreachable(uint32_t link)
     uint64_t limit_ns = clock_now_ns() + LIMIT_MS * MILLISECOND;
     while (front_send(pair.front, link, bytes_text("are you there?"))) {
         assert_true(clock_now_ns() < limit_ns);
-        front_wait(pair.front, &pair.waker, MILLISECOND);
+        front_wait(pair.front, &pair.waker, clock_now_ns() + MILLISECOND);
     }
 }
 
@@ -268,7 +268,7 @@ static void an_end_not_told_yet_keeps_a_wait_from_sleeping(void **state)
     for (uint32_t i = 0; i < PEERS; i++) expect_unreachable(links[i]);
     uint64_t before_ns = clock_now_ns();
     for (uint32_t told = 0; told < PEERS;) {
-        front_wait(pair.front, &pair.waker, 60 * SECOND);
+        front_wait(pair.front, &pair.waker, clock_now_ns() + 60 * SECOND);
         front_next(pair.front, &arrival);
         if (arrival.kind == ARRIVAL_CLOSED) told++;
     }
@@ -297,7 +297,7 @@ static void reports_of_a_closed_socket_are_not_heard(void **state)
     pair_open(&pair, "tcp://127.0.0.1:0", PAIR_BYTES_MAX);
     for (int round = 0; round < ROUNDS; round++) {
         assert_true(dials_open(pair.dials, 0));
-        if (round % 3 == 0) dials_wait(pair.dials, &pair.waker, SECOND);
+        if (round % 3 == 0) dials_wait(pair.dials, &pair.waker, clock_now_ns() + SECOND);
     }
     assert_int_equal(pair_at_dials(&pair, LIMIT_MS).kind, ARRIVAL_CONNECTED);
     assert_true(dials_send(pair.dials, 0, PASSAGE_FRONT, bytes_text("hello")));

@@ -303,7 +303,7 @@ static void garbage_at_both_ports_harms_nobody(void **state)
             if (arrival.kind == ARRIVAL_MESSAGE) messages++;
             if (arrival.kind == ARRIVAL_CLOSED) assert_int_not_equal(arrival.link, good);
         }
-        if (i % RAWS == 0) front_wait(pair.front, &pair.waker, MILLISECOND);
+        if (i % RAWS == 0) front_wait(pair.front, &pair.waker, clock_now_ns() + MILLISECOND);
         if (i % 500 == 0) pair_talk(&pair, 0, good, "still good");
     }
     for (int i = 0; i < RAWS; i++) close(raws[i]);

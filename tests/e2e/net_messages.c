@@ -305,14 +305,14 @@ static void a_waker_ends_a_wait_from_another_thread(void **state)
         assert_int_equal(pair_at_front(&pair, 100).kind, ARRIVAL_NONE);
         assert_int_equal(pair_at_dials(&pair, 1).kind, ARRIVAL_NONE);
         assert_int_equal(pthread_create(&thread, NULL, wake, &pair.waker), 0);
-        if (side == 0) front_wait(pair.front, &pair.waker, 60 * SECOND);
-        if (side == 1) dials_wait(pair.dials, &pair.waker, 60 * SECOND);
+        if (side == 0) front_wait(pair.front, &pair.waker, clock_now_ns() + 60 * SECOND);
+        if (side == 1) dials_wait(pair.dials, &pair.waker, clock_now_ns() + 60 * SECOND);
         pthread_join(thread, NULL);
         assert_true(clock_now_ns() - before_ns < 10 * SECOND);
         waker_calm(&pair.waker);
         before_ns = clock_now_ns();
-        if (side == 0) front_wait(pair.front, &pair.waker, 30 * MILLISECOND);
-        if (side == 1) dials_wait(pair.dials, &pair.waker, 30 * MILLISECOND);
+        if (side == 0) front_wait(pair.front, &pair.waker, clock_now_ns() + 30 * MILLISECOND);
+        if (side == 1) dials_wait(pair.dials, &pair.waker, clock_now_ns() + 30 * MILLISECOND);
         assert_true(clock_now_ns() - before_ns >= 29 * MILLISECOND);
     }
 }

@@ -51,10 +51,9 @@ struct arrival pair_at_front(struct pair *pair, uint32_t wait_ms)
     struct arrival arrival;
     uint64_t limit_ns = clock_now_ns() + wait_ms * MILLISECOND;
     front_next(pair->front, &arrival);
-    for (uint64_t now_ns; arrival.kind == ARRIVAL_NONE; front_next(pair->front, &arrival)) {
-        now_ns = clock_now_ns();
-        if (now_ns >= limit_ns) break;
-        front_wait(pair->front, &pair->waker, limit_ns - now_ns);
+    for (; arrival.kind == ARRIVAL_NONE; front_next(pair->front, &arrival)) {
+        if (clock_now_ns() >= limit_ns) break;
+        front_wait(pair->front, &pair->waker, limit_ns);
     }
     return arrival;
 }
@@ -64,10 +63,9 @@ struct arrival pair_at_dials(struct pair *pair, uint32_t wait_ms)
     struct arrival arrival;
     uint64_t limit_ns = clock_now_ns() + wait_ms * MILLISECOND;
     dials_next(pair->dials, &arrival);
-    for (uint64_t now_ns; arrival.kind == ARRIVAL_NONE; dials_next(pair->dials, &arrival)) {
-        now_ns = clock_now_ns();
-        if (now_ns >= limit_ns) break;
-        dials_wait(pair->dials, &pair->waker, limit_ns - now_ns);
+    for (; arrival.kind == ARRIVAL_NONE; dials_next(pair->dials, &arrival)) {
+        if (clock_now_ns() >= limit_ns) break;
+        dials_wait(pair->dials, &pair->waker, limit_ns);
     }
     return arrival;
 }

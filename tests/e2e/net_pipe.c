@@ -12,6 +12,7 @@
 #include "../../src/core/instant.h"
 #include "../../src/net/pipe.h"
 #include "../../src/net/pollset.h"
+#include "../../src/watch/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,7 +245,7 @@ static void a_paused_front_tells_who_is_gone(void **state)
         (void)pair_at_dials(&pair, 10); /* most likely all of it has come then */
         bool heard = false, closed = false;
         for (int waits = 0; !closed && waits < LIMIT_MS; waits++) {
-            front_wait(pair.front, &pair.waker, MILLISECOND);
+            front_wait(pair.front, &pair.waker, clock_now_ns() + MILLISECOND);
             front_next(pair.front, &arrival);
             front_pause(pair.front);
             if (arrival.kind == ARRIVAL_NONE) continue;

@@ -10,6 +10,7 @@
 #include "../../src/core/instant.h"
 #include "../../src/net/pollset.h"
 #include "../../src/net/waker.h"
+#include "../../src/watch/clock.h"
 
 static struct waker wakers[3];
 
@@ -90,9 +91,9 @@ static void time_passes(void **state)
     struct pollset set;
     pollset_init(&set);
     pollset_add_waker(&set, &wakers[0]);
-    pollset_wait(&set, 0, MILLISECOND);
-    pollset_wait(&set, MILLISECOND, 2 * MILLISECOND);
-    pollset_wait(&set, 2 * MILLISECOND, MILLISECOND);
+    pollset_wait(&set, 0, clock_now_ns() + MILLISECOND);
+    pollset_wait(&set, MILLISECOND, clock_now_ns() + 2 * MILLISECOND);
+    pollset_wait(&set, 2 * MILLISECOND, clock_now_ns() + MILLISECOND);
 }
 
 int main(void)
