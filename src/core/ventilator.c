@@ -370,6 +370,13 @@ uint64_t ventilator_open_count(const struct ventilator *ventilator)
     return totals->waiting + totals->ready + totals->leased + ventilator->owed;
 }
 
+struct ventilator_load ventilator_load(const struct ventilator *ventilator)
+{
+    return (struct ventilator_load){.ready = ventilator->totals.ready,
+                                    .leased = ventilator->totals.leased,
+                                    .producers = ventilator->peers.producers};
+}
+
 void ventilator_totals(const struct ventilator *ventilator, uint64_t now_ns, struct totals *totals)
 {
     *totals = ventilator->totals;

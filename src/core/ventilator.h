@@ -159,6 +159,13 @@ uint64_t ventilator_open_count(const struct ventilator *ventilator);
  * it is not known.  Borrowed until the next step. */
 struct bytes ventilator_last_words(const struct ventilator *ventilator, const struct id *id);
 
+/* How busy it is, for who runs its loop. */
+struct ventilator_load {
+    uint64_t ready, leased; /* tasks */
+    uint64_t producers;
+};
+struct ventilator_load ventilator_load(const struct ventilator *ventilator);
+
 /* Counters and gauges as of now. */
 void ventilator_totals(const struct ventilator *ventilator, uint64_t now_ns, struct totals *totals);
 

@@ -20,9 +20,8 @@ enum {
 
 static bool is_calm(const struct tmesh_ventilator *node)
 {
-    struct totals totals;
-    ventilator_totals(node->core, 0, &totals);
-    return totals.ready + totals.leased <= TASKS_MAX && totals.producers <= 1;
+    struct ventilator_load load = ventilator_load(node->core);
+    return load.ready + load.leased <= TASKS_MAX && load.producers <= 1;
 }
 
 bool ventilator_node_lend(struct tmesh_ventilator *node)

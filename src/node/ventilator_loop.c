@@ -204,11 +204,10 @@ static bool has_failed(struct tmesh_ventilator *node)
  * all it may. */
 static uint32_t expected_messages(const struct tmesh_ventilator *node)
 {
-    struct totals totals;
     if (front_is_behind(node->front)) return TURN_MESSAGES_MAX;
-    ventilator_totals(node->core, 0, &totals);
-    if (totals.leased < 1) return 1;
-    return totals.leased < TURN_MESSAGES_MAX ? (uint32_t)totals.leased : TURN_MESSAGES_MAX;
+    uint64_t leased = ventilator_load(node->core).leased;
+    if (leased < 1) return 1;
+    return leased < TURN_MESSAGES_MAX ? (uint32_t)leased : TURN_MESSAGES_MAX;
 }
 
 void ventilator_node_turn(struct tmesh_ventilator *node, uint64_t now_ns)
