@@ -21,7 +21,9 @@
 struct exchange {
     struct waker waker; /* rouses the thread */
     int answers_fd;     /* readable while answers wait */
-    atomic_bool asked;  /* an inquiry or an errand is under way; set with the lock held */
+    /* Written with the lock held; before `stage` or what was asked is looked for, without it: */
+    atomic_bool staging; /* `stage` is worth a look: it has something, or memory to give back */
+    atomic_bool asked;   /* an inquiry or an errand is under way */
 
     _Alignas(64) pthread_mutex_t lock; /* what is above and before is read without it */
     pthread_cond_t changed;            /* for everybody who waits for anything */

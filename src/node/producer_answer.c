@@ -138,6 +138,7 @@ void producer_tell_progress(struct tmesh_producer *producer, const struct produc
     const struct result *result = &action->result;
     if (!exchange->tickets.tickets[action->ticket].report_progress) return;
     pthread_mutex_lock(&exchange->lock);
+    producer->noted = true;
     board_note(&exchange->board, &exchange->tickets, action->ticket, result->attempt,
                action->number, result->text);
     pthread_mutex_unlock(&exchange->lock);
@@ -171,12 +172,25 @@ static void wipe_board(struct tmesh_producer *producer)
     }
 }
 
+/* True: something changed that the application may ask for. */
+static bool update_counts(struct tmesh_producer *producer)
+{
+    struct producer_counts before = producer->counts, *now = &producer->counts;
+    producer_counts(producer->core, now);
+    return now->links_open != before.links_open || now->links_busy != before.links_busy ||
+           now->awaited != before.awaited || now->accepted != before.accepted ||
+           now->rejected != before.rejected || now->ended != before.ended ||
+           now->unknown != before.unknown || now->resent != before.resent ||
+           now->failed_over != before.failed_over;
+}
+
 void producer_publish(struct tmesh_producer *producer)
 {
-    struct producer_counts counts;
-    producer_counts(producer->core, &counts);
+    bool told = producer->telling.first != NULL || producer->noted;
+    bool counted = update_counts(producer);
+    if (!told && !counted && producer->settled_count == 0 && producer->left_outbox == 0) return;
+    producer->noted = false;
     pthread_mutex_lock(&producer->exchange.lock);
-    bool told = producer->telling.first != NULL || producer->exchange.board.count > 0;
     answer_move(&producer->exchange.answers, &producer->telling);
     uint32_t settled = producer->settled_count;
     wipe_board(producer);
@@ -185,13 +199,13 @@ void producer_publish(struct tmesh_producer *producer)
     show_or_hide(&producer->exchange);
     producer->exchange.settled += settled;
     bool moved = told || settled > 0 || producer->left_outbox > 0 ||
-                 counts.links_open != producer->exchange.counts.links_open;
+                 producer->counts.links_open != producer->exchange.counts.links_open;
     producer->exchange.outbox -= producer->left_outbox;
     producer->exchange.outbox_bytes -= producer->left_outbox_bytes;
     producer->exchange.kept_bytes -= producer->released_bytes;
     producer->left_outbox = 0;
     producer->left_outbox_bytes = producer->released_bytes = 0;
-    producer->exchange.counts = counts;
+    producer->exchange.counts = producer->counts;
     producer->crowded = producer->exchange.answers.bytes > producer->answers_bytes_max;
     producer->exchange.crowded = producer->crowded;
     pthread_mutex_unlock(&producer->exchange.lock);
@@ -246,23 +260,30 @@ int tmesh_producer_fd(tmesh_producer_t *producer)
 
 /* With the lock held: waits until anything changed, or runs the loop that changes it.
  * False: until_ns came first. */
-static bool await_change(struct tmesh_producer *producer, uint64_t until_ns)
+static bool await_change(struct tmesh_producer *producer, struct patience patience)
 {
     struct exchange *exchange = &producer->exchange;
-    if (producer_borrow(producer, until_ns)) return true;
+    if (producer_borrow(producer, patience)) return true;
     exchange->waiters++;
-    int late = thread_wait_until(&exchange->changed, &exchange->lock, until_ns);
+    int late = thread_wait_until(&exchange->changed, &exchange->lock, patience.until_ns);
     exchange->waiters--;
     return late == 0;
+}
+
+static struct patience patience_of(uint32_t timeout_ms)
+{
+    uint64_t now_ns = clock_now_ns();
+    return (struct patience){.now_ns = now_ns, .until_ns = now_ns + timeout_ms * MILLISECOND};
 }
 
 /* Waits for an answer, with the lock held. */
 static void await_answers(struct tmesh_producer *producer, uint32_t timeout_ms)
 {
     if (has_answers(&producer->exchange) || timeout_ms == 0) return;
-    uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
-    while (!has_answers(&producer->exchange) && !producer->exchange.stop &&
-           await_change(producer, until_ns)) {
+    struct patience patience = patience_of(timeout_ms);
+    while (!producer->exchange.stop && await_change(producer, patience)) {
+        if (has_answers(&producer->exchange)) break;
+        patience.now_ns = clock_now_ns();
     }
     producer_borrow_end(producer);
 }
@@ -307,9 +328,11 @@ size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms, size
         if (chunk == NULL) break;
         show_or_hide(&producer->exchange);
         bool last = chunk == until, rest;
+        bool all = last && producer->exchange.board.count == 0 && !producer->exchange.crowded;
         pthread_mutex_unlock(&producer->exchange.lock);
         handed += answer_hand_out(chunk, most - handed, handle, context, &rest);
         if (!rest) answer_chunk_free(chunk);
+        if (!rest && all) return handed; /* the lock is needed for nothing more */
         pthread_mutex_lock(&producer->exchange.lock);
         if (rest) answer_put_back(&producer->exchange.answers, chunk);
         show_or_hide(&producer->exchange);
@@ -327,7 +350,7 @@ size_t tmesh_producer_poll(tmesh_producer_t *producer, uint32_t timeout_ms, size
 enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t *id,
                                    uint32_t timeout_ms, tmesh_answer_fn *handle, void *context)
 {
-    uint64_t until_ns = clock_now_ns() + timeout_ms * MILLISECOND;
+    struct patience patience = patience_of(timeout_ms);
     struct answer_chunk *chunk = NULL;
     if (identity_is_inherited(producer->process)) return TMESH_E_CLOSED;
     pthread_mutex_lock(&producer->exchange.lock);
@@ -339,7 +362,10 @@ enum tmesh_err tmesh_producer_wait(tmesh_producer_t *producer, const tmesh_id_t 
         /* It may be among those of an earlier run that are still on their way. */
         bool early = found == WAITS_UNKNOWN && producer->exchange.waiting > 0;
         if (found != WAITS_PENDING && !early) break;
-        if (await_change(producer, until_ns)) continue;
+        if (await_change(producer, patience)) {
+            patience.now_ns = clock_now_ns();
+            continue;
+        }
         full = waits_are_full(&producer->exchange.waits);
         found = waits_take(&producer->exchange.waits, id, &chunk);
         break;

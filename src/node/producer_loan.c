@@ -41,29 +41,27 @@ static void ask_for_loan(struct tmesh_producer *producer)
     waker_wake(&exchange->waker);
 }
 
-/* One turn of the loop, with the lock let go; it may sleep before that, until `until_ns`. */
+/* One turn of the loop; it may sleep before that, until `until_ns`. */
 static void use(struct tmesh_producer *producer, uint64_t until_ns)
 {
     struct exchange *exchange = &producer->exchange;
     bool taken = loan_take(&exchange->loan);
     assert(taken);
-    pthread_mutex_unlock(&exchange->lock);
     producer_turn(producer, until_ns);
-    pthread_mutex_lock(&exchange->lock);
     exchange->asleep = false;
     loan_put(&exchange->loan);
 }
 
-bool producer_borrow(struct tmesh_producer *producer, uint64_t until_ns)
+bool producer_borrow(struct tmesh_producer *producer, struct patience patience)
 {
     struct exchange *exchange = &producer->exchange;
     struct loan *loan = &exchange->loan;
     if (loan->state == LOAN_NONE) ask_for_loan(producer);
     if (loan->state != LOAN_FREE || exchange->stop) return false;
-    uint64_t now_ns = clock_now_ns(), quiet_ns = now_ns + QUIET_NS;
-    if (now_ns >= until_ns) return false;
+    uint64_t quiet_ns = patience.now_ns + QUIET_NS;
+    if (patience.now_ns >= patience.until_ns) return false;
     uint64_t settled = exchange->settled;
-    use(producer, until_ns < quiet_ns ? until_ns : quiet_ns);
+    use(producer, patience.until_ns < quiet_ns ? patience.until_ns : quiet_ns);
     if (exchange->settled != settled) {
         loan_judge(loan, LOAN_PAID);
     } else if (clock_now_ns() >= quiet_ns || !pays(producer)) {

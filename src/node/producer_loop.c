@@ -171,12 +171,11 @@ static void await(struct tmesh_producer *producer, struct tmesh_ventilator *gues
 /* Sleeps until there is something to do.  Whoever stages a task while `asleep`
  * is set wakes us, and only then, so that a busy producer costs no wake-ups.
  * While the core has no room for what was taken over, more of it is no reason to
- * hurry: an answer makes room, and wakes us. */
+ * hurry: an answer makes room, and wakes us.  With the lock held, which it lets go. */
 static void nap(struct tmesh_producer *producer, struct tmesh_ventilator *guest, uint64_t limit_ns)
 {
     uint64_t deadline_ns = producer_deadline(producer->core);
     if (limit_ns < deadline_ns) deadline_ns = limit_ns;
-    pthread_mutex_lock(&producer->exchange.lock);
     bool room = producer->spool == NULL
                     ? stage_is_empty(&producer->taking)
                     : stage_is_empty(&producer->spooling) && !producer->spool_behind;
@@ -200,7 +199,12 @@ static struct tmesh_ventilator *find_guest(const struct tmesh_producer *producer
 void producer_turn(struct tmesh_producer *producer, uint64_t until_ns)
 {
     struct tmesh_ventilator *guest = find_guest(producer);
-    if (until_ns > 0) nap(producer, guest, until_ns);
+    if (until_ns > 0) {
+        nap(producer, guest, until_ns);
+    } else {
+        producer_swap_staged(producer);
+        pthread_mutex_unlock(&producer->exchange.lock);
+    }
     uint64_t now_ns = clock_now_ns(); /* the only time this turn knows */
     if (until_ns > 0 && guest != NULL && !ventilator_node_turn_lent(guest, now_ns)) guest = NULL;
     if (until_ns > 0) take_arrivals(producer, now_ns);
@@ -215,16 +219,15 @@ void producer_turn(struct tmesh_producer *producer, uint64_t until_ns)
     if (guest != NULL && front_has_news(guest->front)) {
         (void)ventilator_node_turn_lent(guest, now_ns);
     }
+    pthread_mutex_lock(&producer->exchange.lock);
 }
 
+/* With the lock held. */
 static bool is_stopping(struct tmesh_producer *producer)
 {
-    pthread_mutex_lock(&producer->exchange.lock);
     producer->exchange.asleep = false;
     producer_lend(producer);
-    bool stop = producer->exchange.stop;
-    pthread_mutex_unlock(&producer->exchange.lock);
-    return stop;
+    return producer->exchange.stop;
 }
 
 void *producer_loop(void *argument)
@@ -234,7 +237,9 @@ void *producer_loop(void *argument)
     if (producer->ventilator != NULL) {
         ventilator_node_lodge(producer->ventilator, &producer->exchange.waker);
     }
+    pthread_mutex_lock(&producer->exchange.lock);
     while (!is_stopping(producer)) producer_turn(producer, INSTANT_NEVER);
+    pthread_mutex_unlock(&producer->exchange.lock);
     if (producer->ventilator != NULL) ventilator_node_lodge(producer->ventilator, NULL);
     uint64_t now_ns = clock_now_ns();
     turn_until_done(producer, PRODUCER_STOP, now_ns);

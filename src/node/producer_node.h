@@ -59,19 +59,21 @@ struct tmesh_producer {
     struct block block;
     struct producer *core;
     struct producer_actions *actions;
-    struct stage taking;         /* staged submissions being stepped */
-    uint64_t taken;              /* staged submissions that were, or were dropped */
-    bool core_is_full;           /* the next one has to wait for an answer */
-    struct spool *spool;         /* NULL: there is none, or its disk failed, or we are done */
-    struct stage spooling;       /* staged submissions that are written, and not safe yet */
-    uint64_t spooling_lsn;       /* of their last record */
-    uint64_t spooling_number;    /* of the last one of them */
-    uint64_t spooling_bytes;     /* of all of them */
-    uint64_t cancel_lsn;         /* of the last record that a cancel has to wait for */
-    bool spool_behind;           /* nothing more is to be written for now */
-    struct answer_queue telling; /* answers of this turn */
-    struct bytes came;           /* a message that may be shared, while it is stepped */
-    uint32_t *settled;           /* tickets to be returned after this turn */
+    struct stage taking;           /* staged submissions being stepped */
+    uint64_t taken;                /* staged submissions that were, or were dropped */
+    bool core_is_full;             /* the next one has to wait for an answer */
+    struct spool *spool;           /* NULL: there is none, or its disk failed, or we are done */
+    struct stage spooling;         /* staged submissions that are written, and not safe yet */
+    uint64_t spooling_lsn;         /* of their last record */
+    uint64_t spooling_number;      /* of the last one of them */
+    uint64_t spooling_bytes;       /* of all of them */
+    uint64_t cancel_lsn;           /* of the last record that a cancel has to wait for */
+    bool spool_behind;             /* nothing more is to be written for now */
+    struct answer_queue telling;   /* answers of this turn */
+    bool noted;                    /* in this turn something was put on the board */
+    struct producer_counts counts; /* as they were published last */
+    struct bytes came;             /* a message that may be shared, while it is stepped */
+    uint32_t *settled;             /* tickets to be returned after this turn */
     uint32_t settled_count, settled_max;
     bool hurry;           /* the last turn left something to do */
     bool crowded;         /* too many answers waited when it was looked last */
@@ -92,13 +94,16 @@ void *producer_loop(void *producer);
 void producer_step_and_perform(struct tmesh_producer *producer, const struct producer_event *event);
 
 /* One turn of the loop, by whoever runs it; before that it sleeps until something comes, or
- * `until_ns`. */
+ * `until_ns`; 0: only what was staged is new.  With the lock held, and let go in between. */
 void producer_turn(struct tmesh_producer *producer, uint64_t until_ns);
 
 /* producer_loan.c; with the lock held, and let go in between. */
 /* Runs a turn of the loop instead of its thread, if that is lent; asks for it if not.
  * False: the caller has to wait for `changed`. */
-bool producer_borrow(struct tmesh_producer *producer, uint64_t until_ns);
+struct patience {
+    uint64_t now_ns, until_ns;
+};
+bool producer_borrow(struct tmesh_producer *producer, struct patience patience);
 /* Whoever borrowed it waits no longer. */
 void producer_borrow_end(struct tmesh_producer *producer);
 enum rouse {
@@ -113,6 +118,9 @@ void producer_turn_borrowed(struct tmesh_producer *producer);
 void producer_lend(struct tmesh_producer *producer);
 
 /* producer_submit.c */
+/* The thread's, with the lock held: has what was staged for itself, once it has taken all before
+ * that over. */
+void producer_swap_staged(struct tmesh_producer *producer);
 /* The thread's: takes over what was staged.  True when some is left. */
 bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns);
 

@@ -111,6 +111,9 @@ static enum tmesh_err stage_task(struct tmesh_producer *producer, const tmesh_ta
     producer->exchange.kept_bytes += task->payload_bytes;
     producer->exchange.submitted++;
     producer->exchange.staged++;
+    if (!atomic_load_explicit(&producer->exchange.staging, memory_order_relaxed)) {
+        atomic_store_explicit(&producer->exchange.staging, true, memory_order_relaxed);
+    }
     if (producer->has_spool) {
         producer->exchange.unsafe_bytes += task->payload_bytes + UNSAFE_OVERHEAD_BYTES;
     }
@@ -150,16 +153,32 @@ static bool is_second(const struct tmesh_producer *producer, const struct submis
     return producer->spool != NULL && !spool_holds(producer->spool, &submission->id, ticket);
 }
 
+void producer_swap_staged(struct tmesh_producer *producer)
+{
+    struct exchange *exchange = &producer->exchange;
+    if (producer->spool != NULL || !stage_is_empty(&producer->taking)) return;
+    stage_reset(&producer->taking);
+    struct stage swapped = exchange->stage;
+    exchange->stage = producer->taking;
+    producer->taking = swapped;
+    atomic_store_explicit(&exchange->staging, stage_is_roomy(&exchange->stage),
+                          memory_order_relaxed);
+}
+
+/* Without the lock; what is staged at this very moment is seen before the loop sleeps. */
+static bool is_swap_due(const struct tmesh_producer *producer)
+{
+    return atomic_load_explicit(&producer->exchange.staging, memory_order_relaxed) ||
+           stage_is_roomy(&producer->taking);
+}
+
 bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
 {
     if (producer->spool != NULL) producer_spool_staged(producer);
     bool more = producer_recover(producer, now_ns);
-    if (producer->spool == NULL && stage_is_empty(&producer->taking)) {
-        stage_reset(&producer->taking);
+    if (is_swap_due(producer)) {
         pthread_mutex_lock(&producer->exchange.lock);
-        struct stage swapped = producer->exchange.stage;
-        producer->exchange.stage = producer->taking;
-        producer->taking = swapped;
+        producer_swap_staged(producer);
         pthread_mutex_unlock(&producer->exchange.lock);
     }
     struct submission submission;

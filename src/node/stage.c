@@ -241,12 +241,17 @@ static void drop_blocks(struct stage *stage)
     assert(stage->blocks == 0);
 }
 
+bool stage_is_roomy(const struct stage *stage)
+{
+    return stage->capacity > STAGE_BYTES_KEPT;
+}
+
 /* Not at once: with payloads of 64 KiB each turn is such a burst, and memory that is new
  * each time costs more than the payloads' copies. */
 void stage_reset(struct stage *stage)
 {
     drop_blocks(stage);
-    bool roomy = stage->capacity > STAGE_BYTES_KEPT && stage->used < stage->capacity / 4;
+    bool roomy = stage_is_roomy(stage) && stage->used < stage->capacity / 4;
     stage->roomy = roomy ? stage->roomy + 1 : 0;
     stage->used = stage->read = stage->passed = 0;
     if (stage->roomy > STAGE_ROOMY_MAX) stage_clear(stage);

@@ -44,8 +44,10 @@ bool stage_join(struct stage *to, struct stage *from);
 
 bool stage_is_empty(const struct stage *stage);
 
-/* Forgets what was read, and after a while gives memory back that a burst had needed. */
+/* Forgets what was read, and after a while gives memory back that a burst had needed: as long as
+ * it is roomy, it wants to be reset. */
 void stage_reset(struct stage *stage);
+bool stage_is_roomy(const struct stage *stage);
 void stage_clear(struct stage *stage);
 
 #endif
