@@ -70,6 +70,7 @@ struct peer {
     /* a producer's */
     bool accept_due; /* ACCEPT of this batch waits for company, */
     uint64_t accept_batch;
+    struct id accept_only;    /* the task in it, if it is one: its RESULT says as much */
     uint64_t accept_by_ns;    /* until then at the latest */
     uint32_t disposed_held;   /* answers to DISPOSE of this session that wait for the disk */
     uint64_t owned;           /* tasks whose result it wants */

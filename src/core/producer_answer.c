@@ -112,7 +112,14 @@ static bool is_end(enum task_state state)
     return false;
 }
 
-/* A result implies that the task was accepted, even if ACCEPT got lost, and
+/* Of a task that is not accepted yet: its result may be all that is said of its batch. */
+static void note_taken(struct producer *producer, const struct producer_entry *entry, uint32_t link)
+{
+    if (entry->state != ENTRY_SENT || producer->batches[entry->where].link != link) return;
+    producer->links[link].busy_streak = 0;
+}
+
+/* A result implies that the task was accepted, even if ACCEPT got lost or was left out, and
  * even by another ventilator than the one it was sent to last.  The first one
  * ends the task; whatever a former owner says later is about no task of ours. */
 static void end(struct producer *producer, uint32_t slot, const struct result *result,
@@ -126,6 +133,7 @@ static void end(struct producer *producer, uint32_t slot, const struct result *r
         return;
     }
     if (entry->state != ENTRY_AWAITED) {
+        note_taken(producer, entry, link);
         producer_entry_detach(producer, slot);
         entry->cancelled = false;
         producer_entry_accept(producer, slot, link, out);

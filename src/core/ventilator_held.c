@@ -8,7 +8,8 @@
  *
  * Some wait for company, so that a task that comes alone wakes nobody in vain:
  * ACCEPT of a batch whose results are wanted goes with the first of them if that
- * comes soon, and RECEIPT stands for several completions (tab.h).
+ * comes soon, or not at all if that is all of them, and RECEIPT stands for several completions
+ * (tab.h).
  */
 #include "planted.h"
 #include "ventilator_state.h"
@@ -140,27 +141,42 @@ bool held_send_answers(struct ventilator *ventilator)
     return true;
 }
 
-void held_accept_soon(struct ventilator *ventilator, uint32_t slot, uint64_t batch)
+void held_accept_soon(struct ventilator *ventilator, uint32_t slot,
+                      const struct message_submit *submit)
 {
     struct peer *producer = &ventilator->peers.peers[slot];
     bool waits = ventilator->options.accept_ns > 0 && !ventilator->options.journals;
     if (producer->accept_due || !waits) { /* the first has company now */
         if (producer->accept_due) held_answer_now(ventilator, slot, producer->accept_batch, 0);
         producer->accept_due = false;
-        held_accept(ventilator, slot, batch, 0);
+        held_accept(ventilator, slot, submit->batch, 0);
         return;
     }
     producer->accept_due = true;
-    producer->accept_batch = batch;
+    producer->accept_batch = submit->batch;
+    producer->accept_only = submit->count == 1 ? submit->items[0].id : (struct id){{0}};
     producer->accept_by_ns = instant_after(ventilator->now_ns, ventilator->options.accept_ns);
     ventilator_watch(ventilator, slot);
+}
+
+/* Whether the RESULT that goes next ends all that the batch has, so that nobody needs its ACCEPT.
+ */
+static bool is_said_by_result(const struct ventilator *ventilator, const struct peer *producer)
+{
+    return producer->minor >= 2 && ventilator_owes_result_now(producer) &&
+           id_equal(ventilator_id(ventilator, producer->results.first), &producer->accept_only);
 }
 
 bool held_send_accept(struct ventilator *ventilator, uint32_t slot)
 {
     struct peer *producer = &ventilator->peers.peers[slot];
+    if (!producer->accept_due) return true;
+    if (is_said_by_result(ventilator, producer)) {
+        producer->accept_due = false;
+        return true;
+    }
     bool due = producer->results.count > 0 || producer->accept_by_ns <= ventilator->now_ns;
-    if (!producer->accept_due || !due) return true;
+    if (!due) return true;
     if (!ventilator_can_send(ventilator)) return false;
     held_answer_now(ventilator, slot, producer->accept_batch, 0);
     producer->accept_due = false;

@@ -81,6 +81,11 @@ static bool window_is_full(const struct peer *producer)
            producer->unreceipted.count >= WINDOW_RESULTS;
 }
 
+bool ventilator_owes_result_now(const struct peer *producer)
+{
+    return producer->results.count > 0 && !window_is_full(producer);
+}
+
 /* Whether the end of this task would survive us. */
 static bool has_durable_end(const struct ventilator *ventilator, uint32_t slot)
 {

@@ -216,7 +216,8 @@ bool held_has_room(const struct ventilator *ventilator, uint32_t rejections);
 void held_accept(struct ventilator *ventilator, uint32_t peer, uint64_t batch, uint32_t rejections);
 /* Answers a batch of which nothing was rejected: with its first result if that comes
  * soon, else a little later. */
-void held_accept_soon(struct ventilator *ventilator, uint32_t peer, uint64_t batch);
+void held_accept_soon(struct ventilator *ventilator, uint32_t peer,
+                      const struct message_submit *submit);
 /* Likewise, what became of letters. */
 void held_dispose(struct ventilator *ventilator, uint32_t peer,
                   const struct message_disposed *disposed);
@@ -322,6 +323,9 @@ void ventilator_withdraw_result(struct ventilator *ventilator, uint32_t slot);
 /* The end it tells is none: its producer, which has not receipted it, waits for another. */
 void ventilator_recall_result(struct ventilator *ventilator, uint32_t slot);
 bool ventilator_send_results(struct ventilator *ventilator, uint32_t peer);
+
+/* Whether that begins with the first of its results, which need not wait for the disk. */
+bool ventilator_owes_result_now(const struct peer *producer);
 void ventilator_receipt(struct ventilator *ventilator, uint32_t peer, uint32_t through);
 void ventilator_query(struct ventilator *ventilator, uint32_t peer,
                       const struct message_query *query);

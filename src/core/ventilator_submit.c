@@ -243,7 +243,7 @@ void ventilator_submit(struct ventilator *ventilator, uint32_t peer,
     }
     ventilator->out->rejection_count = count;
     if (can_wait && count == 0 && all_wanted)
-        held_accept_soon(ventilator, peer, submit->batch);
+        held_accept_soon(ventilator, peer, submit);
     else if (can_wait)
         held_accept(ventilator, peer, submit->batch, count);
     else

@@ -122,6 +122,28 @@ static void pauses_grow_while_busy_goes_on_and_begin_short_again_after_it(void *
     producer_story_end(&story);
 }
 
+/* A ventilator may leave ACCEPT out when RESULT says as much. */
+static void a_result_without_accept_ends_a_batch_and_the_pauses(void **state)
+{
+    (void)state;
+    struct producer_story story;
+    struct producer_counts counts;
+    start(&story);
+    producer_story_submit(&story, "a");
+    producer_story_turn(&story);
+    uint64_t pause_ns = pause_after_busy(&story, 1);
+    producer_story_pass(&story, pause_ns / MILLISECOND + 1); /* it goes out once more */
+    producer_counts(story.producer, &counts);
+    assert_int_equal(counts.links_busy, 1);
+    producer_story_result(&story, 0, "a");
+    producer_counts(story.producer, &counts);
+    assert_int_equal(counts.links_busy, 0);
+    assert_int_equal(counts.outbox + counts.awaited, 0);
+    assert_int_equal(counts.accepted, 1);
+    assert_int_equal(counts.ended, 1);
+    producer_story_end(&story);
+}
+
 static void a_draining_ventilator_gets_nothing_until_its_next_session(void **state)
 {
     (void)state;
@@ -448,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_rejected_task_is_told_and_the_others_are_accepted),
         cmocka_unit_test(a_busy_ventilator_is_left_alone_for_a_while_and_order_is_kept),
         cmocka_unit_test(busy_answers_to_what_was_on_its_way_make_the_pause_no_longer),
+        cmocka_unit_test(a_result_without_accept_ends_a_batch_and_the_pauses),
         cmocka_unit_test(pauses_grow_while_busy_goes_on_and_begin_short_again_after_it),
         cmocka_unit_test(a_draining_ventilator_gets_nothing_until_its_next_session),
         cmocka_unit_test(a_batch_without_answer_goes_again_by_the_front_before_newer_ones),
