@@ -116,6 +116,8 @@ static enum hindrance look(const struct bench_driver *driver, bool told, uint64_
     uint64_t count = count_of(driver);
     if (driver->fault != TMESH_OK || driver->next == driver->last) return HINDRANCE_OVER;
     if (leg->tasks > 0 && count == leg->tasks) return HINDRANCE_OVER;
+    bool full = told && (!driver->free || driver->flying * leg->sample_every >= leg->in_flight);
+    if (full && leg->interval_ns1000 == 0) return HINDRANCE_FLIGHT;
     /* For the tasks in between a clock would cost more than it tells. */
     bool looks = told || leg->interval_ns1000 > 0 || (leg->tasks == 0 && count % 64 == 0);
     if (looks) *now_ns = clock_ns();
@@ -123,10 +125,7 @@ static enum hindrance look(const struct bench_driver *driver, bool told, uint64_
     uint64_t due = leg->interval_ns1000 > 0 ? due_ns(driver) : *now_ns;
     if (leg->tasks == 0 && due >= leg->end_ns) return HINDRANCE_OVER;
     if (*now_ns < due) return HINDRANCE_TIME;
-    if (told && (!driver->free || driver->flying * leg->sample_every >= leg->in_flight)) {
-        return HINDRANCE_FLIGHT;
-    }
-    return HINDRANCE_NONE;
+    return full ? HINDRANCE_FLIGHT : HINDRANCE_NONE;
 }
 
 /* Submits one task, with the time that it counts from: when it was due, or now. */

@@ -1,13 +1,15 @@
 /* bench_task.c - see bench_task.h. */
 #include "bench_task.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum { NUMBER_OCTETS = 5, RESULT_OCTETS = 3, TAG_OCTETS = 2 };
 
 static void put(uint8_t *at, size_t octets, uint64_t value)
 {
-    for (size_t i = 0; i < octets; i++) at[i] = (uint8_t)(value >> (8 * i));
+    uint64_t little = htole64(value);
+    memcpy(at, &little, octets);
 }
 
 static uint64_t get(const uint8_t *at, size_t octets)

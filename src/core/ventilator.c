@@ -246,9 +246,11 @@ static bool serve(struct ventilator *ventilator, uint32_t slot)
         if (!ventilator_take_back(ventilator, slot)) return false;
     }
     if (peer->state != PEER_OPEN) return true;
-    return held_send_receipt(ventilator, slot) && held_send_accept(ventilator, slot) &&
-           ventilator_send_drain(ventilator, slot) && ventilator_send_revokes(ventilator, slot) &&
-           ventilator_send_work(ventilator, slot) && ventilator_send_progress(ventilator, slot) &&
+    if (peer->role == ROLE_WORKER) {
+        return held_send_receipt(ventilator, slot) && ventilator_send_drain(ventilator, slot) &&
+               ventilator_send_revokes(ventilator, slot) && ventilator_send_work(ventilator, slot);
+    }
+    return held_send_accept(ventilator, slot) && ventilator_send_progress(ventilator, slot) &&
            ventilator_send_results(ventilator, slot);
 }
 

@@ -228,7 +228,7 @@ void dials_wait(struct dials *dials, const struct waker *waker, uint64_t until_n
 }
 
 /* Reads what happened to the connection, up to the first thing to tell. */
-static bool line_came_up(struct line *line)
+static bool line_heard(struct line *line)
 {
     struct monitor_event event;
     if (line->joined) {
@@ -248,6 +248,11 @@ static bool line_came_up(struct line *line)
         }
     }
     return false;
+}
+
+static bool line_came_up(struct line *line)
+{
+    return (line->joined || line->monitor_ready) && line_heard(line);
 }
 
 static void tell(struct arrival *arrival, enum arrival_kind kind, uint32_t link)
@@ -298,7 +303,7 @@ static bool next_of_front(struct dials *dials, uint32_t link, struct arrival *ar
     for (uint32_t drops = 0; line->ready && drops < DROPS_MAX;) {
         if (!line_receive(line, &dials->message)) {
             line->ready = false;
-        } else if (!socket_ends_with(line->socket, &dials->message)) {
+        } else if (line->pipe == NULL && !socket_ends_with(line->socket, &dials->message)) {
             drops++; /* several frames: not our protocol */
         } else {
             line->taken++;

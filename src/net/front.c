@@ -23,7 +23,8 @@ enum {
      * from a random number, so once in some hundred million times a peer gets one of these; it
      * is not heard then, and has another when it tries again. */
     PIPE_LINKS = 16,
-    DROPS_MAX = 64 /* messages dropped in one call, so that nobody holds us up */
+    DROPS_MAX = 64, /* messages dropped in one call, so that nobody holds us up */
+    NOTED_MAX = 64
 };
 
 /* Ways by which messages come. */
@@ -36,6 +37,7 @@ struct front {
     void *router, *pull;
     struct monitor monitor;
     struct origins origins;
+    uint64_t noted[NOTED_MAX]; /* by its last bits, a link whose origin is known, plus one */
     struct buffers *buffers;
     struct parcels parcels;
     struct timer timer;
@@ -252,8 +254,13 @@ static void take_events(struct front *front)
     if (origins_untold(&front->origins)) front->ready[LANE_ROUTER] = true;
 }
 
+/* Once for each link, as far as they are remembered: to ask libzmq for the descriptor costs as much
+ * as to decode a small message, and ROUTER has another link for each connection. */
 static void note_origin(struct front *front, uint32_t link)
 {
+    uint64_t *noted = &front->noted[link % NOTED_MAX];
+    if (*noted == (uint64_t)link + 1) return;
+    *noted = (uint64_t)link + 1;
     int fd = zmq_msg_get(&front->message, ZMQ_SRCFD);
     if (origins_knows(&front->origins, fd, link)) return;
     take_events(front);
