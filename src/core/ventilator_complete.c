@@ -125,7 +125,8 @@ static void complete_one(struct ventilator *ventilator, uint32_t peer,
     if (held) ventilator_fail(ventilator, slot, completion);
 }
 
-/* Fetches all that the next `count` items are about, and hashes their ids. */
+/* Hashes the ids of the next `count` items, and fetches all that they are about; not for one alone:
+ * that is needed at once. */
 static void fetch_group(const struct ventilator *ventilator, const struct completion *items,
                         uint32_t count, uint32_t hashes[INDEX_GROUP])
 {
@@ -133,8 +134,9 @@ static void fetch_group(const struct ventilator *ventilator, const struct comple
     uint32_t rows[INDEX_GROUP];
     for (uint32_t at = 0; at < count; at++) {
         hashes[at] = index_hash(&known->ids, &items[at].lease.id);
-        index_fetch_bucket(&known->ids, hashes[at]);
     }
+    if (count == 1) return;
+    for (uint32_t at = 0; at < count; at++) index_fetch_bucket(&known->ids, hashes[at]);
     for (uint32_t at = 0; at < count; at++) {
         rows[at] = index_fetch_slot(&known->ids, hashes[at]);
         if (rows[at] != INDEX_NONE) __builtin_prefetch(&known->rows[rows[at]], 1);

@@ -205,15 +205,15 @@ static enum reason submit_one(struct ventilator *ventilator, uint32_t peer,
     return submit_again(ventilator, row, peer, item);
 }
 
-/* Fetches where the next `count` items belong, and hashes their ids. */
+/* Hashes the ids of the next `count` items, and fetches where they belong; not for one alone: that
+ * is needed at once. */
 static void fetch_group(struct ventilator *ventilator, const struct submission *items,
                         uint32_t count, uint32_t hashes[INDEX_GROUP])
 {
     const struct index *ids = &ventilator->known.ids;
-    for (uint32_t at = 0; at < count; at++) {
-        hashes[at] = index_hash(ids, &items[at].id);
-        index_fetch_bucket(ids, hashes[at]);
-    }
+    for (uint32_t at = 0; at < count; at++) hashes[at] = index_hash(ids, &items[at].id);
+    if (count == 1) return;
+    for (uint32_t at = 0; at < count; at++) index_fetch_bucket(ids, hashes[at]);
     task_fetch_free(ventilator->tasks, &ventilator->slots, count);
 }
 

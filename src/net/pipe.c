@@ -143,22 +143,25 @@ static bool is_empty(const struct lane *lane)
     return !lane->dozes && !atomic_load_explicit(&lane->filled, memory_order_relaxed);
 }
 
+static bool take_all(struct lane *lane)
+{
+    lane->taken.next = lane->taken.count = 0;
+    lane->dozes = false;
+    (void)pthread_mutex_lock(&lane->lock);
+    const struct run swapped = lane->sent;
+    lane->sent = lane->taken;
+    lane->taken = swapped;
+    lane->sleeper = NULL;
+    atomic_store_explicit(&lane->filled, false, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&lane->lock);
+    return lane->taken.count > 0;
+}
+
 bool pipe_receive(struct pipe *pipe, enum pipe_end at, zmq_msg_t *message, uint32_t *connection)
 {
     struct lane *lane = &pipe->lanes[at == PIPE_PRODUCER ? PIPE_VENTILATOR : PIPE_PRODUCER];
-    if (lane->taken.next == lane->taken.count) {
-        if (is_empty(lane)) return false;
-        lane->taken.next = lane->taken.count = 0;
-        lane->dozes = false;
-        (void)pthread_mutex_lock(&lane->lock);
-        const struct run swapped = lane->sent;
-        lane->sent = lane->taken;
-        lane->taken = swapped;
-        lane->sleeper = NULL;
-        atomic_store_explicit(&lane->filled, false, memory_order_relaxed);
-        (void)pthread_mutex_unlock(&lane->lock);
-        if (lane->taken.count == 0) return false;
-    }
+    bool none = lane->taken.next == lane->taken.count;
+    if (none && (is_empty(lane) || !take_all(lane))) return false;
     struct queued *queued = &lane->taken.items[lane->taken.next++];
     (void)zmq_msg_move(message, &queued->message);
     zmq_msg_close(&queued->message);

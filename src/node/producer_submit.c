@@ -181,6 +181,7 @@ bool producer_take_staged(struct tmesh_producer *producer, uint64_t now_ns)
         producer_swap_staged(producer);
         pthread_mutex_unlock(&producer->exchange.lock);
     }
+    if (stage_is_empty(&producer->taking)) return more;
     struct submission submission;
     struct producer_event event = {
         .kind = PRODUCER_SUBMIT, .now_ns = now_ns, .submission = &submission};
