@@ -105,6 +105,11 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t unused_bytes(const struct worker *worker)
+{
+    return minus(worker->options.store_bytes_max, worker->store.bytes_used);
+}
+
 static uint64_t answer_due(const struct worker_link *link)
 {
     return instant_after(link->asked_ns, ANSWER_NS + 2 * worker_pace_round_trip(link));
@@ -150,7 +155,7 @@ static void survey(const struct worker *worker, struct plan *plan)
     }
     if (!eager) plan->ahead = idle_ahead;
     uint64_t busy = worker->held + coming, taken = worker->held + (uint64_t)worker->owed + left;
-    uint64_t unused = minus(worker->options.store_bytes_max, worker->store.bytes_used);
+    uint64_t unused = unused_bytes(worker);
     plan->free = minus(worker->options.slots + plan->ahead, busy);
     plan->slots_free = busy < worker->options.slots;
     plan->room = minus(worker->options.jobs_max, taken);
@@ -337,11 +342,43 @@ void worker_credit_take_back(struct worker *worker, uint32_t link, struct worker
     say_credit(worker, link, out);
 }
 
+/* Whether nothing would be said to this link whatever was decided, out of `capacity` and for
+ * `open` links: without a backlog and with credit left, it is given by the end of rule 2 alone,
+ * and no more than the capacity less what is held and what it has. */
+static bool is_content(const struct worker *worker, const struct worker_link *link,
+                       uint64_t capacity, uint64_t open)
+{
+    uint64_t had = bytes_left(link);
+    if (worker->held + 2 * tasks_left(link) <= capacity) return false;
+    return link->uplink.payload_bytes_max <= 2 * had && unused_bytes(worker) <= 4 * had * open;
+}
+
+/* As in most turns with few tasks, for which planning would be the longest part. */
+static bool all_are_content(const struct worker *worker)
+{
+    uint64_t ahead = 0, open = 0;
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        const struct worker_link *link = &worker->links[i];
+        if (!is_open(worker, i)) continue;
+        if (link->eager || tasks_left(link) == 0) return false;
+        uint64_t ahead_of = worker_pace_ahead(worker, link);
+        if (ahead_of > ahead) ahead = ahead_of;
+        open++;
+    }
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        if (!is_open(worker, i)) continue;
+        if (!is_content(worker, &worker->links[i], worker->options.slots + ahead, open))
+            return false;
+    }
+    return true;
+}
+
 void worker_credit_grant(struct worker *worker, struct worker_actions *out)
 {
     if (worker->draining || worker_is_stuck(worker)) return;
-    struct plan plan;
     forget_unanswered(worker);
+    if (all_are_content(worker)) return;
+    struct plan plan;
     survey(worker, &plan);
     decide(worker, &plan);
     for (uint32_t i = 0; i < worker->options.link_count; i++) {
