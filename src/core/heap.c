@@ -113,8 +113,3 @@ uint64_t heap_key(const struct heap *heap, uint32_t owner)
     assert(heap_has(heap, owner));
     return heap->entries[heap->where[owner] - 1].key;
 }
-
-const struct heap_entry *heap_first(const struct heap *heap)
-{
-    return heap->count == 0 ? NULL : &heap->entries[0];
-}

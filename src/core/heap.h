@@ -40,6 +40,9 @@ uint64_t heap_key(const struct heap *heap, uint32_t owner);
 
 /* The entry with the smallest key, or NULL when the heap is empty.  Borrowed:
  * valid until the heap changes. */
-const struct heap_entry *heap_first(const struct heap *heap);
+static inline const struct heap_entry *heap_first(const struct heap *heap)
+{
+    return heap->count == 0 ? NULL : &heap->entries[0];
+}
 
 #endif

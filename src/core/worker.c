@@ -119,6 +119,26 @@ static void hear(struct worker *worker, uint32_t link, const struct message *mes
     }
 }
 
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* From here on, unless something happens. */
+static uint64_t next_due(const struct worker *worker)
+{
+    if (worker->stopped) return INSTANT_NEVER;
+    uint64_t due_ns = earlier(worker->stirred_ns, worker_credit_deadline(worker));
+    due_ns = earlier(due_ns, worker_limit_deadline(worker));
+    due_ns = earlier(due_ns, worker_progress_deadline(worker));
+    for (uint32_t i = 0; i < worker->options.link_count; i++) {
+        due_ns = earlier(due_ns, uplink_deadline(&worker->links[i].uplink, &worker->turn));
+        due_ns = earlier(due_ns, worker_beat_deadline(worker, i));
+        due_ns = earlier(due_ns, worker_surplus_deadline(worker, i));
+    }
+    return due_ns;
+}
+
 /* Everything that is due, for every link; heartbeats last, because whatever
  * else was said to a ventilator stands for one. */
 static void on_turn(struct worker *worker, struct worker_actions *out)
@@ -138,7 +158,7 @@ static void on_turn(struct worker *worker, struct worker_actions *out)
         for (uint32_t i = 0; i < link_count; i++) worker_beat_tick(worker, i, out);
     }
     if (out->more) worker->stirred_ns = worker->now_ns;
-    worker->due_ns = worker_deadline(worker);
+    worker->due_ns = next_due(worker);
 }
 
 static void on_finished(struct worker *worker, const struct worker_event *event)
@@ -189,24 +209,11 @@ void *worker_returned(struct worker *worker)
     return store_returned(&worker->store);
 }
 
-static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
-{
-    return a_ns < b_ns ? a_ns : b_ns;
-}
-
+/* Whatever happened since the last TURN wants another one at once. */
 uint64_t worker_deadline(const struct worker *worker)
 {
     if (worker->stopped) return INSTANT_NEVER;
-    uint64_t due_ns = worker_credit_deadline(worker);
-    due_ns = earlier(due_ns, worker->stirred_ns);
-    due_ns = earlier(due_ns, worker_limit_deadline(worker));
-    due_ns = earlier(due_ns, worker_progress_deadline(worker));
-    for (uint32_t i = 0; i < worker->options.link_count; i++) {
-        due_ns = earlier(due_ns, uplink_deadline(&worker->links[i].uplink, &worker->turn));
-        due_ns = earlier(due_ns, worker_beat_deadline(worker, i));
-        due_ns = earlier(due_ns, worker_surplus_deadline(worker, i));
-    }
-    return due_ns;
+    return earlier(worker->due_ns, worker->stirred_ns);
 }
 
 uint64_t worker_trusted_until(const struct worker *worker, uint32_t link)
