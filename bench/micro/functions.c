@@ -50,7 +50,7 @@ static uint64_t measure_round(struct pool *pool, int bell, const char *payload)
     submit(pool, 0, HELD, payload);
     while (over < RUNS) {
         struct finished done[COLLECTED];
-        uint32_t count = pool_collect(pool, done, COLLECTED);
+        uint32_t count = pool_collect(pool, clock_now_ns(), done, COLLECTED);
         for (uint32_t i = 0; i < count; i++)
             if (done[i].outcome != OUTCOME_DONE) abort();
         over += count;

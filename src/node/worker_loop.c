@@ -218,7 +218,7 @@ static bool take_finished(struct tmesh_worker *node, uint64_t now_ns)
     uint32_t taken = 0, count;
     bool brisk = true, more;
     do {
-        count = pool_collect(node->pool, done, DONE_AT_ONCE);
+        count = pool_collect(node->pool, now_ns, done, DONE_AT_ONCE);
         for (uint32_t at = 0; at < count; at++) brisk = brisk && done[at].run_ns < POOL_BRISK_NS;
         event.finished_count = count;
         event.memory = pool_block(node->pool);

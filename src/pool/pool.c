@@ -2,7 +2,6 @@
 #include "pool.h"
 
 #include "../core/instant.h"
-#include "../watch/clock.h"
 #include "../watch/thread.h"
 #include "slot.h"
 
@@ -120,10 +119,12 @@ void pool_submit(struct pool *pool, const struct pool_order *orders, uint32_t co
     assert(count <= pool->options.jobs_max - pool->held);
     if (count == 0) return;
     pool->held += count;
+    if (pool->borrower != NULL && slot_accept(pool->borrower, orders, count)) return;
+    pool->refused = true;
     (void)pthread_mutex_lock(&pool->lock);
     assert(!pool->stopping);
     queue_push(&pool->queue, orders, count);
-    uint32_t wanted = pool->borrowed ? 0 : sleepers(pool, count);
+    uint32_t wanted = pool->borrower != NULL ? 0 : sleepers(pool, count); /* .. by pool_lend_end */
     (void)pthread_mutex_unlock(&pool->lock);
     rouse(pool, wanted);
 }
@@ -132,6 +133,7 @@ void pool_submit(struct pool *pool, const struct pool_order *orders, uint32_t co
 static void return_jobs(struct pool *pool, const struct pool_job *jobs, uint32_t count)
 {
     assert(count <= pool->options.jobs_max - pool->returned_count);
+    if (count > 0) atomic_store_explicit(&pool->collectable, true, memory_order_release);
     for (uint32_t i = 0; i < count; i++) pool->returned[pool->returned_count++] = jobs[i].job;
 }
 
@@ -139,7 +141,7 @@ void pool_withdraw(struct pool *pool)
 {
     struct pool_job jobs[SLOT_JOBS_MAX];
     (void)pthread_mutex_lock(&pool->lock);
-    bool first = pool->ready.first == NULL && pool->returned_count == 0;
+    bool first = !pool_is_collectable(pool);
     for (uint32_t i = 0; i < pool->options.slots; i++)
         return_jobs(pool, jobs, slot_take_back(&pool->slots[i], jobs));
     uint32_t count;
@@ -162,7 +164,7 @@ static void withdraw_one(struct pool *pool, uint32_t job, enum slot_take take, e
 {
     enum slot_has has = SLOT_HAS_IT_NOT;
     (void)pthread_mutex_lock(&pool->lock);
-    bool first = pool->ready.first == NULL && pool->returned_count == 0;
+    bool first = !pool_is_collectable(pool);
     for (uint32_t i = 0; i < pool->options.slots && has == SLOT_HAS_IT_NOT; i++)
         has = slot_withdraw(&pool->slots[i], job, take, cause);
     if (has == SLOT_HAS_IT_NOT && queue_remove(&pool->queue, job)) has = SLOT_TOOK_IT;
@@ -219,10 +221,12 @@ uint32_t pool_started(struct pool *pool, struct pool_started *started)
 }
 
 /* Gives back the batches whose views were borrowed until now, and fetches what
- * the slots handed over.  Returns how many withdrawn jobs it put into `done`. */
+ * the slots handed over.  Returns how many withdrawn jobs it put into `done`.  What comes
+ * right after the glance has `wake` called. */
 static uint32_t exchange(struct pool *pool, struct finished *done, uint32_t done_max)
 {
     uint32_t spent_count = 0, count = 0;
+    if (pool->spent.first == NULL && !pool_is_collectable(pool)) return 0;
     for (struct batch *batch = pool->spent.first; batch != NULL; batch = batch->next) {
         struct batch *next = batch->next;
         batch_clear(batch);
@@ -243,33 +247,47 @@ static uint32_t exchange(struct pool *pool, struct finished *done, uint32_t done
             .outcome = OUTCOME_RETURNED,
         };
     }
+    atomic_store_explicit(&pool->collectable, pool->returned_count > 0, memory_order_relaxed);
     (void)pthread_mutex_unlock(&pool->lock);
     batch_list_free(&surplus);
     return count;
+}
+
+/* NULL: memory is short. */
+static struct batch *empty_batch(struct pool *pool)
+{
+    struct batch *batch = batch_list_take(&pool->spent);
+    if (batch == NULL) return batch_new();
+    batch_clear(batch);
+    return batch;
+}
+
+bool pool_fetch_from(struct pool *pool, struct slot *slot, uint64_t since_ns)
+{
+    uint64_t oldest_ns = atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed);
+    if (oldest_ns == 0 || oldest_ns >= since_ns) return true;
+    struct batch *fresh = empty_batch(pool);
+    if (fresh == NULL) return false;
+    struct batch *taken = slot_take_batch(slot, fresh, since_ns);
+    if (taken != NULL)
+        batch_list_add(&pool->reading, taken);
+    else
+        batch_list_add(&pool->spent, fresh);
+    return true;
 }
 
 /* Fetches results that have waited in the slots since before `since_ns`. */
 static void fetch(struct pool *pool, uint64_t since_ns)
 {
     for (uint32_t i = 0; i < pool->options.slots; i++) {
-        struct slot *slot = &pool->slots[i];
-        uint64_t oldest_ns = atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed);
-        if (oldest_ns == 0 || oldest_ns >= since_ns) continue;
-        struct batch *fresh = batch_new();
-        if (fresh == NULL) return; /* another time */
-        struct batch *taken = slot_take_batch(slot, fresh, since_ns);
-        if (taken != NULL)
-            batch_list_add(&pool->reading, taken);
-        else
-            free(fresh);
+        if (!pool_fetch_from(pool, &pool->slots[i], since_ns)) return; /* another time */
     }
 }
 
 /* What a slot meant to hand over with the results of its next job, and could not, because
  * that one is long against its habit; or is a command, and the slot waits for company. */
-static void sweep(struct pool *pool)
+static void sweep(struct pool *pool, uint64_t now_ns)
 {
-    uint64_t now_ns = clock_now_ns();
     if (now_ns - pool->swept_ns < SWEEP_NS) return;
     pool->swept_ns = now_ns;
     fetch(pool, now_ns - SWEEP_NS);
@@ -280,11 +298,11 @@ void pool_fetch(struct pool *pool)
     fetch(pool, INSTANT_NEVER);
 }
 
-uint32_t pool_collect(struct pool *pool, struct finished *done, uint32_t done_max)
+uint32_t pool_collect(struct pool *pool, uint64_t now_ns, struct finished *done, uint32_t done_max)
 {
     assert(done_max > 0);
     uint32_t count = exchange(pool, done, done_max);
-    if (pool->held > 0) sweep(pool);
+    if (pool->held > 0) sweep(pool, now_ns);
     pool->alone = NULL;
     while (count < done_max && pool->reading.first != NULL && pool->alone == NULL) {
         struct batch *batch = pool->reading.first;
@@ -336,11 +354,20 @@ void pool_lend(struct pool *pool)
     rouse(pool, 1);
 }
 
+/* Jobs that no slot has begun. */
+static uint32_t waiting_jobs(const struct pool *pool)
+{
+    uint32_t count = pool->queue.count;
+    for (uint32_t i = 0; i < pool->options.slots; i++)
+        count += atomic_load_explicit(&pool->slots[i].waiting, memory_order_relaxed);
+    return count;
+}
+
 void pool_lend_end(struct pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
     pool->offered = false;
-    uint32_t wanted = sleepers(pool, pool->queue.count);
+    uint32_t wanted = sleepers(pool, waiting_jobs(pool));
     (void)pthread_mutex_unlock(&pool->lock);
     rouse(pool, wanted);
 }

@@ -127,13 +127,13 @@ uint32_t pool_progress(struct pool *pool, struct pool_progress *progress);
 
 /* Hands over what finished, at most `done_max` at a time; 0 when nothing has.  A large result
  * that is alone in its memory comes by itself: see pool_block.  The views are borrowed until the
- * next call.
+ * next call, also of pool_fetch.
  * Call it on every turn of the loop, whatever woke it, until it returns less
  * than `done_max` and left nothing: wake is called again only for what finishes after that, and
  * results that wait behind a run which is long against its handler's habit are
  * fetched here without a wake.  The thread of pool_submit and pool_withdraw, and
  * no other. */
-uint32_t pool_collect(struct pool *pool, struct finished *done, uint32_t done_max);
+uint32_t pool_collect(struct pool *pool, uint64_t now_ns, struct finished *done, uint32_t done_max);
 
 /* Whether pool_collect left something for its next call. */
 bool pool_has_more(const struct pool *pool);

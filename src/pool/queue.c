@@ -48,12 +48,6 @@ void queue_return(struct queue *queue, const struct pool_job *jobs, uint32_t cou
     for (uint32_t i = 0; i < count; i++) *place(queue, i) = jobs[i];
 }
 
-const struct pool_job *queue_at(const struct queue *queue, uint32_t offset)
-{
-    assert(offset < queue->count);
-    return place(queue, offset);
-}
-
 bool queue_remove(struct queue *queue, uint32_t job)
 {
     uint32_t at = 0;

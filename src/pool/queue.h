@@ -30,8 +30,6 @@ void queue_push(struct queue *queue, const struct pool_order *orders, uint32_t c
 void queue_return(struct queue *queue, const struct pool_job *jobs, uint32_t count);
 /* Takes out the one that is number `job`.  False: it is not there. */
 bool queue_remove(struct queue *queue, uint32_t job);
-/* The one `offset` behind the first, which is there. */
-const struct pool_job *queue_at(const struct queue *queue, uint32_t offset);
 /* At most `jobs_max`; returns how many. */
 uint32_t queue_take(struct queue *queue, struct pool_job *jobs, uint32_t jobs_max);
 

@@ -38,12 +38,13 @@ void slot_hand_over(struct slot *slot)
 
     if (full->count > 0) {
         (void)pthread_mutex_lock(&pool->lock);
-        bool first = pool->ready.first == NULL && pool->returned_count == 0;
+        bool first = !pool_is_collectable(pool);
         batch_list_add(&pool->ready, full);
+        atomic_store_explicit(&pool->collectable, true, memory_order_release);
         full = batch_list_take(&pool->spares);
         if (full != NULL) pool->spare_count--;
         (void)pthread_mutex_unlock(&pool->lock);
-        if (first && !slot->has_loop) pool->options.wake(pool->options.wake_context);
+        if (first) pool->options.wake(pool->options.wake_context);
     }
     struct batch *fresh = fresh_batch(full);
     latch_take(&slot->lock);
@@ -115,15 +116,17 @@ static void take_share(struct slot *slot)
     slot->taken_count = queue_take(&pool->queue, slot->taken, share);
 }
 
-/* Waits for jobs. */
-static enum slot_step refill(struct slot *slot)
+/* Waits for jobs that come to all. */
+static enum slot_step wait_for_jobs(struct slot *slot)
 {
     struct pool *pool = slot->pool;
     (void)pthread_mutex_lock(&pool->lock);
-    while (!pool->stopping) {
+    while (!pool->stopping && !slot->borrows) {
         relieve_others(pool, slot->now_ns);
         if (pool->queue.count > 0) break;
-        if (slot_borrow(slot)) continue;
+        slot->borrows = pool->offered;
+        pool->offered = false;
+        if (slot->borrows) break;
         if (atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed) != 0) {
             (void)pthread_mutex_unlock(&pool->lock);
             slot_hand_over(slot);
@@ -136,8 +139,10 @@ static enum slot_step refill(struct slot *slot)
         pool->sleeping--;
         slot_look(slot);
     }
-    enum slot_step step = SLOT_STOPS;
-    if (!pool->stopping) {
+    enum slot_step step = SLOT_REFILLS;
+    if (pool->stopping) {
+        step = SLOT_STOPS;
+    } else if (!slot->borrows) {
         latch_take(&slot->lock);
         take_share(slot);
         step = next_step(slot);
@@ -145,6 +150,17 @@ static enum slot_step refill(struct slot *slot)
         assert(step != SLOT_REFILLS);
     }
     (void)pthread_mutex_unlock(&pool->lock);
+    return step;
+}
+
+/* Waits for jobs: those that the loop brings, if it may run that, and else for any. */
+static enum slot_step refill(struct slot *slot)
+{
+    if (!slot->borrows) return wait_for_jobs(slot);
+    slot_borrow(slot);
+    latch_take(&slot->lock);
+    enum slot_step step = next_step(slot);
+    latch_give(&slot->lock);
     return step;
 }
 
@@ -304,7 +320,7 @@ bool slot_is_stopping(const struct slot *slot)
 }
 
 /* Often it is the one that ran before. */
-static const struct handler *find_handler(const struct slot *slot, struct bytes name)
+const struct handler *slot_find_handler(const struct slot *slot, struct bytes name)
 {
     const struct handler *last = slot->laps.handler;
     if (last != NULL && name.size < sizeof last->name && last->name[name.size] == '\0' &&
@@ -317,7 +333,7 @@ static const struct handler *find_handler(const struct slot *slot, struct bytes 
 /* Runs the current job. */
 static enum slot_step run_current(struct slot *slot)
 {
-    const struct handler *handler = find_handler(slot, slot->running->assignment.name);
+    const struct handler *handler = slot_find_handler(slot, slot->running->assignment.name);
     if (!is_brief(slot, handler)) {
         if (slot_is_stopping(slot)) return SLOT_STOPS;
         uint64_t since_ns = atomic_load_explicit(&slot->batch_since_ns, memory_order_relaxed);

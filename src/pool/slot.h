@@ -74,7 +74,6 @@ struct slot {
     struct tmesh_job job;
     struct command command;
     struct deputy deputy; /* its child, in a process pool; it says itself who may touch what */
-    bool has_loop;        /* borrowed, and in hand: it wakes nobody for results */
     bool borrows;         /* it was offered the loop, and it may still be lent */
     uint64_t peaks_ns[REGISTRY_HANDLERS_MAX]; /* recent longest runs; 0: not known yet */
 };
@@ -103,6 +102,7 @@ struct pool {
     uint32_t *returned; /* numbers of jobs withdrawn and not collected */
     uint32_t returned_count;
     struct batch_list ready; /* to be collected */
+    atomic_bool collectable; /* something is ready or returned; glanced at without the lock */
     struct batch_list spares;
     uint32_t spare_count;
 
@@ -118,9 +118,16 @@ struct pool {
     struct batch_list reading, spent; /* spent: its views are still borrowed */
     struct batch *alone;              /* of these: the one that was handed over alone, or NULL */
     uint64_t swept_ns;
-    uint32_t held; /* jobs submitted and not collected */
-    bool borrowed; /* by a slot, who sees to what is submitted */
+    uint32_t held;         /* jobs submitted and not collected */
+    struct slot *borrower; /* the slot that runs the loop, and takes what is submitted */
+    bool refused;          /* .. which was too much for it */
 };
+
+/* Whether pool_collect would find something that was handed over. */
+static inline bool pool_is_collectable(const struct pool *pool)
+{
+    return atomic_load_explicit(&pool->collectable, memory_order_acquire);
+}
 
 /* False: memory or threads are short; nothing is left behind. */
 bool slot_open(struct slot *slot, struct pool *pool);
@@ -178,6 +185,9 @@ void slot_keep(struct slot *slot, const struct batch_run *run);
 /* Makes the slot's results collectable, and begins another batch. */
 void slot_hand_over(struct slot *slot);
 
+/* NULL: nobody runs what has this name. */
+const struct handler *slot_find_handler(const struct slot *slot, struct bytes name);
+
 bool slot_is_stopping(const struct slot *slot);
 
 /* --- slot_clock.c, the slot's thread alone -------------------------------- */
@@ -197,8 +207,18 @@ bool slot_is_brisk(const struct slot *slot, const struct handler *handler);
 
 /* --- slot_loan.c, the slot's thread alone --------------------------------- */
 
-/* With nothing to do: borrows the loop, if it was offered, until there is something.  False:
- * it was not.  The pool's lock is held, and let go meanwhile. */
-bool slot_borrow(struct slot *slot);
+/* With nothing to do, and after it was offered the loop: runs it until it has taken something,
+ * or `borrows` no more. */
+void slot_borrow(struct slot *slot);
+
+/* While it runs the loop: takes jobs that were submitted.  False: together with what it took
+ * before they are many, or one may last. */
+bool slot_accept(struct slot *slot, const struct pool_order *orders, uint32_t count);
+
+/* --- pool.c, for whoever runs the loop ------------------------------------ */
+
+/* Has the next pool_collect hand over the slot's results if they have waited since before
+ * `since_ns`.  False: memory is short. */
+bool pool_fetch_from(struct pool *pool, struct slot *slot, uint64_t since_ns);
 
 #endif

@@ -238,7 +238,7 @@ void stage_collect(struct stage *stage)
 {
     struct finished done[7]; /* few, so that batches are read in several calls */
     uint32_t count;
-    while ((count = pool_collect(stage->pool, done, 7)) > 0) {
+    while ((count = pool_collect(stage->pool, clock_now_ns(), done, 7)) > 0) {
         for (uint32_t i = 0; i < count; i++) {
             assert_true(done[i].job < stage->submitted);
             struct outing *outing = &stage->outings[done[i].job];
