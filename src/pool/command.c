@@ -139,6 +139,7 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
         .limits = command->options.limits,
         .dispositions = &command->dispositions,
         .terminal = &command->terminal,
+        .processors = command->brief ? &command->processors : NULL,
         .group = command->options.group,
     };
     const char *search = command->options.environment->search;

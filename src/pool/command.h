@@ -49,6 +49,7 @@ struct command {
     struct program program;
     struct dispositions dispositions;
     struct terminal terminal;
+    struct processors processors;
     bool brief;       /* the run before was, and said little */
     int nothing;      /* /dev/null, the standard input when there is no payload; -1 until needed */
     uint64_t ring_ns; /* when to ring; INSTANT_NEVER */

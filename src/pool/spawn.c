@@ -35,7 +35,8 @@ enum { STACK_BYTES = 16 * 1024 }; /* the child's */
 struct birth {
     const struct spawn *spawn;
     pid_t parent;
-    int files; /* CLONE_FILES, or 0: it has descriptors of its own from its birth on */
+    int files;  /* CLONE_FILES, or 0: it has descriptors of its own from its birth on */
+    bool stays; /* where its parent is, until it has something to run */
     /* Written by the child. */
     volatile bool bound; /* its descriptors are its parent's, and have to stay so */
     volatile int failure;
@@ -146,6 +147,7 @@ static int enter(void *context)
         return 127;
     }
     birth->failure = become_runner(spawn, birth->parent);
+    if (birth->stays) processors_roam(spawn->processors);
     if (birth->failure == 0) {
         (void)execve(spawn->path, spawn->argv, spawn->environment);
         birth->failure = errno;
@@ -199,8 +201,10 @@ int spawn_start(const struct spawn *spawn, pid_t *pid)
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    birth.stays = spawn->processors != NULL && processors_stay(spawn->processors);
     pid_t child = bear_somehow(&birth);
     if (child < 0) birth.failure = errno;
+    if (birth.stays) processors_roam_again(spawn->processors);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (birth.failure == 0) {
         *pid = child;

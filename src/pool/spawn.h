@@ -7,6 +7,7 @@
 #define POOL_SPAWN_H
 
 #include "dispositions.h"
+#include "processors.h"
 #include "terminal.h"
 
 #include <stdatomic.h>
@@ -36,6 +37,7 @@ struct spawn {
     const struct spawn_limits *limits;
     const struct dispositions *dispositions; /* the host's, as the next */
     const struct terminal *terminal;
+    struct processors *processors; /* of the calling thread; NULL: it begins wherever it may */
     atomic_int *group; /* gets the number of its group before it is entered, and 0 if it is not */
 };
 
@@ -43,7 +45,7 @@ struct spawn {
  * that tells why it was not.  The process leads a group of its own (whose number
  * is *pid) and has no terminal, is killed when the calling thread ends, gains no
  * privileges from files, leaves no core, and has default signals, an empty mask
- * and no descriptor but the three. */
+ * and no descriptor but the three.  It may run wherever the calling thread may. */
 int spawn_start(const struct spawn *spawn, pid_t *pid);
 
 /* Gives this process default signals and an empty mask.  By system calls only; false: errno

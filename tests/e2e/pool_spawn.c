@@ -1,6 +1,7 @@
 /* pool_spawn.c - what a command's process has from its worker, when that has a terminal,
- * and when the system forbids what a worker would like best.
+ * and when the system forbids what a worker would like best; and on which processors it runs.
  */
+#include "pool/spawn.h"
 #include "pool_stage.h"
 
 #include <setjmp.h>
@@ -23,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_AS_WANTED = 0, EXIT_OTHERWISE = 1, EXIT_NO_SCENE = 2 };
+enum { EXIT_AS_WANTED = 0, EXIT_OTHERWISE = 1, EXIT_NO_SCENE = 2, RUNS = 8 };
 
 /* Sets the scene in a process of its own; false: it cannot be set here. */
 typedef bool (*scene)(void);
@@ -87,6 +88,11 @@ static bool no_way_to_close_many(void)
     return forbid(SYS_close_range, SYS_close_range);
 }
 
+static bool no_say_in_processors(void)
+{
+    return forbid(SYS_sched_setaffinity, SYS_sched_setaffinity);
+}
+
 /* Runs `script` as a command of two slots at once in a process for which the scene was set.
  * Whether each said `wanted`. */
 static int play(scene set, const char *script, const char *wanted)
@@ -97,9 +103,9 @@ static int play(scene set, const char *script, const char *wanted)
     if (registry_add_command(stage->registry, "c", argv, NULL) != TMESH_OK) return EXIT_NO_SCENE;
     stage_start(stage, 2);
     int answer = EXIT_AS_WANTED;
-    for (uint32_t i = 0; i < 8; i++) stage_submit_text(stage, "c", "");
+    for (uint32_t i = 0; i < RUNS; i++) stage_submit_text(stage, "c", "");
     stage_await_all(stage);
-    for (uint32_t i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < RUNS; i++) {
         const struct outing *outing = &stage->outings[i];
         if (outing->outcome == OUTCOME_DONE && strcmp(outing->result, wanted) == 0) continue;
         (void)fprintf(stderr, "it said: %s%s\n", outing->result, outing->text);
@@ -149,12 +155,74 @@ static void a_system_that_forbids_tables_of_ones_own_still_runs_commands(void **
     expect(one_table_of_descriptors, "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 ");
 }
 
+#define WHERE_IT_RUNS "grep ^Cpus_allowed: /proc/self/status"
+
+/* The line that WHERE_IT_RUNS prints, from what was born on one processor with `processors`. */
+static void run_where_we_are(struct processors *processors, char *line, size_t bytes)
+{
+    char *const argv[] = {"/bin/sh", "-c", WHERE_IT_RUNS, NULL}, *const environment[] = {NULL};
+    const struct spawn_limits limits = {0};
+    const struct dispositions dispositions = {0};
+    const struct terminal terminal = {0};
+    atomic_int group = 0;
+    int pipes[2], status = 0;
+    pid_t pid = 0;
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    assert_true(nothing > 2);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    const struct spawn spawn = {.path = argv[0],
+                                .argv = argv,
+                                .environment = environment,
+                                .input = nothing,
+                                .output = pipes[1],
+                                .errors = nothing,
+                                .limits = &limits,
+                                .dispositions = &dispositions,
+                                .terminal = &terminal,
+                                .processors = processors,
+                                .group = &group};
+    assert_int_equal(spawn_start(&spawn, &pid), 0);
+    (void)close(pipes[1]);
+    FILE *output = fdopen(pipes[0], "r");
+    assert_non_null(output);
+    assert_non_null(fgets(line, (int)bytes, output));
+    (void)fclose(output);
+    (void)close(nothing);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    assert_int_equal(status, 0);
+}
+
+static void a_command_may_run_wherever_its_worker_may(void **state)
+{
+    (void)state;
+    char ours[1024], its[1024];
+    struct processors processors = {0};
+    FILE *status = popen(WHERE_IT_RUNS, "r");
+    assert_non_null(status);
+    assert_non_null(fgets(ours, sizeof ours, status));
+    (void)pclose(status);
+    for (int i = 0; i < 3; i++) {
+        run_where_we_are(&processors, its, sizeof its);
+        assert_string_equal(its, ours);
+    }
+    run_where_we_are(NULL, its, sizeof its);
+    assert_string_equal(its, ours);
+}
+
+static void a_system_that_gives_no_say_in_processors_runs_commands(void **state)
+{
+    (void)state;
+    expect(no_say_in_processors, "echo here", "here\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_has_no_terminal_though_its_worker_has_one),
         cmocka_unit_test(a_command_needs_no_session_of_its_own),
         cmocka_unit_test(a_system_that_forbids_tables_of_ones_own_still_runs_commands),
+        cmocka_unit_test(a_command_may_run_wherever_its_worker_may),
+        cmocka_unit_test(a_system_that_gives_no_say_in_processors_runs_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
