@@ -23,6 +23,9 @@ enum {
      * wake up for what it says, too, is a large part of its price.  But not after one that
      * said half of what the pipes hold: it would wait for us. */
     BRIEF_MS = 2,
+    /* A run after one as short as this begins where we are; the system has no time to find it
+     * a better place. */
+    SHORT_MS = 10,
     BRIEF_BYTES = 32 * 1024,
     READ_BYTES_MIN = 4096,
     COMPLAINT_READ_BYTES = 4096
@@ -139,7 +142,7 @@ static int start(struct command *command, struct run *run, const struct tmesh_jo
         .limits = command->options.limits,
         .dispositions = &command->dispositions,
         .terminal = &command->terminal,
-        .processors = command->brief ? &command->processors : NULL,
+        .processors = command->short_lived ? &command->processors : NULL,
         .group = command->options.group,
     };
     const char *search = command->options.environment->search;
@@ -369,6 +372,7 @@ enum outcome command_run(struct command *command, struct tmesh_job *job, char *c
         outcome = refuse(job, argv[0], error);
     } else {
         pump(command, &run, job);
+        command->short_lived = run.exited && run.lasted_ns < SHORT_MS * MILLISECOND;
         command->brief =
             run.exited && run.lasted_ns < BRIEF_MS * MILLISECOND && run.heard_bytes < BRIEF_BYTES;
         int status = 0;

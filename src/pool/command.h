@@ -50,7 +50,8 @@ struct command {
     struct dispositions dispositions;
     struct terminal terminal;
     struct processors processors;
-    bool brief;       /* the run before was, and said little */
+    bool short_lived; /* the run before was */
+    bool brief;       /* .. very, and said little */
     int nothing;      /* /dev/null, the standard input when there is no payload; -1 until needed */
     uint64_t ring_ns; /* when to ring; INSTANT_NEVER */
     pthread_mutex_t lock;
