@@ -8,6 +8,9 @@
  * until the next birth mends that by chance.  The parent stands still meanwhile, so the
  * best place for a brief command is where its parent is.  There is no other way to ask for it
  * than to allow the parent no other processor for as long as the birth takes.
+ *
+ * Whoever gives the thread other processors meanwhile, as taskset does, is heard, unless it is
+ * just the one on which the thread stays: that looks the same.
  */
 #ifndef POOL_PROCESSORS_H
 #define POOL_PROCESSORS_H
