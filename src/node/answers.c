@@ -1,7 +1,7 @@
 /* answers.c - answers on their way from the producer's thread to the application. */
 #include "answers.h"
+#include "../core/ahead.h"
 #include "../net/share.h"
-#include "ahead.h"
 
 #include <assert.h>
 #include <stdlib.h>

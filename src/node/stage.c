@@ -1,8 +1,8 @@
 /* stage.c - submissions on their way from the application to the producer's thread. */
 #include "stage.h"
 
+#include "../core/ahead.h"
 #include "../core/pins.h"
-#include "ahead.h"
 
 #include <assert.h>
 #include <stdlib.h>

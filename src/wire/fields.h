@@ -14,6 +14,7 @@
 #ifndef WIRE_FIELDS_H
 #define WIRE_FIELDS_H
 
+#include "../core/ahead.h"
 #include "big.h"
 #include "scan.h"
 
@@ -58,14 +59,14 @@ static inline bool fields_are(const struct fields *fields, uint32_t bytes)
     return fields->left > 0 && fields_bytes(fields) >= bytes;
 }
 
-/* A body of many items came from another thread, mostly on another processor: asks for what
- * lies some items further on, before each of them. */
+/* A body of many items came from another thread, mostly on another processor (ahead.h): asks
+ * for what lies some items further on, before each of them.  How long the next one is nobody
+ * knows yet. */
 static inline void fields_fetch_ahead(const struct fields *fields)
 {
-    enum { AHEAD_BYTES = 512, LINE_BYTES = 64 };
-    if (fields_bytes(fields) < AHEAD_BYTES + 2 * LINE_BYTES) return;
+    if (fields_bytes(fields) < AHEAD_BYTES + 2 * AHEAD_LINE_BYTES) return;
     __builtin_prefetch(fields->scan.at + AHEAD_BYTES);
-    __builtin_prefetch(fields->scan.at + AHEAD_BYTES + LINE_BYTES);
+    __builtin_prefetch(fields->scan.at + AHEAD_BYTES + AHEAD_LINE_BYTES);
 }
 
 /* The next field is so many bytes long. */

@@ -3,8 +3,8 @@
  * On another processor it has to come from there, and whoever comes upon it would wait for
  * each line.  Owns nothing, and changes nothing.
  */
-#ifndef NODE_AHEAD_H
-#define NODE_AHEAD_H
+#ifndef CORE_AHEAD_H
+#define CORE_AHEAD_H
 
 #include <stddef.h>
 #include <stdint.h>
