@@ -8,40 +8,34 @@
 #include <cmocka.h>
 
 #include "../../src/node/board.h"
+#include "arena_rig.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { TICKETS = BOARD_ROWS_MAX + 100 };
 
 static struct tickets tickets;
 static struct board board;
-static void *memory;
+static struct arena arena;
 
-static void lay_out(struct arena *arena)
+static void lay_out(void)
 {
-    tickets_init(&tickets, arena, TICKETS);
-    board_init(&board, arena);
+    tickets_init(&tickets, &arena, TICKETS);
+    board_init(&board, &arena);
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    struct arena arena = {0};
-    lay_out(&arena);
-    arena.size = arena.used;
-    arena.used = 0;
-    size_t bytes = (arena.size + 63) / 64 * 64;
-    memory = aligned_alloc(64, bytes);
-    if (memory == NULL) return -1;
-    memset(memory, 0, bytes);
-    arena.base = memory;
-    lay_out(&arena);
+    lay_out();
+    arena_rig_map(&arena);
+    lay_out();
+    arena_rig_check(&arena);
     for (uint32_t number = 0; number < TICKETS; number++) {
         uint32_t drawn = tickets_draw(&tickets);
         assert_int_equal(drawn, number);
         tickets.tickets[number] =
-            (struct ticket){.state = TICKET_AWAITED, .tag = (char *)memory + number};
+            (struct ticket){.state = TICKET_AWAITED, .tag = arena.base + number};
         memcpy(tickets.tickets[number].id.octets, &number, sizeof number);
     }
     return 0;
@@ -50,7 +44,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    free(memory);
+    arena_rig_unmap(&arena);
     return 0;
 }
 
@@ -64,7 +58,7 @@ static void expect_next(uint32_t ticket, uint64_t number)
     struct news news;
     assert_true(board_take(&board, &tickets, &news));
     assert_memory_equal(news.id.octets, &ticket, sizeof ticket);
-    assert_ptr_equal(news.tag, (char *)memory + ticket);
+    assert_ptr_equal(news.tag, arena.base + ticket);
     assert_int_equal(news.number, number);
     assert_string_equal(news.text, "text");
 }

@@ -9,9 +9,7 @@
 
 #include "../../src/core/heap.h"
 #include "../../src/core/random.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "arena_rig.h"
 
 enum { OWNERS = 300, STEPS = 20000 };
 
@@ -21,13 +19,9 @@ static void heap_build(struct heap *heap, struct arena *arena, uint32_t capacity
 {
     *arena = (struct arena){0};
     heap_init(heap, arena, capacity);
-    arena->size = arena->used;
-    arena->used = 0;
-    arena->base = aligned_alloc(64, (arena->size + 63) & ~(size_t)63);
-    assert_non_null(arena->base);
-    memset(arena->base, 0, arena->size);
+    arena_rig_map(arena);
     heap_init(heap, arena, capacity);
-    assert_int_equal(arena->used, arena->size);
+    arena_rig_check(arena);
 }
 
 static void check_first(const struct heap *heap, uint32_t owner, uint64_t key)
@@ -53,7 +47,7 @@ static void an_empty_heap_has_no_first(void **state)
     heap_remove(&heap, 0);
     assert_null(heap_first(&heap));
     assert_false(heap_has(&heap, 0));
-    free(arena.base);
+    arena_rig_unmap(&arena);
 }
 
 static void setting_an_owner_again_moves_it(void **state)
@@ -72,7 +66,7 @@ static void setting_an_owner_again_moves_it(void **state)
     heap_set(&heap, 2, 5);
     check_first(&heap, 2, 5);
     assert_int_equal(heap.count, 3);
-    free(arena.base);
+    arena_rig_unmap(&arena);
 }
 
 static void equal_keys_come_in_order_of_owners(void **state)
@@ -87,7 +81,7 @@ static void equal_keys_come_in_order_of_owners(void **state)
         heap_remove(&heap, i);
     }
     assert_null(heap_first(&heap));
-    free(arena.base);
+    arena_rig_unmap(&arena);
 }
 
 static void groups_of_siblings_begin_a_cache_line(void **state)
@@ -98,7 +92,7 @@ static void groups_of_siblings_begin_a_cache_line(void **state)
     heap_build(&heap, &arena, OWNERS);
     assert_int_equal((uintptr_t)&heap.entries[1] % 64, 0);
     assert_int_equal((uintptr_t)&heap.entries[5] % 64, 0);
-    free(arena.base);
+    arena_rig_unmap(&arena);
 }
 
 static uint32_t owner_of_least(const uint64_t keys[])
@@ -150,7 +144,7 @@ static void run_against_a_search(uint64_t seed)
         keys[owner] = ABSENT;
     }
     assert_null(heap_first(&heap));
-    free(arena.base);
+    arena_rig_unmap(&arena);
 }
 
 static void random_operations_agree_with_a_search(void **state)

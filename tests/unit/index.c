@@ -9,46 +9,17 @@
 
 #include "../../src/core/index.h"
 #include "../../src/core/random.h"
+#include "arena_rig.h"
 
-#include <stdlib.h>
-#include <sys/mman.h>
-
-enum { KNOWN = 600, CAPACITY = 280, STEPS = 30000, PAGE_BYTES = 4096 };
-
-/* A zeroed block for what `arena` measured; nothing of it is resident yet. */
-static void memory_map(struct arena *arena)
-{
-    arena->size = arena->used;
-    arena->used = 0;
-    arena->base = mmap(NULL, arena->size, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_true(arena->base != MAP_FAILED);
-    madvise(arena->base, arena->size, MADV_NOHUGEPAGE);
-}
-
-static void memory_unmap(struct arena *arena)
-{
-    munmap(arena->base, arena->size);
-}
-
-static size_t pages_resident(const struct arena *arena)
-{
-    size_t pages = (arena->size + PAGE_BYTES - 1) / PAGE_BYTES, resident = 0;
-    unsigned char *flags = malloc(pages);
-    assert_non_null(flags);
-    assert_int_equal(mincore(arena->base, arena->size, flags), 0);
-    for (size_t i = 0; i < pages; i++) resident += flags[i] & 1;
-    free(flags);
-    return resident;
-}
+enum { KNOWN = 600, CAPACITY = 280, STEPS = 30000 };
 
 static void index_build(struct index *index, struct arena *arena, uint32_t capacity, uint64_t salt)
 {
     *arena = (struct arena){0};
     index_init(index, arena, capacity, salt);
-    memory_map(arena);
+    arena_rig_map(arena);
     index_init(index, arena, capacity, salt);
-    assert_int_equal(arena->used, arena->size);
+    arena_rig_check(arena);
 }
 
 /* Counted up as a producer counts its ids. */
@@ -120,7 +91,7 @@ static void an_id_is_found_under_its_slot_until_it_is_removed(void **state)
     index_remove(&index, slot);
     assert_int_equal(find(&index, 7), INDEX_NONE);
     assert_int_equal(index.count, 0);
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void ids_that_differ_in_one_octet_are_different(void **state)
@@ -140,7 +111,7 @@ static void ids_that_differ_in_one_octet_are_different(void **state)
         assert_int_equal(index_find(&index, &other), slots[i]);
     }
     assert_int_equal(index_find(&index, &id), zero);
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void a_full_index_refuses_and_is_unchanged(void **state)
@@ -161,7 +132,7 @@ static void a_full_index_refuses_and_is_unchanged(void **state)
         index_remove(&index, find(&index, 0));
         assert_int_equal(insert(&index, capacity), 0);
         check_buckets(&index);
-        memory_unmap(&arena);
+        arena_rig_unmap(&arena);
     }
 }
 
@@ -191,7 +162,7 @@ static void ids_that_all_fall_into_one_bucket_are_found(void **state)
     }
     for (uint32_t i = 1; i < CROWD; i += 2) index_remove(&index, i);
     check_buckets(&index);
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 /* In a table of so many buckets that each run has its own. */
@@ -220,7 +191,7 @@ static void ids_in_a_row_lie_side_by_side(void **state)
     }
     assert_in_range(apart, RUNS - 10, RUNS);
     for (uint32_t at = 0; at < RUN_BUCKETS; at++) assert_in_range(firsts[at], 1, RUNS / 16);
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void the_lowest_free_slot_is_used_first(void **state)
@@ -235,7 +206,7 @@ static void the_lowest_free_slot_is_used_first(void **state)
     assert_int_equal(insert(&index, 10), 1);
     assert_int_equal(insert(&index, 11), 3);
     assert_int_equal(insert(&index, 12), 5);
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void one_operation_splits_or_merges_one_bucket_at_most(void **state)
@@ -262,7 +233,7 @@ static void one_operation_splits_or_merges_one_bucket_at_most(void **state)
     for (uint64_t i = 0; i < 5000; i++) index_remove(&index, insert(&index, i));
     assert_int_equal(index.bucket_count, least);
     check_buckets(&index);
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void a_count_that_swings_neither_splits_nor_merges(void **state)
@@ -278,7 +249,7 @@ static void a_count_that_swings_neither_splits_nor_merges(void **state)
         for (uint64_t i = 0; i < 800; i++) insert(&index, i);
         assert_int_equal(index.bucket_count, 500);
     }
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 /* Grows, then shrinks, then grows again: the phases decide how often to remove. */
@@ -312,7 +283,7 @@ static void run_against_a_table(uint64_t seed)
         assert_int_equal(index.count, count);
         if (step % 100 == 0) check_buckets(&index);
     }
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void random_operations_agree_with_a_table(void **state)
@@ -348,7 +319,7 @@ static void fetching_ahead_names_the_slot_of_most_ids_and_changes_nothing(void *
     }
     assert_true(named > INDEX_LARGE / 10 * 9);
     assert_memory_equal(&before, &index, sizeof index);
-    memory_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void memory_is_touched_only_as_ids_come(void **state)
@@ -357,21 +328,21 @@ static void memory_is_touched_only_as_ids_come(void **state)
     struct index index;
     struct arena arena;
     index_build(&index, &arena, 50000000, 1);
-    assert_int_equal(pages_resident(&arena), 0);
+    assert_int_equal(arena_rig_pages(&arena), 0);
     for (uint64_t i = 0; i < 10000; i++) insert(&index, i);
     /* 16 bytes for each id, 32 for its part of a bucket, and some for those that overflow;
      * and a page more at either end of three tables. */
-    assert_true(pages_resident(&arena) <= 10000 * 52 / PAGE_BYTES + 6);
+    assert_true(arena_rig_pages(&arena) <= 10000 * 52 / ARENA_RIG_PAGE_BYTES + 6);
 
-    size_t resident = pages_resident(&arena);
+    size_t resident = arena_rig_pages(&arena);
     for (uint64_t i = 0; i < 100000; i++) {
         index_remove(&index, find(&index, i));
         insert(&index, i + 10000);
     }
     /* Which slots are free is written down in words of a few levels, and runs of ids fall
      * where none did: some have three in a bucket's place for two, and overflow. */
-    assert_in_range(pages_resident(&arena), resident, resident + SLOT_POOL_LEVELS + 4);
-    memory_unmap(&arena);
+    assert_in_range(arena_rig_pages(&arena), resident, resident + SLOT_POOL_LEVELS + 4);
+    arena_rig_unmap(&arena);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena_rig.h"
 #include "core/lanes.h"
 #include "core/random.h"
 
@@ -17,27 +18,23 @@ enum { TASKS = 256 };
 struct table {
     struct lanes lanes;
     struct task tasks[TASKS];
-    void *memory;
+    struct arena arena;
 };
 
 static struct table *table_new(void)
 {
     struct table *table = calloc(1, sizeof *table);
-    struct arena arena = {0};
     assert_non_null(table);
-    lanes_init(&table->lanes, &arena);
-    size_t bytes = (arena.used + 63) & ~(size_t)63;
-    table->memory = aligned_alloc(64, bytes);
-    assert_non_null(table->memory);
-    memset(table->memory, 0, bytes);
-    arena = (struct arena){.base = table->memory, .size = bytes};
-    lanes_init(&table->lanes, &arena);
+    lanes_init(&table->lanes, &table->arena);
+    arena_rig_map(&table->arena);
+    lanes_init(&table->lanes, &table->arena);
+    arena_rig_check(&table->arena);
     return table;
 }
 
 static void table_free(struct table *table)
 {
-    free(table->memory);
+    arena_rig_unmap(&table->arena);
     free(table);
 }
 

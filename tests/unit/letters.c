@@ -9,14 +9,14 @@
 
 #include "../../src/core/letters.h"
 #include "../../src/core/random.h"
+#include "arena_rig.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { CAPACITY = 20 };
 
 struct fixture {
-    void *memory;
+    struct arena arena;
     struct letters letters;
     uint32_t rows[CAPACITY]; /* in order, oldest first */
     uint32_t count;
@@ -24,14 +24,11 @@ struct fixture {
 
 static void start(struct fixture *fixture)
 {
-    struct arena arena = {0};
     *fixture = (struct fixture){0};
-    letters_init(&fixture->letters, &arena, CAPACITY); /* only measures */
-    fixture->memory = calloc(1, arena.used + 64);
-    assert_non_null(fixture->memory);
-    arena = (struct arena){.base = (uint8_t *)(((uintptr_t)fixture->memory + 63) & ~(uintptr_t)63),
-                           .size = arena.used};
-    letters_init(&fixture->letters, &arena, CAPACITY);
+    letters_init(&fixture->letters, &fixture->arena, CAPACITY);
+    arena_rig_map(&fixture->arena);
+    letters_init(&fixture->letters, &fixture->arena, CAPACITY);
+    arena_rig_check(&fixture->arena);
 }
 
 static void add(struct fixture *fixture, uint32_t slot)
@@ -86,7 +83,7 @@ static void letters_leave_from_anywhere(void **state)
         }
         check(&fixture);
     }
-    free(fixture.memory);
+    arena_rig_unmap(&fixture.arena);
 }
 
 static void numbers_begin_again_after_the_last(void **state)
@@ -102,7 +99,7 @@ static void numbers_begin_again_after_the_last(void **state)
     remove_at(&fixture, 2);
     check(&fixture);
     assert_int_equal(letters_from(&fixture.letters, UINT32_MAX), fixture.rows[2]);
-    free(fixture.memory);
+    arena_rig_unmap(&fixture.arena);
 }
 
 int main(void)

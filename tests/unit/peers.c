@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena_rig.h"
 #include "core/peers.h"
 
 #include <stdlib.h>
@@ -14,27 +15,23 @@ enum { PEERS_MAX = 8 };
 
 struct table {
     struct peers peers;
-    void *memory;
+    struct arena arena;
 };
 
 static struct table *table_new(void)
 {
     struct table *table = calloc(1, sizeof *table);
-    struct arena arena = {0};
     assert_non_null(table);
-    peers_init(&table->peers, &arena, PEERS_MAX, 3);
-    size_t bytes = (arena.used + 63) & ~(size_t)63;
-    table->memory = aligned_alloc(64, bytes);
-    assert_non_null(table->memory);
-    memset(table->memory, 0, bytes);
-    arena = (struct arena){.base = table->memory, .size = bytes};
-    peers_init(&table->peers, &arena, PEERS_MAX, 3);
+    peers_init(&table->peers, &table->arena, PEERS_MAX, 3);
+    arena_rig_map(&table->arena);
+    peers_init(&table->peers, &table->arena, PEERS_MAX, 3);
+    arena_rig_check(&table->arena);
     return table;
 }
 
 static void table_free(struct table *table)
 {
-    free(table->memory);
+    arena_rig_unmap(&table->arena);
     free(table);
 }
 

@@ -10,6 +10,7 @@
 
 #include "../../src/core/random.h"
 #include "../../src/core/store.h"
+#include "arena_rig.h"
 #include "store_rig.h"
 
 #include <stdlib.h>
@@ -91,7 +92,7 @@ static void a_large_value_stays_where_it_came_until_it_is_dropped(void **state)
     assert_false(took);
     check_value(&store, other, bytes_of(memory.data + 16 * KIB, 20 * KIB));
     assert_null(store_returned(&store));
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void what_is_taken_and_dropped_within_one_offer_goes_back(void **state)
@@ -109,7 +110,7 @@ static void what_is_taken_and_dropped_within_one_offer_goes_back(void **state)
     assert_ptr_equal(store_returned(&store), &lender);
     assert_null(store_returned(&store));
     assert_int_equal(store.bytes_used, 0);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 /* A message may end one task whose result nobody wants and then one whose is wanted. */
@@ -133,7 +134,7 @@ static void what_is_taken_after_a_drop_within_one_offer_stays(void **state)
     assert_ptr_equal(store_returned(&store), &lender);
     assert_null(store_returned(&store));
     assert_int_equal(store.bytes_used, 0);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 /* Puts values of 1 MiB that are offered, until none fits.  Returns how many were borrowed;
@@ -180,12 +181,12 @@ static void no_more_than_half_is_borrowed_and_the_region_gives_way(void **state)
     for (int i = 0; i < 4; i++) store_drop(&store, &whole[i]);
     assert_int_equal(fill_offered(&store, kept, &count), 0);
     assert_int_equal(count, ROOM);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 
     store_rig_build(&store, &arena, ROOM / 2 * MIB); /* too small to borrow at all */
     assert_int_equal(fill_offered(&store, kept, &count), 0);
     assert_int_equal(count, ROOM / 2);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void more_values_than_the_table_has_are_copied(void **state)
@@ -217,7 +218,7 @@ static void more_values_than_the_table_has_are_copied(void **state)
         assert_int_equal(returned, PINS_MAX);
     }
     assert_int_equal(store.bytes_used, 0);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 /* Each value lies in memory of its own, which is freed when it comes back, so that what
@@ -257,7 +258,7 @@ static void random_pins_come_back_once_nobody_needs_them(void **state)
     assert_true(borrowed > STEPS / 20);
     for (void *memory; (memory = store_reclaim(&store)) != NULL; out--) free(memory);
     assert_int_equal(out, 0);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 int main(void)

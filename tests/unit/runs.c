@@ -8,8 +8,7 @@
 
 #include "../../src/core/random.h"
 #include "../../src/core/runs.h"
-
-#include <stdlib.h>
+#include "arena_rig.h"
 
 /* Rows, least lately told first. */
 struct model {
@@ -18,18 +17,15 @@ struct model {
 
 static struct runs runs;
 static struct model model;
-static void *memory;
+static struct arena arena;
 
 static int set_up(void **state)
 {
     (void)state;
-    struct arena measure = {0};
-    runs_init(&runs, &measure);
-    memory = calloc(1, measure.used + 64);
-    if (memory == NULL) return -1;
-    struct arena arena = {.base = (void *)(((uintptr_t)memory + 63) & ~(uintptr_t)63),
-                          .size = measure.used};
     runs_init(&runs, &arena);
+    arena_rig_map(&arena);
+    runs_init(&runs, &arena);
+    arena_rig_check(&arena);
     model.count = 0;
     return 0;
 }
@@ -37,7 +33,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    free(memory);
+    arena_rig_unmap(&arena);
     return 0;
 }
 

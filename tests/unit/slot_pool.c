@@ -9,22 +9,18 @@
 
 #include "../../src/core/random.h"
 #include "../../src/core/slot_pool.h"
+#include "arena_rig.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void pool_build(struct slot_pool *pool, struct arena *arena, uint32_t capacity)
 {
-    *arena = (struct arena){.base = NULL};
+    *arena = (struct arena){0};
     slot_pool_init(pool, arena, capacity);
-    arena->size = arena->used;
-    arena->base = aligned_alloc(64, (arena->size + 63) & ~(size_t)63);
-    assert_non_null(arena->base);
-    memset(arena->base, 0, arena->size);
-    arena->used = 0;
+    arena_rig_map(arena);
     slot_pool_init(pool, arena, capacity);
-    assert_int_equal(arena->used, arena->size);
+    arena_rig_check(arena);
 }
 
 static void slots_are_new_until_one_is_given_back(void **state)
@@ -41,7 +37,7 @@ static void slots_are_new_until_one_is_given_back(void **state)
     assert_int_equal(slot_pool_take(&pool), 3);
     assert_int_equal(pool.free_count, 0);
     assert_int_equal(pool.fresh, 4);
-    free(arena.base);
+    arena_rig_unmap(&arena);
 }
 
 /* The lowest one is at either end of a word of any level, and beside it. */
@@ -62,7 +58,7 @@ static void the_lowest_is_found_at_the_edges_of_words(void **state)
     for (uint32_t at = 0; at < EDGES; at++) assert_int_equal(slot_pool_take(&pool), edges[at]);
     assert_int_equal(pool.free_count, 0);
     assert_int_equal(pool.fresh, CAPACITY);
-    free(arena.base);
+    arena_rig_unmap(&arena);
 }
 
 static void check_next(struct slot_pool *pool, const bool *used)
@@ -108,7 +104,7 @@ static void run_against_a_list(uint64_t seed, uint32_t capacity)
         if (step % 50 == 0) check_next(&pool, used);
     }
     free(used);
-    free(arena.base);
+    arena_rig_unmap(&arena);
 }
 
 static void random_takes_and_gives_agree_with_a_list(void **state)

@@ -10,29 +10,17 @@
 
 #include "../../src/core/random.h"
 #include "../../src/core/store.h"
+#include "arena_rig.h"
 #include "store_rig.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
     KIB = 1024,
     MIB = 1024 * KIB,
-    PAGE_BYTES = 4096,
     VALUES = 400, /* held at once by the random run */
     STEPS = 20000
 };
-
-static size_t bytes_resident(const struct arena *arena)
-{
-    size_t pages = (arena->size + PAGE_BYTES - 1) / PAGE_BYTES, resident = 0;
-    unsigned char *flags = malloc(pages);
-    assert_non_null(flags);
-    assert_int_equal(mincore(arena->base, arena->size, flags), 0);
-    for (size_t i = 0; i < pages; i++) resident += flags[i] & 1;
-    free(flags);
-    return resident * PAGE_BYTES;
-}
 
 static void check_value(const struct store *store, struct stored stored, struct bytes expected)
 {
@@ -73,7 +61,7 @@ static void absent_is_not_kept_but_empty_is(void **state)
     assert_int_equal(empty.place, 0);
     assert_null(store_get(&store, empty).data);
     assert_int_equal(store.bytes_used, 0);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void values_at_the_borders_of_sizes_are_kept_whole(void **state)
@@ -99,7 +87,7 @@ static void values_at_the_borders_of_sizes_are_kept_whole(void **state)
         }
     }
     assert_int_equal(store.bytes_used, 0);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void a_value_over_the_limit_is_refused(void **state)
@@ -113,7 +101,7 @@ static void a_value_over_the_limit_is_refused(void **state)
     assert_int_equal(store_put(&store, store_rig_value(STORE_VALUE_BYTES_MAX + 1, 0)).place, 0);
     assert_int_equal(store.bytes_used, 0);
     assert_int_equal(store.fresh, 0);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void rounding_wastes_a_quarter_of_a_slab_value_at_most(void **state)
@@ -130,7 +118,7 @@ static void rounding_wastes_a_quarter_of_a_slab_value_at_most(void **state)
         store_drop(&store, &stored);
         assert_int_equal(store.bytes_used, 0);
     }
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 /* Puts values of one size until none fits any more; returns how many fitted. */
@@ -180,7 +168,7 @@ static void a_full_store_refuses_and_recovers_whole(void **state)
         store_drop(&store, &kept[1]);
     }
     free(kept);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void one_small_value_blocks_only_its_own_run(void **state)
@@ -199,7 +187,7 @@ static void one_small_value_blocks_only_its_own_run(void **state)
     assert_false(store_fits(&store, 16 * MIB));
     store_drop(&store, &small);
     assert_true(store_fits(&store, 16 * MIB));
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void a_cell_given_back_is_used_again(void **state)
@@ -215,7 +203,7 @@ static void a_cell_given_back_is_used_again(void **state)
     first = store_put(&store, store_rig_value(112, 3));
     assert_int_equal(first.place, place);
     check_value(&store, second, store_rig_value(100, 2));
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static uint32_t random_size(uint64_t *random)
@@ -265,7 +253,7 @@ static void run_against_copies(uint64_t seed)
     assert_int_equal(store.bytes_used, 0);
     for (uint32_t i = 0; i < STORE_CLASSES; i++) assert_int_equal(store.partial[i], 0);
     assert_true(store_fits(&store, STORE_VALUE_BYTES_MAX));
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void random_operations_agree_with_copies(void **state)
@@ -283,21 +271,21 @@ static void memory_is_touched_only_as_values_come(void **state)
     struct store store;
     struct arena arena;
     store_rig_build(&store, &arena, UINT64_C(8) << 30);
-    assert_int_equal(bytes_resident(&arena), 0);
+    assert_int_equal(arena_rig_pages(&arena), 0);
 
     enum { HELD = 10000 };
     static struct stored kept[HELD];
     for (uint32_t i = 0; i < HELD; i++) kept[i] = store_put(&store, store_rig_value(100, i));
-    size_t resident = bytes_resident(&arena);
-    assert_true(resident <= HELD * 112 + 16 * PAGE_BYTES);
+    size_t resident = arena_rig_pages(&arena);
+    assert_true(resident <= HELD * 112 / ARENA_RIG_PAGE_BYTES + 16);
 
     /* Oldest out, newest in: what was given back is what is used. */
     for (uint32_t i = 0; i < 10 * HELD; i++) {
         store_drop(&store, &kept[i % HELD]);
         kept[i % HELD] = store_put(&store, store_rig_value(100, i));
     }
-    assert_int_equal(bytes_resident(&arena), resident);
-    store_rig_unmap(&arena);
+    assert_int_equal(arena_rig_pages(&arena), resident);
+    arena_rig_unmap(&arena);
 }
 
 static void two_values_put_as_one_stand_one_behind_the_other(void **state)
@@ -327,7 +315,7 @@ static void two_values_put_as_one_stand_one_behind_the_other(void **state)
         store_put_both(&store, store_rig_value(STORE_VALUE_BYTES_MAX, 0), store_rig_value(1, 0));
     assert_int_equal(large.place, 0);
     assert_int_equal(store.bytes_used, used);
-    store_rig_unmap(&arena);
+    arena_rig_unmap(&arena);
 }
 
 static void the_largest_store_still_names_its_last_place(void **state)

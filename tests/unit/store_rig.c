@@ -1,15 +1,7 @@
 /* store_rig.c - see store_rig.h. */
 #include "store_rig.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <setjmp.h>
-
-#include <cmocka.h>
-
-#include <sys/mman.h>
+#include "arena_rig.h"
 
 enum { PATTERN_PERIOD = 251 }; /* odd, so that a value put at a wrong place shows */
 
@@ -26,19 +18,9 @@ void store_rig_build(struct store *store, struct arena *arena, uint64_t bytes_ma
 {
     *arena = (struct arena){0};
     store_init(store, arena, bytes_max);
-    arena->size = arena->used;
-    arena->used = 0;
-    arena->base = mmap(NULL, arena->size, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_true(arena->base != MAP_FAILED);
-    madvise(arena->base, arena->size, MADV_NOHUGEPAGE);
+    arena_rig_map(arena);
     store_init(store, arena, bytes_max);
-    assert_int_equal(arena->used, arena->size);
-}
-
-void store_rig_unmap(struct arena *arena)
-{
-    munmap(arena->base, arena->size);
+    arena_rig_check(arena);
 }
 
 struct bytes store_rig_value(uint32_t size, uint32_t variant)

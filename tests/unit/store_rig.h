@@ -1,5 +1,4 @@
-/* store_rig.h - stores in memory of their own, and values that differ.
- */
+/* store_rig.h - stores in memory of their own, and values that differ. */
 #ifndef TESTS_UNIT_STORE_RIG_H
 #define TESTS_UNIT_STORE_RIG_H
 
@@ -9,9 +8,8 @@
 int store_rig_open(void **state);
 
 /* A store of `bytes_max`, in memory that takes pages only when they are written to; it lives
- * until store_rig_unmap. */
+ * until arena_rig_unmap. */
 void store_rig_build(struct store *store, struct arena *arena, uint64_t bytes_max);
-void store_rig_unmap(struct arena *arena);
 
 /* A value whose bytes depend on `variant`, which is kept to tell values apart.  It lives as
  * long as the program. */

@@ -8,26 +8,24 @@
 #include <cmocka.h>
 
 #include "../../src/node/tickets.h"
+#include "arena_rig.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { CAPACITY = 100 };
 
 struct office {
     struct tickets tickets;
-    void *memory;
+    struct arena arena;
 };
 
 static void open_office(struct office *office)
 {
-    struct arena arena = {0};
-    tickets_init(&office->tickets, &arena, CAPACITY);
-    arena = (struct arena){.size = arena.used};
-    office->memory = arena.base = aligned_alloc(64, (arena.size + 63) & ~(size_t)63);
-    assert_non_null(arena.base);
-    memset(arena.base, 0, arena.size);
-    tickets_init(&office->tickets, &arena, CAPACITY);
+    office->arena = (struct arena){0};
+    tickets_init(&office->tickets, &office->arena, CAPACITY);
+    arena_rig_map(&office->arena);
+    tickets_init(&office->tickets, &office->arena, CAPACITY);
+    arena_rig_check(&office->arena);
 }
 
 static uint32_t draw(struct office *office)
@@ -55,7 +53,7 @@ static void all_can_be_out_and_no_more(void **state)
     assert_int_equal(office.tickets.used, CAPACITY - 1);
     assert_int_equal(draw(&office), 42);
     assert_int_equal(draw(&office), TICKET_NONE);
-    free(office.memory);
+    arena_rig_unmap(&office.arena);
 }
 
 static void tickets_used_before_go_first(void **state)
@@ -70,7 +68,7 @@ static void tickets_used_before_go_first(void **state)
     assert_int_equal(draw(&office), 3);
     assert_int_equal(draw(&office), 10);
     assert_int_equal(office.tickets.fresh, 11); /* only so many were ever touched */
-    free(office.memory);
+    arena_rig_unmap(&office.arena);
 }
 
 static void many_come_back_at_once(void **state)
@@ -88,7 +86,7 @@ static void many_come_back_at_once(void **state)
     tickets_return(&office.tickets, NULL, 0);
     for (int at = 2; at >= 0; at--) assert_int_equal(draw(&office), retired[at]);
     assert_int_equal(draw(&office), 11);
-    free(office.memory);
+    arena_rig_unmap(&office.arena);
 }
 
 static void any_order_of_coming_and_going_will_do(void **state)
@@ -115,7 +113,7 @@ static void any_order_of_coming_and_going_will_do(void **state)
         }
         assert_int_equal(office.tickets.used, count);
     }
-    free(office.memory);
+    arena_rig_unmap(&office.arena);
 }
 
 int main(void)

@@ -8,32 +8,28 @@
 #include <cmocka.h>
 
 #include "../../src/node/waits.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "arena_rig.h"
 
 enum { CAPACITY = 8 };
 
 struct room {
     struct waits waits;
-    void *memory;
+    struct arena arena;
 };
 
 static void open_room(struct room *room)
 {
-    struct arena arena = {0};
-    waits_init(&room->waits, &arena, CAPACITY, 99);
-    arena = (struct arena){.size = arena.used};
-    room->memory = arena.base = aligned_alloc(64, (arena.size + 63) & ~(size_t)63);
-    assert_non_null(arena.base);
-    memset(arena.base, 0, arena.size);
-    waits_init(&room->waits, &arena, CAPACITY, 99);
+    room->arena = (struct arena){0};
+    waits_init(&room->waits, &room->arena, CAPACITY, 99);
+    arena_rig_map(&room->arena);
+    waits_init(&room->waits, &room->arena, CAPACITY, 99);
+    arena_rig_check(&room->arena);
 }
 
 static void close_room(struct room *room)
 {
     waits_clear(&room->waits);
-    free(room->memory);
+    arena_rig_unmap(&room->arena);
 }
 
 static tmesh_id_t id_of(uint8_t number)
