@@ -13,17 +13,11 @@
 
 #include <cmocka.h>
 
-static void start(struct producer_story *story)
-{
-    struct producer_options options = producer_story_options();
-    producer_story_start_open(story, &options);
-}
-
 static void a_rejected_task_is_told_and_the_others_are_accepted(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "abc");
     producer_story_turn(&story);
     producer_story_reject(&story, 0, 1, (struct rejection){.item = 1, .reason = REASON_TOO_BIG});
@@ -41,7 +35,7 @@ static void a_busy_ventilator_is_left_alone_for_a_while_and_order_is_kept(void *
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "abcd");
     producer_story_turn(&story);
     producer_story_submit(&story, "e");
@@ -80,7 +74,7 @@ static void busy_answers_to_what_was_on_its_way_make_the_pause_no_longer(void **
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     for (const char *letter = "abcd"; *letter != '\0'; letter++) {
         producer_story_submit(&story, (char[]){*letter, '\0'});
         producer_story_turn(&story);
@@ -96,7 +90,7 @@ static void pauses_grow_while_busy_goes_on_and_begin_short_again_after_it(void *
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     uint64_t longest_ns = 0;
@@ -148,7 +142,7 @@ static void a_draining_ventilator_gets_nothing_until_its_next_session(void **sta
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     producer_story_reject(&story, 0, 1, (struct rejection){.item = 0, .reason = REASON_DRAINING});
@@ -172,7 +166,7 @@ static void a_batch_without_answer_goes_again_by_the_front_before_newer_ones(voi
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_on(&story, PRODUCER_INTAKE_UP, 0);
     producer_story_submit(&story, "ab");
     producer_story_turn(&story);
@@ -199,7 +193,7 @@ static void a_late_accept_settles_the_batch_that_was_sent_again(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "ab");
     producer_story_turn(&story);
     producer_story_pass(&story, 5000);
@@ -217,7 +211,7 @@ static void a_repeated_accept_does_not_touch_the_batch_that_came_after(void **st
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     producer_story_accept(&story, 0, 1);
@@ -234,7 +228,7 @@ static void a_late_accept_of_a_batch_that_changed_since_is_passed_over(void **st
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "abc");
     producer_story_turn(&story);
     producer_story_result(&story, 0, "a");
@@ -255,7 +249,7 @@ static void a_result_before_its_accept_implies_it(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "aBc");
     producer_story_turn(&story);
     producer_story_result(&story, 0, "aBx"); /* x was never ours, B's result not wanted */
@@ -296,7 +290,7 @@ static void answers_about_nothing_change_nothing(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_accept(&story, 0, 0);
     producer_story_accept(&story, 0, 1);
     producer_story_submit(&story, "a");
@@ -320,7 +314,7 @@ static void one_receipt_answers_all_results_of_a_turn(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "abc");
     producer_story_turn(&story);
     producer_story_accept(&story, 0, 1);
@@ -394,7 +388,7 @@ static void a_crowded_application_puts_receipts_off(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "ab");
     producer_story_turn(&story);
     producer_story_accept(&story, 0, 1);

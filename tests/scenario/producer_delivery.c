@@ -15,17 +15,11 @@
 
 #include <stdlib.h>
 
-static void start(struct producer_story *story)
-{
-    struct producer_options options = producer_story_options();
-    producer_story_start_open(story, &options);
-}
-
 static void a_task_goes_out_at_once_and_alone(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     assert_true(producer_deadline(story.producer) > story.now_ns);
     producer_story_submit(&story, "a");
     assert_true(producer_deadline(story.producer) <= story.now_ns);
@@ -52,7 +46,7 @@ static void a_task_without_result_is_forgotten_once_accepted(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "Ab");
     producer_story_turn(&story);
     producer_story_accept(&story, 0, 1);
@@ -68,7 +62,7 @@ static void what_was_submitted_is_what_is_sent(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     char name[] = "resize", queue[] = "images", payload[] = "0123456789";
     struct submission submission = {
         .id = producer_story_id('a'),
@@ -254,7 +248,7 @@ static void an_id_that_is_known_is_a_duplicate(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     assert_false(story.out->duplicate);
     producer_story_submit(&story, "a");
@@ -276,7 +270,7 @@ static void the_intake_is_used_while_it_is_up(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     producer_story_on(&story, PRODUCER_INTAKE_UP, 0);

@@ -12,17 +12,11 @@
 
 #include <cmocka.h>
 
-static void start_links(struct producer_story *story, uint32_t count)
-{
-    struct producer_options options = producer_story_options_for(count);
-    producer_story_start_open(story, &options);
-}
-
 static void a_ventilator_that_gave_our_results_up_leaves_its_tasks_unknown(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 1);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     producer_story_accept(&story, 0, 1);
@@ -45,7 +39,7 @@ static void a_ventilator_that_restarted_leaves_its_tasks_unknown(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     producer_story_say(
         &story, 1, (struct message){.kind = MESSAGE_HEARTBEAT, .u.heartbeat = {.backlog = 1000}});
     producer_story_submit(&story, "aBc");
@@ -114,7 +108,7 @@ static void a_result_saves_an_orphan_that_was_not_told_yet(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 1);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "ab");
     producer_story_turn(&story);
     producer_story_accept(&story, 0, 1);

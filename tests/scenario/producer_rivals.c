@@ -12,12 +12,6 @@
 
 #include <cmocka.h>
 
-static void start(struct producer_story *story)
-{
-    struct producer_options options = producer_story_options();
-    producer_story_start_open(story, &options);
-}
-
 /* Another producer waits for these now: no end, and nothing more to be heard. */
 static void say_displaced(struct producer_story *story, uint32_t link, const char *letters)
 {
@@ -37,7 +31,7 @@ static void a_task_that_another_producer_took_over_ends_unknown(void **state)
 {
     (void)state;
     struct producer_story story;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "ab");
     producer_story_turn(&story);
     producer_story_accept(&story, 0, 1);

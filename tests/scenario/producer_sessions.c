@@ -12,17 +12,11 @@
 
 #include <cmocka.h>
 
-static void start_links(struct producer_story *story, uint32_t count)
-{
-    struct producer_options options = producer_story_options_for(count);
-    producer_story_start_open(story, &options);
-}
-
 static void a_lost_session_sends_the_same_tasks_again_in_order(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 1);
+    producer_story_start_links(&story, 1);
     producer_story_on(&story, PRODUCER_INTAKE_UP, 0);
     for (const char *letter = "abc"; *letter != '\0'; letter++) {
         producer_story_submit(&story, (char[]){*letter, '\0'});
@@ -59,7 +53,7 @@ static void an_answer_of_the_session_before_is_not_taken_for_one_of_this(void **
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 1);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     producer_story_submit(&story, "b");
@@ -85,7 +79,7 @@ static void a_new_session_begins_without_the_pause_and_backlog_of_the_old(void *
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     producer_story_say(&story, 1,
                        (struct message){.kind = MESSAGE_HEARTBEAT, .u.heartbeat = {.backlog = 10}});
     producer_story_submit(&story, "a");
@@ -107,7 +101,7 @@ static void what_one_ventilator_did_not_accept_the_other_gets_when_it_dies(void 
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     producer_story_say(
         &story, 1, (struct message){.kind = MESSAGE_HEARTBEAT, .u.heartbeat = {.backlog = 1000}});
     producer_story_submit(&story, "ab");
@@ -139,7 +133,7 @@ static void the_less_loaded_ventilator_gets_the_batch(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     producer_story_submit(&story, "abcdefgh");
     producer_story_turn(&story);
     uint32_t first = story.out->actions[0].link;
@@ -160,7 +154,7 @@ static void what_a_busy_ventilator_refused_goes_to_another(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     uint32_t busy = story.out->actions[0].link;
@@ -175,7 +169,7 @@ static void a_batch_without_answer_tries_the_same_ventilator_once_more_first(voi
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     producer_story_say(&story, 1,
                        (struct message){.kind = MESSAGE_HEARTBEAT, .u.heartbeat = {.backlog = 10}});
     producer_story_submit(&story, "a");
@@ -217,7 +211,7 @@ static void a_refusal_in_a_session_returns_its_tasks(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     producer_story_say(
         &story, 1, (struct message){.kind = MESSAGE_HEARTBEAT, .u.heartbeat = {.backlog = 1000}});
     producer_story_submit(&story, "a");
@@ -237,7 +231,7 @@ static void a_gap_in_what_the_ventilator_says_ends_the_session(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 1);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     story.links[0].sequence++;
@@ -313,7 +307,7 @@ static void a_query_goes_to_its_link_and_its_answer_comes_back(void **state)
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     struct producer_event ask = {
         .kind = PRODUCER_QUERY, .link = 1, .query = {.query = QUERY_WORKERS}};
     producer_story_step(&story, ask);
@@ -332,7 +326,7 @@ static void orders_about_dead_letters_go_their_way_and_come_back_likewise(void *
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 2);
+    producer_story_start_links(&story, 2);
     const struct id letters[] = {{{1}}, {{2}}};
     const struct message_dispose dispose = {.disposal = DISPOSAL_RETRY, .ids = letters, .count = 2};
     struct producer_event order = {.kind = PRODUCER_DISPOSE, .link = 1, .dispose = &dispose};
@@ -352,7 +346,7 @@ static void stopping_says_bye_where_a_session_stands_and_nothing_after(void **st
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 3);
+    producer_story_start_links(&story, 3);
     producer_story_submit(&story, "a");
     producer_story_on(&story, PRODUCER_CLOSED, 1);
     story.used = 0;
@@ -370,7 +364,7 @@ static void an_intake_that_comes_up_after_its_session_ended_is_not_used(void **s
 {
     (void)state;
     struct producer_story story;
-    start_links(&story, 1);
+    producer_story_start_links(&story, 1);
     producer_story_reconnect(&story, 0);
     producer_story_on(&story, PRODUCER_INTAKE_UP, 0);
     producer_story_open(&story, 0, 'V');

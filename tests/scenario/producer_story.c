@@ -389,6 +389,12 @@ struct producer_options producer_story_options_for(uint32_t link_count)
     return options;
 }
 
+void producer_story_start_links(struct producer_story *story, uint32_t link_count)
+{
+    struct producer_options options = producer_story_options_for(link_count);
+    producer_story_start_open(story, &options);
+}
+
 void producer_story_reconnect(struct producer_story *story, uint32_t link)
 {
     producer_story_on(story, PRODUCER_CLOSED, link);

@@ -41,7 +41,10 @@ struct producer_options producer_story_options_for(uint32_t link_count);
 void producer_story_start_open(struct producer_story *story,
                                const struct producer_options *options);
 
-/* The same, with ventilators of minor version `minor`. */
+/* The same, with the limits of producer_story_options_for. */
+void producer_story_start_links(struct producer_story *story, uint32_t link_count);
+
+/* As producer_story_start_open, with ventilators of minor version `minor`. */
 void producer_story_start_minor(struct producer_story *story,
                                 const struct producer_options *options, uint32_t minor);
 
