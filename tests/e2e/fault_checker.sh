@@ -11,7 +11,7 @@ says() {
     local wanted=$1
     shift
     noticed=$((noticed + 1))
-    run 10 "${judge[@]}" "$@"
+    run 60 "${judge[@]}" "$@"
     [ "$status" -eq 1 ] || fail "not noticed: $wanted"
     expect out "$wanted"
 }
@@ -48,7 +48,7 @@ cat >"$scratch/good" <<'GOOD'
 30 start e 1 05 501
 31 finish e 1 05 501
 GOOD
-good() { run_well 10 "${judge[@]}" good "$1" --undone-max 1 --dup-max 1; }
+good() { run_well 60 "${judge[@]}" good "$1" --undone-max 1 --dup-max 1; }
 good "$scratch/good"
 expect out 'acked=3 terminal=3 lost=0 unexpected=0 dup=1 stale=- t_max=0.00s kills=1 cut=1'
 
@@ -76,7 +76,7 @@ forged 'p99 from kill to next run is 6.00 s' 's/^23 start b 2/6000021 start b 2/
     --rerun-p99-ms 1000
 says 'not done: c failed' strict "$scratch/good"
 sed 's/ended a done 1 right/ended a/' "$scratch/good" >"$scratch/forged"
-run 10 "${judge[@]}" torn "$scratch/forged"
+run 60 "${judge[@]}" torn "$scratch/forged"
 [ "$status" -eq 1 ] || fail "a line that is none was taken"
 expect err.log "not a line of a ledger"
 echo "TEST checker seed=$seed acked=8000 pushpull_lost=$lost forgeries_noticed=$((noticed - 1))"

@@ -2,20 +2,23 @@
 """Watches a process and its children for a while: does any of them grow?
 
 usage: growth.py NAME PID --seconds N --warm-up SECONDS --allow BYTES
-                 [--processes N] [--every SECONDS]
+                 [--from FILE] [--processes N] [--every SECONDS]
 
 Memory that is its own or shared, descriptors and threads are looked at again and again.
-What a process has in the first quarter of the time after the warm-up is compared with
-what it has in the last one: growth is what the median of the last exceeds the most of the
-first by, so that no peak decides.  --allow is how much more
-memory it may be; of descriptors and threads it may be none.  Prints one line, and one
-for each process that grew; status 1 then, and also if they did not run long enough to tell.
+Time counts from when FILE is there.  Of all looks after the warm-up, the first quarter is
+compared with the last one: growth is what the median of the last exceeds the most of the
+first by, so that no peak decides.  --allow is how much more memory it may be; of descriptors
+and threads it may be none.  When the machine leaves no time to look, it takes longer.
+Prints one line, and one for each process that grew; status 1 then, and also if they did not
+run long enough to tell.
 """
 import argparse
 import os
 import sys
 import time
 from statistics import median_low as median
+
+LOOKS = 12  # of a process that is judged, or more
 
 
 def children(pid):
@@ -47,22 +50,32 @@ def name_of(pid):
     return words[1] if len(words) > 1 and words[1] else "process"
 
 
-def watch(root, seconds, every):
-    """All samples of each process, as (seconds since the start, sample)."""
-    start = time.monotonic()
-    samples, names = {}, {}
-    while time.monotonic() - start < seconds and os.path.exists(f"/proc/{root}"):
-        for pid in children(root):
-            one = sample(pid)
-            if one is None:
-                continue
-            try:
-                names.setdefault(pid, name_of(pid))
-            except OSError:
-                continue
-            samples.setdefault(pid, []).append((time.monotonic() - start, one))
-        time.sleep(every)
-    return samples, names
+def look(root, samples, names):
+    for pid in children(root):
+        one = sample(pid)
+        if one is None:
+            continue
+        try:
+            names.setdefault(pid, name_of(pid))
+        except OSError:
+            continue
+        samples.setdefault(pid, []).append(one)
+
+
+def watch(options):
+    """The samples of each process, one after the other, once they are warm; and how long."""
+    samples, names, start = {}, {}, None
+    while os.path.exists(f"/proc/{options.pid}"):
+        if start is None and (not options.start or os.path.exists(options.start)):
+            start = time.monotonic()
+        elapsed = 0 if start is None else time.monotonic() - start
+        enough = sum(len(row) >= LOOKS for row in samples.values()) >= options.processes
+        if elapsed >= options.seconds and enough:
+            break
+        if start is not None and elapsed >= options.warm_up:
+            look(options.pid, samples, names)
+        time.sleep(options.every)
+    return samples, names, elapsed
 
 
 def main():
@@ -72,19 +85,18 @@ def main():
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--warm-up", type=float, required=True)
     parser.add_argument("--allow", type=int, required=True)
+    parser.add_argument("--from", dest="start", metavar="FILE")
     parser.add_argument("--processes", type=int, default=1, help="that are there all the time")
     parser.add_argument("--every", type=float, default=1)
     options = parser.parse_args()
-    samples, names = watch(options.pid, options.seconds, options.every)
+    samples, names, seconds = watch(options)
 
-    end = max(row[-1][0] for row in samples.values())
-    quarter = (end - options.warm_up) / 4
     figures, complaints, judged = [], [], 0
     for pid, row in samples.items():
-        first = [s for t, s in row if options.warm_up <= t < options.warm_up + quarter]
-        last = [s for t, s in row if end - quarter <= t]
-        if len(first) < 3 or len(last) < 3:
+        if len(row) < LOOKS:
             continue
+        quarter = len(row) // 4
+        first, last = row[:quarter], row[-quarter:]
         judged += 1
         what = zip(("bytes", "descriptors", "threads"), (options.allow, 0, 0))
         grown = []
@@ -94,7 +106,7 @@ def main():
             if after > before + allowed:
                 complaints.append(f"{names[pid]} ({pid}) grew from {before} to {after} {unit}")
         figures.append(f"{names[pid]}={','.join(grown)}")
-    print(f"TEST {options.name} seconds={end:.0f}", *figures)
+    print(f"TEST {options.name} seconds={seconds:.0f}", *figures)
     if judged < options.processes:
         complaints.append(f"only {judged} processes lived long enough to tell")
     for complaint in complaints:
