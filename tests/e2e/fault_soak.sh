@@ -11,7 +11,7 @@ declare -A judges=()
 # A sanitizer keeps what was freed, to see who still uses it: that is no growth of ours.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=0
 growth=(python3 -B "$source/tests/e2e/faults/growth.py")
-seconds=$(lasts 8 600)
+seconds=$(lasts 10 600)
 warm_up=$(lasts 1 90)
 rate=$(lasts 500 10000)
 size=2000
@@ -51,7 +51,7 @@ process_of() {
 works() {
     local pid
     pid=$(process_of "$1" ventilator) && process_of "$1" worker >/dev/null || return 1
-    [ "$(awk '/^voluntary/ { n += $2 } END { print n + 0 }' /proc/"$pid"/task/*/status)" -gt 2000 ]
+    [ "$(awk '/^voluntary/ { n += $2 } END { print n + 0 }' /proc/"$pid"/task/*/status)" -gt 500 ]
 }
 
 for kind in nothing memory descriptors; do
