@@ -83,7 +83,7 @@ TMESH_EXPORT bool tmesh_ventilator_asked_to_drain(tmesh_ventilator_t *ventilator
 
 /* A descriptor that becomes readable, and stays so, when either happens: a fault, or
  * being asked to drain.  For the host's own event loop; only to be watched: never read
- * it or close it. */
+ * it or close it.  -1 in a forked child. */
 TMESH_EXPORT int tmesh_ventilator_fd(const tmesh_ventilator_t *ventilator);
 
 /* Takes no new tasks, waits at most `timeout_ms` for those it has to end, and

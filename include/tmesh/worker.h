@@ -249,7 +249,8 @@ TMESH_EXPORT void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_count
 /* An operator can ask a worker to drain and stop from afar (`tmesh drain`).  Then it
  * takes no more tasks and gives back those not started, at once; but when to stop is
  * the program's decision, as after a signal.  This descriptor becomes readable then,
- * for the host's own event loop.  Only to be watched: never read it or close it. */
+ * for the host's own event loop.  Only to be watched: never read it or close it.  -1 in a
+ * forked child. */
 TMESH_EXPORT int tmesh_worker_fd(const tmesh_worker_t *worker);
 
 /* Whether that has happened, or the worker drains because it is crippled.  Then

@@ -130,6 +130,7 @@ const char *tmesh_ventilator_endpoint(const tmesh_ventilator_t *ventilator)
 
 int tmesh_ventilator_fd(const tmesh_ventilator_t *ventilator)
 {
+    if (identity_is_inherited(ventilator->process)) return -1; /* it is its parent's, too */
     return ventilator->alarm.fd;
 }
 

@@ -135,6 +135,7 @@ void tmesh_worker_counts(tmesh_worker_t *worker, tmesh_worker_counts_t *counts)
 
 int tmesh_worker_fd(const tmesh_worker_t *worker)
 {
+    if (identity_is_inherited(worker->process)) return -1; /* it is its parent's, too */
     return worker->asked.fd;
 }
 

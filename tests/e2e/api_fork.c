@@ -50,13 +50,15 @@ static int use_others(struct mesh *mesh)
     if (tmesh_ventilator_fault(mesh->ventilator, &error) != TMESH_E_CLOSED) return 21;
     if (tmesh_ventilator_asked_to_drain(mesh->ventilator, NULL)) return 22;
     if (tmesh_ventilator_drain(mesh->ventilator, PATIENCE_MS, &open) != TMESH_E_CLOSED) return 23;
+    if (tmesh_ventilator_fd(mesh->ventilator) != -1) return 24;
     tmesh_worker_counts(mesh->worker, &counts);
-    if (counts.ventilators != 0) return 24;
-    if (tmesh_worker_asked_to_drain(mesh->worker, NULL)) return 25;
-    if (tmesh_worker_drain(mesh->worker, PATIENCE_MS) != TMESH_E_CLOSED) return 26;
+    if (counts.ventilators != 0) return 25;
+    if (tmesh_worker_asked_to_drain(mesh->worker, NULL)) return 26;
+    if (tmesh_worker_drain(mesh->worker, PATIENCE_MS) != TMESH_E_CLOSED) return 27;
+    if (tmesh_worker_fd(mesh->worker) != -1) return 28;
     tmesh_worker_destroy(&mesh->worker);
     tmesh_ventilator_destroy(&mesh->ventilator);
-    return mesh->worker == NULL && mesh->ventilator == NULL ? 0 : 27;
+    return mesh->worker == NULL && mesh->ventilator == NULL ? 0 : 29;
 }
 
 static void in_a_child(int (*use)(struct mesh *mesh), struct mesh *mesh)
