@@ -56,6 +56,9 @@ int mesh_connect(tmesh_producer_t *producer, const char *connect, uint64_t timeo
         if (stopping->count > 0) return stopping_exit(stopping);
         if (left_ms <= slice_ms) break;
     }
+    tmesh_producer_counts_t counts;
+    tmesh_producer_counts(producer, &counts);
+    if (counts.hosts_unknown > 0) return mesh_fault(&error);
     notice_print("no ventilator answers at %s", connect);
     notice_plain("Start one: tmesh ventilator --bind %.*s", (int)strcspn(connect, ","), connect);
     return EX_UNAVAILABLE;

@@ -134,7 +134,7 @@ TMESH_EXPORT const char *tmesh_producer_endpoint(const tmesh_producer_t *produce
 /* Waits until a session with at least one ventilator stands.
  * TMESH_E_UNREACHABLE: none does after `timeout_ms`; TMESH_E_REFUSED: all that
  * answered refused; TMESH_E_CLOSED: the producer was closed.  `error` names the
- * endpoints, or one that refused and what it said. */
+ * endpoints, or one whose host name has no address, or one that refused and what it said. */
 TMESH_EXPORT enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer,
                                                      uint32_t timeout_ms, tmesh_error_t *error);
 
@@ -263,11 +263,13 @@ typedef struct tmesh_producer_counts {
     uint32_t outbox;      /* not accepted yet */
     uint32_t awaited;     /* accepted, not ended yet */
     uint64_t submitted, accepted, rejected, unknown;
-    uint64_t ended;       /* guarded: those whose result nobody wanted included */
-    uint64_t resent;      /* before they were accepted */
-    uint64_t failed_over; /* guarded: submitted again after they were accepted */
-    uint32_t spooled;     /* in the spool now */
-    uint32_t recovered;   /* found in it at the start; not among `submitted` */
+    uint64_t ended;         /* guarded: those whose result nobody wanted included */
+    uint64_t resent;        /* before they were accepted */
+    uint64_t failed_over;   /* guarded: submitted again after they were accepted */
+    uint32_t spooled;       /* in the spool now */
+    uint32_t recovered;     /* found in it at the start; not among `submitted` */
+    uint32_t hosts_unknown; /* endpoints with a host name for which no address was found when it
+                               was looked up last: it is again, but may be mistyped */
 } tmesh_producer_counts_t;
 
 TMESH_EXPORT void tmesh_producer_counts(tmesh_producer_t *producer,

@@ -36,11 +36,13 @@ struct line {
     bool joined;    /* connected as soon as it is open, which no monitor reports: inproc, a pipe */
     bool up;        /* its connection was told of, and not yet its end */
     bool ending;    /* the connection is gone; what it brought is still being read */
+    bool reached;   /* its host had an address when it was tried last */
 };
 
 struct dial {
     char *endpoint;
     struct pipe *pipe; /* the way there, if it is not a socket */
+    bool host_unknown; /* as was told last */
     struct line front, intake;
 };
 
@@ -122,6 +124,10 @@ static void line_close(struct line *line, int linger_ms)
 static bool line_open(struct line *line, const struct dials *dials, int type, const char *endpoint)
 {
     int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    char name[ENDPOINT_BYTES];
+    if (type == ZMQ_DEALER && endpoint_host_name(endpoint, name)) {
+        events |= ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_CONNECT_RETRIED;
+    }
     *line = (struct line){.socket = socket_new(dials->context, type, dials->message_bytes_max)};
     if (line->socket == NULL) return false;
     line->joined = strncmp(endpoint, "inproc:", 7) == 0;
@@ -227,32 +233,42 @@ void dials_wait(struct dials *dials, const struct waker *waker, uint64_t until_n
     pollset_wait(&set, dials->spin_ns, until_ns);
 }
 
-/* Reads what happened to the connection, up to the first thing to tell. */
-static bool line_heard(struct line *line)
+enum line_news { LINE_NOTHING, LINE_UP, LINE_HOST_UNKNOWN, LINE_HOST_KNOWN };
+
+/* Reads what happened to the connection, up to the first thing that may be told.  Of a host name
+ * that has no address libzmq says only that it tries again, and not that anything was opened or
+ * closed since it tried last. */
+static enum line_news line_heard(struct line *line)
 {
     struct monitor_event event;
     if (line->joined) {
         line->joined = false;
         line->up = true;
-        return true;
+        return LINE_UP;
     }
     while (line->monitor_ready && !line->ending) {
         if (!monitor_next(&line->monitor, &event)) {
             line->monitor_ready = false;
+        } else if (event.event == ZMQ_EVENT_CONNECT_RETRIED) {
+            if (!line->reached) return LINE_HOST_UNKNOWN;
+            line->reached = false;
         } else if (event.event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && !line->up) {
             line->up = true;
-            return true;
+            return LINE_UP;
         } else if (event.event == ZMQ_EVENT_DISCONNECTED && line->up) {
             line->ending = true;
             line->ready = true; /* only asking again shows that nothing is left */
+        } else {
+            line->reached = true;
+            return LINE_HOST_KNOWN;
         }
     }
-    return false;
+    return LINE_NOTHING;
 }
 
-static bool line_came_up(struct line *line)
+static enum line_news line_news(struct line *line)
 {
-    return (line->joined || line->monitor_ready) && line_heard(line);
+    return line->joined || line->monitor_ready ? line_heard(line) : LINE_NOTHING;
 }
 
 static void tell(struct arrival *arrival, enum arrival_kind kind, uint32_t link)
@@ -263,7 +279,8 @@ static void tell(struct arrival *arrival, enum arrival_kind kind, uint32_t link)
 static bool next_of_intake(struct dials *dials, uint32_t link, struct arrival *arrival)
 {
     struct line *line = &dials->dial[link].intake;
-    if (line_came_up(line)) {
+    for (enum line_news news; (news = line_news(line)) != LINE_NOTHING;) {
+        if (news != LINE_UP) continue;
         tell(arrival, ARRIVAL_INTAKE_UP, link);
         return true;
     }
@@ -292,13 +309,29 @@ static void leave_if_enough(struct line *line)
     line->unseen = true;
 }
 
+/* Whether there is news of the connection.  Of a host name each try is news to the line. */
+static bool news_of_front(struct dials *dials, uint32_t link, struct arrival *arrival)
+{
+    struct dial *dial = &dials->dial[link];
+    for (enum line_news news; (news = line_news(&dial->front)) != LINE_NOTHING;) {
+        bool unknown = news == LINE_HOST_UNKNOWN;
+        if (news == LINE_UP) {
+            tell(arrival, ARRIVAL_CONNECTED, link);
+            return true;
+        }
+        if (unknown != dial->host_unknown) {
+            dial->host_unknown = unknown;
+            tell(arrival, unknown ? ARRIVAL_HOST_UNKNOWN : ARRIVAL_HOST_KNOWN, link);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool next_of_front(struct dials *dials, uint32_t link, struct arrival *arrival)
 {
     struct line *line = &dials->dial[link].front;
-    if (line_came_up(line)) {
-        tell(arrival, ARRIVAL_CONNECTED, link);
-        return true;
-    }
+    if (news_of_front(dials, link, arrival)) return true;
     leave_if_enough(line);
     for (uint32_t drops = 0; line->ready && drops < DROPS_MAX;) {
         if (!line_receive(line, &dials->message)) {

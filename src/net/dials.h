@@ -28,8 +28,9 @@ void dials_join(struct dials *dials, uint32_t link, struct pipe *pipe);
 
 /* Opens a DEALER to `link`, closing what was there, the PUSH too, and starts
  * connecting.  ARRIVAL_CONNECTED follows when the connection stands; a failure
- * to connect is not reported, libzmq goes on trying.  With ARRIVAL_CLOSED the
- * socket is gone for good: open it again. */
+ * to connect is not reported, libzmq goes on trying.  But when the host name has no
+ * address, ARRIVAL_HOST_UNKNOWN comes, once, and ARRIVAL_HOST_KNOWN when it has one.
+ * With ARRIVAL_CLOSED the socket is gone for good: open it again. */
 bool dials_open(struct dials *dials, uint32_t link);
 
 /* Opens a PUSH to the first of `intakes` that fits how the front was reached.

@@ -147,6 +147,18 @@ bool endpoint_is_loopback(const char *endpoint)
     return take_apart(endpoint, &address) && is_loopback_host(&address);
 }
 
+bool endpoint_host_name(const char *endpoint, char name[ENDPOINT_BYTES])
+{
+    struct address address;
+    struct in_addr binary;
+    name[0] = '\0';
+    if (endpoint_fault(endpoint, ENDPOINT_CONNECT) != NULL) return false;
+    if (!starts_with(endpoint, tcp_scheme) || !take_apart(endpoint, &address)) return false;
+    if (address.ipv6 || inet_pton(AF_INET, address.host, &binary) == 1) return false;
+    memcpy(name, address.host, ENDPOINT_BYTES);
+    return true;
+}
+
 bool endpoint_resolve(const char *front, const char *intake, size_t intake_bytes,
                       char resolved[ENDPOINT_BYTES])
 {

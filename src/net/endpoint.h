@@ -22,6 +22,10 @@ const char *endpoint_fault(const char *endpoint, enum endpoint_use use);
  * the name localhost.  Any other name counts as not loopback. */
 bool endpoint_is_loopback(const char *endpoint);
 
+/* Copies the host name, which has to be looked up to find an address.  False: there is none,
+ * and `name` is empty. */
+bool endpoint_host_name(const char *endpoint, char name[ENDPOINT_BYTES]);
+
 /* The intake to connect to, given how the front was reached and what WELCOME
  * named: same transport only, a host of * replaced by the front's host.  False
  * when it does not fit together. */

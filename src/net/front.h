@@ -45,12 +45,14 @@ const char *front_endpoint(const struct front *front);
 const struct bytes *front_intakes(const struct front *front, uint32_t *count);
 
 enum arrival_kind {
-    ARRIVAL_NONE,       /* nothing has arrived for now */
-    ARRIVAL_MESSAGE,    /* `bytes` came */
-    ARRIVAL_CONNECTED,  /* dials only */
-    ARRIVAL_CLOSED,     /* the connection of `link` is gone */
-    ARRIVAL_INTAKE_UP,  /* dials only */
-    ARRIVAL_INTAKE_DOWN /* dials only */
+    ARRIVAL_NONE,         /* nothing has arrived for now */
+    ARRIVAL_MESSAGE,      /* `bytes` came */
+    ARRIVAL_CLOSED,       /* the connection of `link` is gone */
+    ARRIVAL_CONNECTED,    /* dials only, as all that follow */
+    ARRIVAL_HOST_UNKNOWN, /* there is no address for the host name of `link` */
+    ARRIVAL_HOST_KNOWN,   /* now there is */
+    ARRIVAL_INTAKE_UP,
+    ARRIVAL_INTAKE_DOWN
 };
 
 struct arrival {

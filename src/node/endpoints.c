@@ -2,12 +2,27 @@
 #include "endpoints.h"
 
 #include "../net/endpoint.h"
+#include "../watch/log.h"
 #include "failure.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+void endpoints_log_host(const struct log *log, const char *endpoint, enum host host)
+{
+    char name[ENDPOINT_BYTES];
+    (void)endpoint_host_name(endpoint, name);
+    if (host == HOST_KNOWN) {
+        log_line(log, TMESH_INFO, "ventilator=%s the host name %s has an address now", endpoint,
+                 name);
+        return;
+    }
+    log_line(log, TMESH_WARNING,
+             "ventilator=%s the host name %s has no address; looking it up again until it has",
+             endpoint, name);
+}
 
 void endpoints_clear(struct endpoints *endpoints)
 {

@@ -25,6 +25,13 @@ void endpoints_add(struct endpoints *endpoints, const char *item);
 /* Writes "tcp://a:1, tcp://b:2", or as much as fits and how many are missing. */
 void endpoints_tell(const struct endpoints *endpoints, char *text, size_t text_bytes);
 
+struct log;
+
+enum host { HOST_UNKNOWN, HOST_KNOWN };
+
+/* Says that the host name of `endpoint` has no address, or one at last. */
+void endpoints_log_host(const struct log *log, const char *endpoint, enum host host);
+
 void endpoints_clear(struct endpoints *endpoints);
 
 #endif

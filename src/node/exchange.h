@@ -67,6 +67,7 @@ struct exchange {
     struct errand errand;
     uint64_t errand_staged;                    /* `staged` as it was when the errand began */
     char refusals[TMESH_ERROR_TEXT_BYTES / 2]; /* what the last ventilator that refused us said */
+    uint64_t hosts_unknown; /* a bit for each link: there is no address for its host name */
 };
 
 #endif

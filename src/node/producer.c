@@ -1,5 +1,6 @@
 /* producer.c - making and ending a producer. */
 #include "../net/dials.h"
+#include "../net/endpoint.h"
 #include "../net/pipe.h"
 #include "../watch/clock.h"
 #include "../watch/thread.h"
@@ -218,6 +219,23 @@ const char *tmesh_producer_endpoint(const tmesh_producer_t *producer)
     return endpoint[0] != '\0' ? endpoint : NULL;
 }
 
+static enum tmesh_err unreachable(const struct tmesh_producer *producer, uint64_t hosts_unknown,
+                                  uint32_t timeout_ms, tmesh_error_t *error)
+{
+    char endpoints[TMESH_ERROR_TEXT_BYTES - 128], host[ENDPOINT_BYTES];
+    if (hosts_unknown == 0) {
+        endpoints_tell(&producer->endpoints, endpoints, sizeof endpoints);
+        return failure(error, TMESH_E_UNREACHABLE,
+                       "no ventilator answers at %s within %u ms; is one running there?", endpoints,
+                       timeout_ms);
+    }
+    const char *endpoint = producer->endpoints.items[__builtin_ctzll(hosts_unknown)];
+    (void)endpoint_host_name(endpoint, host);
+    return failure(error, TMESH_E_UNREACHABLE,
+                   "no ventilator answers: the host name %s has no address; is %s right?", host,
+                   endpoint);
+}
+
 enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer, uint32_t timeout_ms,
                                         tmesh_error_t *error)
 {
@@ -235,16 +253,13 @@ enum tmesh_err tmesh_producer_connected(tmesh_producer_t *producer, uint32_t tim
     }
     bool closed = producer->exchange.stop;
     bool connected = producer->exchange.counts.links_open > 0;
+    uint64_t hosts_unknown = producer->exchange.hosts_unknown;
     memcpy(refusals, producer->exchange.refusals, sizeof refusals);
     pthread_mutex_unlock(&producer->exchange.lock);
     if (closed) return failure(error, TMESH_E_CLOSED, "the producer is closed");
     if (connected) return TMESH_OK;
     if (refusals[0] != '\0') return failure(error, TMESH_E_REFUSED, "%s", refusals);
-    char endpoints[TMESH_ERROR_TEXT_BYTES - 128];
-    endpoints_tell(&producer->endpoints, endpoints, sizeof endpoints);
-    return failure(error, TMESH_E_UNREACHABLE,
-                   "no ventilator answers at %s within %u ms; is one running there?", endpoints,
-                   timeout_ms);
+    return unreachable(producer, hosts_unknown, timeout_ms, error);
 }
 
 void tmesh_producer_counts(tmesh_producer_t *producer, tmesh_producer_counts_t *counts)
@@ -253,19 +268,21 @@ void tmesh_producer_counts(tmesh_producer_t *producer, tmesh_producer_counts_t *
     if (identity_is_inherited(producer->process)) return;
     pthread_mutex_lock(&producer->exchange.lock);
     const struct producer_counts *core = &producer->exchange.counts;
-    *counts = (tmesh_producer_counts_t){.ventilators = core->links_open,
-                                        .busy = core->links_busy,
-                                        .outbox = producer->exchange.outbox,
-                                        .awaited = core->awaited,
-                                        .submitted = producer->exchange.submitted,
-                                        .accepted = core->accepted,
-                                        .rejected = core->rejected,
-                                        .unknown = core->unknown,
-                                        .ended = core->ended,
-                                        .resent = core->resent,
-                                        .failed_over = core->failed_over,
-                                        .spooled = producer->exchange.spooled,
-                                        .recovered = producer->exchange.recovered};
+    *counts = (tmesh_producer_counts_t){
+        .ventilators = core->links_open,
+        .busy = core->links_busy,
+        .outbox = producer->exchange.outbox,
+        .awaited = core->awaited,
+        .submitted = producer->exchange.submitted,
+        .accepted = core->accepted,
+        .rejected = core->rejected,
+        .unknown = core->unknown,
+        .ended = core->ended,
+        .resent = core->resent,
+        .failed_over = core->failed_over,
+        .spooled = producer->exchange.spooled,
+        .recovered = producer->exchange.recovered,
+        .hosts_unknown = (uint32_t)__builtin_popcountll(producer->exchange.hosts_unknown)};
     pthread_mutex_unlock(&producer->exchange.lock);
 }
 

@@ -114,6 +114,20 @@ static void turn_until_done(struct tmesh_producer *producer, enum producer_event
     } while (producer->actions->more);
 }
 
+static void note_host(struct tmesh_producer *producer, const struct arrival *arrival)
+{
+    uint64_t bit = UINT64_C(1) << arrival->link;
+    enum host host = arrival->kind == ARRIVAL_HOST_KNOWN ? HOST_KNOWN : HOST_UNKNOWN;
+    _Static_assert(ENDPOINTS_MAX <= 64, "a bit for each");
+    pthread_mutex_lock(&producer->exchange.lock);
+    if (host == HOST_KNOWN)
+        producer->exchange.hosts_unknown &= ~bit;
+    else
+        producer->exchange.hosts_unknown |= bit;
+    pthread_mutex_unlock(&producer->exchange.lock);
+    endpoints_log_host(&producer->log, producer->endpoints.items[arrival->link], host);
+}
+
 static void take_arrival(struct tmesh_producer *producer, const struct arrival *arrival,
                          uint64_t now_ns)
 {
@@ -121,6 +135,8 @@ static void take_arrival(struct tmesh_producer *producer, const struct arrival *
     struct message message;
     switch (arrival->kind) {
     case ARRIVAL_NONE: return;
+    case ARRIVAL_HOST_UNKNOWN:
+    case ARRIVAL_HOST_KNOWN: note_host(producer, arrival); return;
     case ARRIVAL_CONNECTED: event.kind = PRODUCER_CONNECTED; break;
     case ARRIVAL_CLOSED: event.kind = PRODUCER_CLOSED; break;
     case ARRIVAL_INTAKE_UP: event.kind = PRODUCER_INTAKE_UP; break;

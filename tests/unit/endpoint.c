@@ -187,6 +187,29 @@ static void an_intake_that_is_no_address_does_not_fit(void **state)
     assert_false(endpoint_resolve(front, "tcp://*:65535", 13, resolved));
 }
 
+static void only_what_has_to_be_looked_up_is_a_host_name(void **state)
+{
+    (void)state;
+    char name[ENDPOINT_BYTES] = "before";
+    assert_true(endpoint_host_name("tcp://db1.example.org:5555", name));
+    assert_string_equal(name, "db1.example.org");
+    assert_true(endpoint_host_name("tcp://localhost:1", name));
+    assert_string_equal(name, "localhost");
+    static const char *const others[] = {
+        "tcp://127.0.0.1:5555",
+        "tcp://[::1]:5555",
+        "ipc:///run/db1",
+        "inproc://db1",
+        "tcp://db1",
+        "tcp://*:5555",
+        "",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_false(endpoint_host_name(others[i], name));
+        assert_string_equal(name, "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_fault_says_what_to_do_about_it),
         cmocka_unit_test(a_path_to_bind_leaves_room_for_its_intake),
         cmocka_unit_test(only_what_this_machine_alone_can_reach_is_loopback),
+        cmocka_unit_test(only_what_has_to_be_looked_up_is_a_host_name),
         cmocka_unit_test(an_intake_is_found_by_the_way_the_front_was_reached),
         cmocka_unit_test(an_intake_of_another_transport_does_not_fit),
         cmocka_unit_test(an_intake_that_is_no_address_does_not_fit),
