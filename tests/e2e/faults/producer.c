@@ -37,6 +37,7 @@ struct settings {
     char *payloads[NAMES_MAX]; /* NULL: what all others have */
     unsigned name_count;
     unsigned attempts_max; /* 0: by default */
+    unsigned limit_ms;     /* of a run; 0: as the worker says */
     bool free_results;     /* they may be anything */
     size_t tasks;          /* 0: until SIGTERM */
     size_t window;         /* open at once */
@@ -164,6 +165,7 @@ static bool submit(struct feeder *feeder, size_t index)
         .payload = own != NULL ? own : feeder->payload,
         .payload_bytes = own != NULL ? strlen(own) : settings->payload_bytes,
         .attempts_max = settings->attempts_max,
+        .limit_ms = settings->limit_ms,
         .id = feeder->sent[index].id,
         .deliver = settings->wait ? TMESH_DELIVER_POLL : TMESH_DELIVER_NONE,
         .report_accepted = true,
@@ -246,8 +248,8 @@ static void usage(void)
         stderr,
         "usage: producer --connect ENDPOINTS --ledger FILE [--tasks N] [--window N] [--burst N]\n"
         "    [--work MS] [--bytes N] [--names NAME[:PAYLOAD][,...]]\n"
-        "    [--timeout SECONDS] [--unknown-after MS] [--attempts N] [--no-wait] [--again]\n"
-        "    [--free-results]\n");
+        "    [--timeout SECONDS] [--unknown-after MS] [--attempts N] [--limit MS]\n"
+        "    [--no-wait] [--again] [--free-results]\n");
     exit(EX_USAGE);
 }
 
@@ -277,6 +279,7 @@ static struct settings parse(int argc, char **argv)
         {"again", no_argument, NULL, 'a'},
         {"burst", required_argument, NULL, 'B'},
         {"attempts", required_argument, NULL, 'A'},
+        {"limit", required_argument, NULL, 'L'},
         {"free-results", no_argument, NULL, 'f'},
         {"unknown-after", required_argument, NULL, 'u'},
         {NULL, 0, NULL, 0},
@@ -301,6 +304,7 @@ static struct settings parse(int argc, char **argv)
         case 't': settings.timeout_s = strtoul(optarg, NULL, 10); break;
         case 'u': settings.unknown_after_ms = strtoul(optarg, NULL, 10); break;
         case 'A': settings.attempts_max = (unsigned)strtoul(optarg, NULL, 10); break;
+        case 'L': settings.limit_ms = (unsigned)strtoul(optarg, NULL, 10); break;
         case 'f': settings.free_results = true; break;
         case 'o': settings.wait = false; break;
         case 'a': settings.again = true; break;
