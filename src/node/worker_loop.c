@@ -33,10 +33,16 @@ static void log_hung(struct tmesh_worker *node, const struct worker_action *acti
     char text[TIME_LIMIT_TEXT_BYTES];
     struct bytes cause =
         end_cause_text(action->cause, end_cause_limit_ms(action->cause, task), "", text);
+    uint32_t slot = pool_slot_of(node->pool, action->job);
+    if (slot == POOL_NO_SLOT) { /* its end is on its way here */
+        log_task_line(&node->log, &subject, TMESH_WARNING, "ended late (%.*s)", (int)cause.size,
+                      (const char *)cause.data);
+        return;
+    }
     log_task_line(&node->log, &subject, TMESH_ERROR,
                   "cannot be ended (%.*s): it hangs in slot %" PRIu32
                   ", which is lost until it returns",
-                  (int)cause.size, (const char *)cause.data, pool_slot_of(node->pool, action->job));
+                  (int)cause.size, (const char *)cause.data, slot);
 }
 
 /* From here on as if the program had begun to drain by itself; how long to wait for

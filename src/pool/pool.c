@@ -202,7 +202,7 @@ uint32_t pool_slot_of(struct pool *pool, uint32_t job)
     for (uint32_t i = 0; i < pool->options.slots; i++) {
         if (slot_current(&pool->slots[i]).job == job) return i;
     }
-    return UINT32_MAX;
+    return POOL_NO_SLOT;
 }
 
 uint32_t pool_started(struct pool *pool, struct pool_started *started)

@@ -100,7 +100,9 @@ void pool_tell(struct pool *pool, uint32_t job, enum end_cause cause);
  * a thread is only told. */
 void pool_kill(struct pool *pool, uint32_t job, enum end_cause cause);
 
-/* The number of the slot that runs `job`, from 0; UINT32_MAX: none does. */
+static const uint32_t POOL_NO_SLOT = UINT32_MAX;
+
+/* The number of the slot that runs `job`, from 0; POOL_NO_SLOT: none does. */
 uint32_t pool_slot_of(struct pool *pool, uint32_t job);
 
 struct pool_started {

@@ -72,7 +72,7 @@ static void what_waits_is_taken_back_and_what_runs_is_not(void **state)
     pool_kill(stage->pool, third, END_LIMIT);
     assert_int_equal(stage_await(stage, third)->outcome, OUTCOME_RETURNED);
     assert_int_equal(pool_slot_of(stage->pool, runs), 0);
-    assert_int_equal(pool_slot_of(stage->pool, first), UINT32_MAX);
+    assert_int_equal(pool_slot_of(stage->pool, first), POOL_NO_SLOT);
     atomic_store(&gate.open, 1);
     assert_int_equal(stage_await(stage, runs)->outcome, OUTCOME_DONE);
     assert_int_equal(stage_await(stage, first)->outcome, OUTCOME_DONE);
