@@ -158,16 +158,19 @@ static bool is_short(const struct play *play, const char *name)
     return slot_is_brisk(&play->stage->pool->slots[0], handler);
 }
 
-/* Runs each function until it is known as short, here and now. */
-static void rehearse(struct play *play)
+/* Runs each function until it is known as short, here and now.  False: the machine is so busy
+ * that none was for too long. */
+static bool rehearse(struct play *play)
 {
     while (!is_short(play, "short") || !is_short(play, "gated")) {
+        if (play->stage->submitted > STAGE_JOBS_MAX / 2) return false;
         (void)stage_await(play->stage, stage_submit_text(play->stage, "short", "s"));
         (void)stage_await(play->stage, stage_submit_text(play->stage, "gated", "s"));
     }
+    return true;
 }
 
-static struct play *play_new(uint32_t slots)
+static struct play *play_open(uint32_t slots)
 {
     struct play *play = calloc(1, sizeof *play);
     assert_non_null(play);
@@ -182,7 +185,6 @@ static struct play *play_new(uint32_t slots)
     assert_int_equal(tmesh_registry_add(play->stage->registry, "meet", run_meet, play), TMESH_OK);
     stage_start(play->stage, slots);
     atomic_store(&play->open, true);
-    rehearse(play);
     return play;
 }
 
@@ -192,6 +194,18 @@ static void play_destroy(struct play *play)
     loan_close(&play->loan);
     (void)pthread_mutex_destroy(&play->lock);
     free(play);
+}
+
+static struct play *play_new(uint32_t slots)
+{
+    uint64_t deadline_ns = clock_now_ns() + PATIENCE_S * SECOND;
+    struct play *play = play_open(slots);
+    while (!rehearse(play)) {
+        assert_true(clock_now_ns() < deadline_ns);
+        play_destroy(play);
+        play = play_open(slots);
+    }
+    return play;
 }
 
 /* Lends the loop until that is over.  Returns how much of the script was played then. */
