@@ -35,8 +35,9 @@ static unsigned edits(const char *a, const char *b)
 struct nearest nearest_to(const char *wanted)
 {
     /* A third of the letters may be wrong, and one more, as for two that changed
-     * places; beyond that it is another word. */
-    return (struct nearest){.wanted = wanted, .distance = (unsigned)strlen(wanted) / 3 + 2};
+     * places, but no more than half of them; beyond that it is another word. */
+    unsigned letters = (unsigned)strlen(wanted);
+    return (struct nearest){.wanted = wanted, .distance = least(letters / 3 + 2, letters / 2 + 1)};
 }
 
 void nearest_offer(struct nearest *nearest, const char *word)

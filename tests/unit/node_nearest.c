@@ -67,6 +67,7 @@ static void another_word_is_not_taken_for_one_of_ours(void **state)
     assert_null(meant("frobnicate"));
     assert_null(meant("xyz"));
     assert_null(meant("bind"));
+    assert_null(meant("bol"));
     assert_null(meant("tcp://127.0.0.1:5555"));
 }
 
