@@ -255,9 +255,10 @@ static void find_unjournalled(const tmesh_ventilator_row_t *row, void *context)
 static int join(struct bench_mesh *mesh)
 {
     const struct bench_plan *plan = mesh->plan;
+    uint64_t limit_ms = plan->timeout_ms < CONNECT_MS ? plan->timeout_ms : CONNECT_MS;
     char endpoint[CHILD_ENDPOINT_BYTES] = "";
     for (size_t i = 0; i < plan->producers; i++) {
-        int status = mesh_connect(mesh->producers[i], plan->connect, CONNECT_MS, mesh->stopping);
+        int status = mesh_connect(mesh->producers[i], plan->connect, limit_ms, mesh->stopping);
         if (status) return status;
     }
     if (plan->workload != BENCH_W3) return 0;

@@ -125,6 +125,11 @@ refused 'is for W2 and W4' --result-size 5
 refused '--workers is 1 with --transport inproc' --transport inproc --workers 2
 refused '--ventilators is not for embedded ones' --embedded --ventilators 2
 refused 'there are threads already' --transport inproc --pool process
+# Long before it would give up by default.
+begun_ms=$(now_ms)
+run 60 "$tmesh" bench --connect tcp://127.0.0.1:1 --timeout 1s
+[ "$status" -eq 69 ] || fail "a mesh that is not there: exit status $status"
+[ $(($(now_ms) - begun_ms)) -lt 14000 ] || fail "--timeout does not count for connecting"
 refused 'is for a mesh that is started here' --connect tcp://127.0.0.1:1 --slots 2
 refused "cannot make a directory in $scratch/none" --journal "$scratch/none"
 refused 'must be one of W1|W2|W3|W4' --workload W5
