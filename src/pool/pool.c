@@ -3,6 +3,7 @@
 
 #include "../core/instant.h"
 #include "../watch/thread.h"
+#include "program.h"
 #include "slot.h"
 
 #include <assert.h>
@@ -69,6 +70,22 @@ static void stop_slots(struct pool *pool, uint32_t count)
     for (uint32_t i = 0; i < count; i++) slot_close(&pool->slots[i]);
 }
 
+/* A mistyped program is better noticed now than by its first task.  It may be installed
+ * while we run, so it is no error. */
+static void look_for_programs(const struct pool *pool)
+{
+    for (uint32_t at = 0; at < registry_count(pool->options.registry); at++) {
+        const struct handler *handler = registry_at(pool->options.registry, at);
+        struct program program = {.found_ns = 0};
+        if (handler->kind != HANDLER_COMMAND) continue;
+        int error = program_find(&program, handler->argv[0], pool->environment.search, 0);
+        if (error == 0) continue;
+        log_line(&pool->options.log, TMESH_WARNING,
+                 "command %s cannot run %.200s: %s; until that is mended its tasks fail",
+                 handler->name, handler->argv[0], strerrordesc_np(error));
+    }
+}
+
 struct pool *pool_new(const struct pool_options *options)
 {
     assert(options->registry != NULL && options->wake != NULL);
@@ -92,6 +109,7 @@ struct pool *pool_new(const struct pool_options *options)
         close_parts(pool);
         return NULL;
     }
+    look_for_programs(pool);
     return pool;
 }
 

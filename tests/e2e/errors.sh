@@ -172,6 +172,20 @@ for wait in '' --wait; do
 done
 wait_until 20 reaches "$front" "done" 1 || fail "the ventilator suffered"
 
+# A program that is not there is told of at once, and may still come.
+start early "$tmesh" worker --connect "$front" --command 'a=cat' --command 'b=no-such-program x' \
+    --command "c=$scratch/late"
+wait_until 60 grep -q 'warning command b cannot run no-such-program: No such file' \
+    "$scratch/early.log" || fail "a worker does not miss its program"
+wait_until 60 grep -q "warning command c cannot run $scratch/late" "$scratch/early.log" ||
+    fail "a worker does not miss its program"
+lacks early.log 'command a'
+printf '#!/bin/sh\necho late\n' >"$scratch/late"
+chmod +x "$scratch/late"
+run_well 60 "$tmesh" submit --connect "$front" --wait c
+expect out '"result":"late\n"'
+retire early
+
 # A worker waits for its ventilator, and says so: the address may be wrong.
 start lonely "$tmesh" worker --connect tcp://127.0.0.1:1 --command 'echo=cat'
 wait_until 60 grep -qx 'tmesh worker: no ventilator answers at tcp://127.0.0.1:1; trying again.*' \
