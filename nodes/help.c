@@ -81,6 +81,6 @@ void help_overview(const struct command *const *commands)
            "Or without anything running:\n"
            "  ls /usr/include/*.h | tmesh map -- sha256sum\n\n"
            "More: tmesh COMMAND --help.  Exit status: 0 all done, 1 some task was not;\n"
-           "64 usage, 65 bad data, 69 no ventilator, 70 internal, 71 system, 74 input or\n"
-           "output, 75 out of time, 78 configuration.\n");
+           "64 usage, 65 bad data, 66 no such file, 69 no ventilator, 70 internal,\n"
+           "71 system, 74 input or output, 75 out of time, 78 configuration.\n");
 }
