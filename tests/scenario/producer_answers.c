@@ -122,7 +122,7 @@ static void a_result_without_accept_ends_a_batch_and_the_pauses(void **state)
     (void)state;
     struct producer_story story;
     struct producer_counts counts;
-    start(&story);
+    producer_story_start_links(&story, 1);
     producer_story_submit(&story, "a");
     producer_story_turn(&story);
     uint64_t pause_ns = pause_after_busy(&story, 1);
