@@ -153,10 +153,16 @@ static bool is_second(const struct tmesh_producer *producer, const struct submis
     return producer->spool != NULL && !spool_holds(producer->spool, &submission->id, ticket);
 }
 
+/* A spool takes what was staged by another way. */
+static bool may_swap(const struct tmesh_producer *producer)
+{
+    return producer->spool == NULL && stage_is_empty(&producer->taking);
+}
+
 void producer_swap_staged(struct tmesh_producer *producer)
 {
     struct exchange *exchange = &producer->exchange;
-    if (producer->spool != NULL || !stage_is_empty(&producer->taking)) return;
+    if (!may_swap(producer)) return;
     stage_reset(&producer->taking);
     struct stage swapped = exchange->stage;
     exchange->stage = producer->taking;
@@ -168,6 +174,7 @@ void producer_swap_staged(struct tmesh_producer *producer)
 /* Without the lock; what is staged at this very moment is seen before the loop sleeps. */
 static bool is_swap_due(const struct tmesh_producer *producer)
 {
+    if (!may_swap(producer)) return false;
     return atomic_load_explicit(&producer->exchange.staging, memory_order_relaxed) ||
            stage_is_roomy(&producer->taking);
 }
