@@ -2,6 +2,7 @@
 #include "endpoints.h"
 
 #include "../net/endpoint.h"
+#include "../net/front.h"
 #include "../watch/log.h"
 #include "failure.h"
 
@@ -10,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-void endpoints_log_host(const struct log *log, const char *endpoint, enum host host)
+void endpoints_log_host(const struct log *log, const struct endpoints *endpoints,
+                        const struct arrival *arrival)
 {
+    const char *endpoint = endpoints->items[arrival->link];
     char name[ENDPOINT_BYTES];
     (void)endpoint_host_name(endpoint, name);
-    if (host == HOST_KNOWN) {
+    if (arrival->kind == ARRIVAL_HOST_KNOWN) {
         log_line(log, TMESH_INFO, "ventilator=%s the host name %s has an address now", endpoint,
                  name);
         return;

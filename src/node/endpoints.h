@@ -25,12 +25,12 @@ void endpoints_add(struct endpoints *endpoints, const char *item);
 /* Writes "tcp://a:1, tcp://b:2", or as much as fits and how many are missing. */
 void endpoints_tell(const struct endpoints *endpoints, char *text, size_t text_bytes);
 
+struct arrival;
 struct log;
 
-enum host { HOST_UNKNOWN, HOST_KNOWN };
-
-/* Says that the host name of `endpoint` has no address, or one at last. */
-void endpoints_log_host(const struct log *log, const char *endpoint, enum host host);
+/* Says what arrived: that the host name of an endpoint has no address, or one at last. */
+void endpoints_log_host(const struct log *log, const struct endpoints *endpoints,
+                        const struct arrival *arrival);
 
 void endpoints_clear(struct endpoints *endpoints);
 

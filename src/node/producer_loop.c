@@ -117,15 +117,14 @@ static void turn_until_done(struct tmesh_producer *producer, enum producer_event
 static void note_host(struct tmesh_producer *producer, const struct arrival *arrival)
 {
     uint64_t bit = UINT64_C(1) << arrival->link;
-    enum host host = arrival->kind == ARRIVAL_HOST_KNOWN ? HOST_KNOWN : HOST_UNKNOWN;
     _Static_assert(ENDPOINTS_MAX <= 64, "a bit for each");
     pthread_mutex_lock(&producer->exchange.lock);
-    if (host == HOST_KNOWN)
+    if (arrival->kind == ARRIVAL_HOST_KNOWN)
         producer->exchange.hosts_unknown &= ~bit;
     else
         producer->exchange.hosts_unknown |= bit;
     pthread_mutex_unlock(&producer->exchange.lock);
-    endpoints_log_host(&producer->log, producer->endpoints.items[arrival->link], host);
+    endpoints_log_host(&producer->log, &producer->endpoints, arrival);
 }
 
 static void take_arrival(struct tmesh_producer *producer, const struct arrival *arrival,

@@ -154,8 +154,7 @@ static void take_arrival(struct tmesh_worker *node, const struct arrival *arriva
     case ARRIVAL_INTAKE_DOWN: return;
     case ARRIVAL_HOST_UNKNOWN:
     case ARRIVAL_HOST_KNOWN:
-        endpoints_log_host(&node->log, node->setup.endpoints.items[arrival->link],
-                           arrival->kind == ARRIVAL_HOST_KNOWN ? HOST_KNOWN : HOST_UNKNOWN);
+        endpoints_log_host(&node->log, &node->setup.endpoints, arrival);
         return;
     case ARRIVAL_CONNECTED: event.kind = WORKER_CONNECTED; break;
     case ARRIVAL_CLOSED: event.kind = WORKER_CLOSED; break;
