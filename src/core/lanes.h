@@ -79,6 +79,12 @@ void lanes_ready_changed(struct lanes *lanes, uint32_t lane, const struct task *
 void lanes_available(struct lanes *lanes, uint32_t profile, const struct task *tasks);
 void lanes_exhausted(struct lanes *lanes, uint32_t profile);
 
+/* False: lanes_pick would find nothing. */
+static inline bool lanes_have_runnable(const struct lanes *lanes)
+{
+    return heap_first(&lanes->runnable) != NULL;
+}
+
 /* The lane whose turn it is and a profile with credit that serves it.  False
  * when nothing can be given to anybody. */
 bool lanes_pick(struct lanes *lanes, const struct task *tasks, uint32_t *lane, uint32_t *profile);

@@ -123,7 +123,7 @@ static void give(struct ventilator *ventilator, const struct lane *lane, uint32_
 bool ventilator_dispatch(struct ventilator *ventilator)
 {
     uint32_t number, profile;
-    if (heap_first(&ventilator->lanes.runnable) == NULL) return false;
+    if (!lanes_have_runnable(&ventilator->lanes)) return false;
     if (results_are_in_the_way(ventilator)) return false;
     for (uint32_t left = VENTILATOR_ITEMS_MAX; left > 0;) {
         if (!lanes_pick(&ventilator->lanes, ventilator->tasks, &number, &profile)) return false;

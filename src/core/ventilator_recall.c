@@ -176,7 +176,7 @@ void ventilator_recall(struct ventilator *ventilator)
     const struct peers *peers = &ventilator->peers;
     uint32_t head = peers_stuck_head(peers);
     if (circle_is_empty(&peers->stuck, head)) return;
-    if (heap_first(&ventilator->lanes.runnable) != NULL) return; /* kept back: ours to give */
+    if (lanes_have_runnable(&ventilator->lanes)) return; /* kept back: ours to give */
     struct effort effort = {.recalls = RECALLS_EACH_TURN,
                             .leases = LEASES_SEEN_EACH_TURN,
                             .stuck = STUCK_SEEN_EACH_TURN,
