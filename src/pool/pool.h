@@ -129,7 +129,8 @@ uint32_t pool_progress(struct pool *pool, struct pool_progress *progress);
 
 /* Hands over what finished, at most `done_max` at a time; 0 when nothing has.  A large result
  * that is alone in its memory comes by itself: see pool_block.  The views are borrowed until the
- * next call, also of pool_fetch.
+ * next call, also of pool_fetch.  `now_ns` is the time of the turn, by which it tells what has
+ * waited too long.
  * Call it on every turn of the loop, whatever woke it, until it returns less
  * than `done_max` and left nothing: wake is called again only for what finishes after that, and
  * results that wait behind a run which is long against its handler's habit are

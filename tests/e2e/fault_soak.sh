@@ -66,7 +66,6 @@ for kind in nothing memory descriptors; do
     murder "$kind"
 done
 
-
 # A machine that is busy with other things lets a node stand still for a while, what was to
 # come to it piles up, and the buffers that took it keep their size.  So the ventilators
 # are stopped once before memory is looked at, and what happens later is nothing new.
